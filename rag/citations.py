@@ -1,0 +1,120 @@
+"""From a sentence to the words it rests on.
+
+Whatever markers a model wrote are ignored. Each sentence is held against the sources: the span of one or two source
+sentences that covers most of its content words is its quote; a number that the quote lacks cannot be supported by it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from rag.sentences import sentence_spans
+from rag.types import Citation, Sentence
+from rag.words import content_stems, numbers, stems
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rag.protocols import Verifier
+    from rag.types import Passage
+
+WRITTEN_MARKER = re.compile(r"\s*\[(?:source\s*)?\d+(?:\s*[,;–-]\s*\d+)*\]", re.IGNORECASE)
+FULL = 0.7
+PARTIAL = 0.4
+GAIN_OF_A_SECOND = 0.15
+"""A second sentence, or a second source, joins the citation only if it covers so much more."""
+
+MISSING_NUMBER_FACTOR = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Source sentences that bear on a claim, as offsets into the passage's text, and the claim's words that they cover."""
+
+    passage: Passage
+    start: int
+    end: int
+    words: frozenset[str]
+    numbers: frozenset[str]
+
+
+class LexicalVerifier:
+    """Judges by shared content words and equal numbers; needs no model. The score is the share of words covered."""
+
+    def check(self, sentence: str, passages: Sequence[Passage]) -> tuple[Sentence, list[tuple[Passage, int, int]]]:
+        """The judged sentence, and at most two supporting spans, the better one first."""
+        words = frozenset(content_stems(sentence)) or frozenset(stems(sentence))
+        figures = frozenset(numbers(sentence))
+        if not words:
+            return Sentence(sentence), []
+        spans = [span for passage in passages for span in _spans(passage, words, figures)]
+        best = max(spans, key=_merit, default=None)
+        if best is None or not best.words:
+            return Sentence(sentence), []
+        chosen = [best, *_second(best, spans, words)]
+        covered = frozenset().union(*(span.words for span in chosen))
+        agreed = frozenset().union(*(span.numbers for span in chosen))
+        score = len(covered) / len(words) * (1.0 if figures <= agreed else MISSING_NUMBER_FACTOR)
+        support = "full" if score >= FULL else "partial" if score >= PARTIAL else "none"
+        judged = Sentence(sentence, support=support, score=score)
+        return judged, [(span.passage, span.start, span.end) for span in chosen] if support != "none" else []
+
+
+class Citations:
+    """Collects the citations of one answer, sentence by sentence: markers count up from 1 in order of first use."""
+
+    def __init__(self, passages: Sequence[Passage], verifier: Verifier) -> None:
+        self._passages = passages
+        self._verifier = verifier
+        self.citations: list[Citation] = []
+
+    def cite(self, text: str) -> Sentence:
+        """The sentence without the model's markers, with ours."""
+        judged, spans = self._verifier.check(WRITTEN_MARKER.sub("", text).strip(), self._passages)
+        return replace(judged, citations=tuple(dict.fromkeys(self._marker(*span) for span in spans)))
+
+    def _marker(self, passage: Passage, start: int, end: int) -> int:
+        """The marker of a quote; one that lies within an earlier quote shares its marker."""
+        first, last = passage.start + start, passage.start + end
+        for known in self.citations:
+            if known.source == passage.source and known.start <= first and last <= known.end:
+                return known.marker
+        quote = passage.text[start:end]
+        marker = len(self.citations) + 1
+        self.citations.append(Citation(marker, passage.source, passage.pages, first, last, quote, passage.chunk))
+        return marker
+
+
+def _spans(passage: Passage, words: frozenset[str], figures: frozenset[str]) -> list[Span]:
+    """Every sentence of the passage, and every pair of neighbours that covers clearly more than either alone."""
+    single = [
+        Span(
+            passage,
+            start,
+            end,
+            words.intersection(stems(quote := passage.text[start:end])),
+            figures.intersection(numbers(quote)),
+        )
+        for start, end in sentence_spans(passage.text)
+    ]
+    pairs = [
+        Span(passage, a.start, b.end, a.words | b.words, a.numbers | b.numbers)
+        for a, b in pairwise(single)
+        if len(a.words | b.words) >= max(len(a.words), len(b.words)) + GAIN_OF_A_SECOND * len(words)
+        or not (a.numbers | b.numbers) <= a.numbers
+    ]
+    return single + pairs
+
+
+def _merit(span: Span) -> tuple[float, int]:
+    """Words covered, a number as much as three words; of equals the shorter."""
+    return len(span.words) + 3 * len(span.numbers), span.start - span.end
+
+
+def _second(best: Span, spans: Sequence[Span], words: frozenset[str]) -> list[Span]:
+    """A span elsewhere that covers much of what the best one does not."""
+    rest = [span for span in spans if len(span.words - best.words) >= max(2.0, 2 * GAIN_OF_A_SECOND * len(words))]
+    return [max(rest, key=lambda span: (len(span.words - best.words), span.start - span.end))] if rest else []

@@ -1,0 +1,378 @@
+"""The command line: parse, call, print. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rag.indexes.index import Index
+    from rag.pipelines.retrieve import Mode
+    from rag.settings import Settings
+    from rag.types import Answer, Citation, Sentence
+
+EXIT_ERROR, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 1, 3, 130
+
+
+class Commands(click.Group):
+    """Shows errors to a person: one or two lines and an exit code; a traceback only with --debug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        from rag.errors import RagError
+
+        try:
+            return super().invoke(ctx)
+        except RagError as error:
+            if ctx.obj.get("debug"):
+                raise
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(EXIT_ERROR)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(EXIT_ERROR)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nInterrupted; what was finished is kept.", err=True)
+            sys.exit(EXIT_INTERRUPTED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(None, "-V", "--version", package_name="groundtext", prog_name="rag")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """True answers out of a pile of documents: every sentence carries the page and the words it rests on."""
+    ctx.obj = {}
+
+
+def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.find_root().obj["debug"] = value
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that uses an index."""
+    for option in (
+        click.option(
+            "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback when something fails."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        click.option("--index", "index_path", metavar="DIR", help="The index folder (RAG_INDEX; default indexes/default)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"'{value}' is not of the form KEY=GLOB, as in source='*.pdf'.")
+    return dict(value.split("=", 1) for value in values)
+
+
+def _retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that look for passages."""
+    for option in (
+        click.option(
+            "--reranker", metavar="SPEC", help="A cross-encoder, or http://HOST:PORT#MODEL, that orders the passages anew."
+        ),
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="KEY=GLOB",
+            callback=_pairs,
+            help="Only documents whose source, title or media_type fits.",
+        ),
+        click.option("--mode", type=click.Choice(["hybrid", "dense", "keyword"]), default="hybrid", show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command("index")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+@click.option(
+    "--embedder", metavar="SPEC", help="minilm (default), a sentence-transformers model, or http://HOST:PORT/v1#MODEL."
+)
+@click.option("--chunk-tokens", type=click.IntRange(min=1), help="Tokens of a chunk, overlap included (default 200).")
+@click.option(
+    "--overlap-tokens", type=click.IntRange(min=0), help="Tokens that a chunk repeats of the one before (default 30)."
+)
+@click.option("--include", multiple=True, metavar="GLOB", help="Only files that fit, whatever their suffix.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No files that fit.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes that load files (default: one a core).")
+@click.option("--retry-failed", is_flag=True, help="Try files again that failed before and have not changed.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done.")
+@_common
+def index_command(
+    sources: tuple[str, ...],
+    index_path: str | None,
+    embedder: str | None,
+    chunk_tokens: int | None,
+    overlap_tokens: int | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int | None,
+    retry_failed: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make the index mirror files and folders: add, update, rename, remove."""
+    from rag.pipelines.ingest import ChunkSizes, plan_for, sync
+    from rag.terminal import IndexingProgress, report_lines
+
+    settings = _settings(embedder=embedder)
+    with _open_index(index_path, settings, create=True) as index:
+        if dry_run:
+            _print_plan(plan_for(sources, index=index, include=include, exclude=exclude, retry_failed=retry_failed)[0], as_json)
+            return
+        with IndexingProgress(shown=not as_json) as progress:
+            report = sync(
+                sources,
+                index=index,
+                include=include,
+                exclude=exclude,
+                jobs=jobs,
+                retry_failed=retry_failed,
+                sizes=ChunkSizes(chunk_tokens, overlap_tokens),
+                progress=progress,
+            )
+    _print(report.to_dict(), report_lines(report), as_json)
+    if report.failed:
+        sys.exit(EXIT_SOME_FAILED)
+
+
+@main.command("search")
+@click.argument("question")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="Passages to show.")
+@_retrieval
+@_common
+def search_command(
+    question: str, index_path: str | None, k: int, mode: str, where: dict[str, str], reranker: str | None, as_json: bool
+) -> None:
+    """Find passages. `-` reads the question from stdin."""
+    import time
+
+    from rag.pipelines.retrieve import search
+    from rag.terminal import hit_lines
+
+    started = time.perf_counter()
+    settings = _settings(reranker=reranker)
+    question = _text(question)
+    with _open_index(index_path, settings) as index:
+        hits = search(question, index=index, k=k, mode=cast("Mode", mode), where=where, reranker=settings.reranker)
+    found = {
+        "question": question,
+        "mode": mode,
+        "hits": [hit.to_dict() for hit in hits],
+        "seconds": round(time.perf_counter() - started, 4),
+    }
+    _print(found, hit_lines(hits) or ["Nothing found."], as_json)
+
+
+@main.command("ask")
+@click.argument("question")
+@click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf or extractive.")
+@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Passages that the model reads.")
+@click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Room for the answer.")
+@click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True)
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True))
+@click.option("--top-k", type=click.IntRange(min=1))
+@click.option("--repetition-penalty", type=click.FloatRange(min=0, min_open=True))
+@click.option("--seed", type=int)
+@click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
+@click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
+@_retrieval
+@_common
+def ask_command(
+    question: str,
+    index_path: str | None,
+    llm: str | None,
+    k: int,
+    mode: str,
+    where: dict[str, str],
+    reranker: str | None,
+    strict: bool,
+    no_stream: bool,
+    as_json: bool,
+    **sampling: Any,
+) -> None:
+    """Answer a question, each sentence with its sources. `-` reads the question from stdin."""
+    from rag.pipelines.ask import ask
+    from rag.specs import using_llm
+    from rag.types import Sampling
+
+    settings = _settings(llm=llm, reranker=reranker)
+    question = _text(question)
+    with _open_index(index_path, settings) as index, using_llm(settings.llm) as generator:
+        answer = ask(
+            question,
+            index=index,
+            llm=generator,
+            k=k,
+            mode=cast("Mode", mode),
+            where=where,
+            reranker=settings.reranker,
+            sampling=Sampling(**sampling),
+            strict=strict,
+            on_sentence=None if as_json or no_stream else _stream_sentence,
+        )
+    if as_json:
+        _print(answer.to_dict(), [], as_json)
+    else:
+        _print_answer(answer, streamed=not no_stream)
+
+
+@main.command("documents")
+@_common
+def documents_command(index_path: str | None, as_json: bool) -> None:
+    """List the documents of an index."""
+    from rag.terminal import relative, table_lines
+
+    with _open_index(index_path, _settings()) as index:
+        rows = index.catalog.documents()
+    table = [(relative(row.source), row.title, row.pages, row.characters, row.chunks, row.indexed_at) for row in rows]
+    lines = table_lines(table, ("source", "title", "pages", "characters", "chunks", "indexed"))
+    _print({"documents": [row.to_dict() for row in rows]}, lines if rows else ["The index is empty."], as_json)
+
+
+@main.command("status")
+@_common
+def status_command(index_path: str | None, as_json: bool) -> None:
+    """Show what an index holds, its embedder, its size, and the files that could not be read."""
+    from rag.pipelines.status import index_status
+    from rag.terminal import printable
+
+    with _open_index(index_path, _settings()) as index:
+        status = index_status(index)
+    lines = [
+        f"index      {status['index']}",
+        f"documents  {status['documents']}",
+        f"chunks     {status['chunks']}",
+        f"embedder   {status['embedder'] or 'none yet'}",
+        f"generation {status['generation']}",
+        f"size       {status['bytes'] / 1e6:.1f} MB",
+        *(f"failed     {printable(failure['message'])} ({failure['status']})" for failure in status["failed"]),
+    ]
+    _print(status, lines, as_json)
+
+
+@main.command("run")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback when something fails."
+)
+def run_command(recipe: Path) -> None:
+    """Run a whole pipeline from a recipe (TOML); see pipelines/."""
+    from rag.pipelines.recipe import answer_line, read_recipe, run_recipe
+    from rag.terminal import IndexingProgress, report_lines
+
+    steps = read_recipe(recipe)
+    failed: list[object] = []
+    with IndexingProgress(shown=True) as progress:
+
+        def indexed(report: Any) -> None:
+            progress.close()
+            failed.extend(report.failed)
+            click.echo("\n".join(report_lines(report)), err=True)
+
+        answers = (
+            answer_line(answer)
+            for answer in run_recipe(steps, progress=progress, on_indexed=indexed, api_key=_settings().api_key)
+        )
+        if steps.output:
+            _write_lines(steps.output, answers)
+        else:
+            for line in answers:
+                click.echo(line)
+    if failed:
+        sys.exit(EXIT_SOME_FAILED)
+
+
+@main.command("demo")
+@click.option("--llm", metavar="SPEC", help="local (default) or extractive.")
+@click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback when something fails."
+)
+def demo_command(llm: str | None) -> None:
+    """Index the packaged example documents, ask three questions, show the cited answers."""
+    from rag.pipelines.ask import ask
+    from rag.pipelines.demo import DOCUMENTS, demo_index_path, demo_questions
+    from rag.pipelines.ingest import sync
+    from rag.specs import open_index, using_llm
+    from rag.terminal import IndexingProgress, display_path, report_lines
+
+    path = demo_index_path()
+    with open_index(path, create=True) as index, using_llm(_settings(llm=llm).llm) as generator:
+        with IndexingProgress(shown=True) as progress:
+            report = sync([DOCUMENTS], index=index, progress=progress)
+        click.echo("\n".join(report_lines(report)), err=True)
+        for question in demo_questions():
+            click.echo(f"\n{click.style('Question: ' + question, bold=True)}")
+            _print_answer(ask(question, index=index, llm=generator, on_sentence=_stream_sentence), streamed=True)
+    click.echo(f'\nAsk your own: rag ask "…" --index {display_path(path)}', err=True)
+
+
+def _settings(**flags: str | None) -> Settings:
+    """Flags over environment over rag.toml over defaults."""
+    from dataclasses import replace
+
+    from rag.settings import load_settings
+
+    return replace(load_settings(), **{name: value for name, value in flags.items() if value is not None})
+
+
+def _open_index(path: str | None, settings: Settings, *, create: bool = False) -> Index:
+    from rag.specs import open_index
+
+    return open_index(path or settings.index, create=create, embedder=settings.embedder, api_key=settings.api_key)
+
+
+def _text(argument: str) -> str:
+    return sys.stdin.read().strip() if argument == "-" else argument
+
+
+def _print(value: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def _print_plan(plan: Any, as_json: bool) -> None:
+    from rag.terminal import relative
+
+    steps = {"added": plan.added, "changed": plan.changed, "renamed": sorted(plan.renamed_from), "removed": plan.removed}
+    lines = [f"{word:8} {relative(source)}" for word, sources in steps.items() for source in sources]
+    _print({**steps, "unchanged": len(plan.unchanged) + len(plan.touched)}, lines or ["Nothing would change."], as_json)
+
+
+def _stream_sentence(sentence: Sentence, _: Sequence[Citation]) -> None:
+    from rag.terminal import sentence_text
+
+    click.echo(sentence_text(sentence) + " ", nl=False)
+    sys.stdout.flush()
+
+
+def _print_answer(answer: Answer, *, streamed: bool) -> None:
+    from rag.terminal import answer_footnote, answer_lines
+
+    if streamed and answer.answerable:
+        click.echo()
+    click.echo("\n".join(answer_lines(answer, with_text=not streamed)))
+    click.echo(click.style(f"\n{answer_footnote(answer)}", dim=True), err=True)
+
+
+def _write_lines(path: Path, lines: Any) -> None:
+    """Each line as soon as it is there."""
+    from rag.errors import SettingsError
+
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            for line in lines:
+                file.write(line + "\n")
+                file.flush()
+    except OSError as error:
+        raise SettingsError(f"The answers cannot be written to {path}: {error.strerror or error}.") from error
+    click.echo(f"Answers are in {path}", err=True)

@@ -1,0 +1,135 @@
+"""The text of an HTML tree as a reader sees it: paragraphs apart, list items and table rows on lines, headings known."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rag.documents.flow import Flow
+from rag.types import Heading
+
+_LEVELS = {f"h{level}": level for level in range(1, 7)}
+_PARAGRAPHS = ("p", "pre", "blockquote", "table", "ul", "ol", "dl", "section", "article", "figure", "hr", "details", *_LEVELS)
+_LINES = ("div", "li", "tr", "td", "th", "dt", "dd", "address", "header", "main", "aside", "form", "fieldset", "figcaption")
+# How many line feeds at least stand between an element and what is beside it.
+_GAPS = {**dict.fromkeys(_PARAGRAPHS, 2), **dict.fromkeys((*_LINES, "caption", "summary"), 1)}
+_UNSEEN = frozenset({"head", "script", "style", "template", "noscript", "svg", "iframe", "object", "canvas", "audio", "video"})
+_CONTROLS = frozenset({"button", "select", "datalist", "textarea"})
+_FURNITURE = frozenset({"nav", "footer"})
+_FURNITURE_ROLES = frozenset({"navigation", "banner", "contentinfo", "search"})
+_PERMALINKS = frozenset({"¶", "#", "§", "🔗"})
+# A table row that holds one of these is page layout, not data, and keeps its line breaks.
+_LAYOUT = ("table", "ul", "ol", "dl", "pre", "blockquote", "article", "section", *_LEVELS)
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+
+
+def render(root: Any) -> tuple[str, tuple[Heading, ...]]:
+    """The text below an lxml element, and its headings: `text[h.start:]` begins with `h.text`.
+
+    Menus, footers and what a browser would not show are left out.
+    """
+    from lxml import etree
+
+    reader = _Reader()
+    skipped: Any = None
+    walk = etree.iterwalk(root, events=("start", "end"))
+    for event, element in walk:
+        if event == "start" and _is_unseen(element):
+            skipped = element
+            walk.skip_subtree()
+        elif event == "start":
+            reader.open(element)
+        else:
+            if element is not skipped:
+                reader.close(element)
+            if element is not root:
+                reader.write(element.tail)
+    return reader.flow.text, tuple(reader.headings)
+
+
+def _is_unseen(element: Any) -> bool:
+    tag = element.tag
+    if tag in _UNSEEN | _CONTROLS | _FURNITURE or element.get("role") in _FURNITURE_ROLES:
+        return True
+    if element.get("hidden") in ("", "hidden") or element.get("aria-hidden") == "true":
+        return True
+    if tag == "a" and "".join(element.itertext()).strip() in _PERMALINKS:
+        return True
+    return _HIDDEN_STYLE.search(element.get("style", "")) is not None
+
+
+class _Reader:
+    """Follows the opening and closing of elements, and says where lines break."""
+
+    def __init__(self) -> None:
+        self.flow = Flow()
+        self.headings: list[Heading] = []
+        self._heading: tuple[Any, int] | None = None  # the open heading, and the mark where it began
+        self._lists: list[int | None] = []  # the last number of each open list; None for bullets
+        self._rows: list[bool] = []  # for each open table row: is it data?
+        self._row_start = 0
+        self._pre = 0
+
+    def open(self, element: Any) -> None:
+        tag = element.tag
+        self._part(tag)
+        if tag in ("ul", "ol"):
+            self._lists.append(0 if tag == "ol" else None)
+        elif tag == "li":
+            self.flow.lead(self._next_bullet())
+        elif tag == "tr":
+            self._rows.append(next(element.iter(*_LAYOUT), None) is None)
+            self._row_start = self.flow.length
+        elif tag in ("td", "th") and self._in_data and self.flow.length > self._row_start:
+            self.flow.lead("| ")
+        elif tag in _LEVELS and not self._heading:
+            self._heading = element, self.flow.mark()
+        self._pre += tag == "pre"
+        self.write(element.text)
+
+    def close(self, element: Any) -> None:
+        tag = element.tag
+        if tag in ("ul", "ol"):
+            self._lists.pop()
+        elif tag == "tr":
+            self._rows.pop()
+        if tag in ("li", "tr"):
+            self.flow.lead("")
+        if self._heading and self._heading[0] is element:
+            self._end_heading(_LEVELS[tag], self._heading[1])
+        self._pre -= tag == "pre"
+        if tag != "br":
+            self._part(tag)
+
+    def write(self, text: str | None) -> None:
+        if text and self._pre:
+            self.flow.write_as_is(text)
+        elif text:
+            self.flow.write(text)
+
+    @property
+    def _in_data(self) -> bool:
+        return bool(self._rows) and self._rows[-1]
+
+    def _part(self, tag: str) -> None:
+        """Keep the element apart from its neighbour: by a space inside a heading or a data row, else by line feeds."""
+        gap = _GAPS.get(tag, 0)
+        if (gap or tag == "br") and (self._heading or (self._in_data and tag != "tr")):
+            self.flow.space()
+        elif tag == "br":
+            self.flow.break_line()
+        elif gap:
+            self.flow.break_lines(gap)
+
+    def _next_bullet(self) -> str:
+        indent = "  " * (len(self._lists) - 1)
+        if not self._lists or self._lists[-1] is None:
+            return f"{indent}- "
+        self._lists[-1] += 1
+        return f"{indent}{self._lists[-1]}. "
+
+    def _end_heading(self, level: int, mark: int) -> None:
+        start, text = self.flow.since(mark)
+        if text:
+            self.headings.append(Heading(start, level, text))
+        self._heading = None

@@ -1,0 +1,47 @@
+"""What every embedder does around its model: batches of like length, unit vectors, a plain no to what would be cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rag.protocols import Vectors
+
+
+def length_sorted(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
+    """Positions in `lengths`, longest first, in batches of rows times longest row ≤ `budget` (one row at least)."""
+    batch: list[int] = []
+    for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch
+
+
+def refuse_overlong(counts: Sequence[int], limit: int, *, model: str, first: int = 0) -> None:
+    """Raise ModelError for the first passage over `limit` tokens. `first` is the number of the passage at `counts[0]`."""
+    for number, count in enumerate(counts, start=first):
+        if count > limit:
+            raise ModelError(
+                f"Passage {number} has {count} tokens, and {model} reads {limit} at most; the rest would be lost. "
+                f"Split the text into chunks of {limit} tokens or fewer."
+            )
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Each row divided by its length; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
+
+
+def centre(vectors: Vectors) -> Vectors:
+    """The mean of unit vectors, itself of length 1: one vector for a question that was embedded in pieces."""
+    return unit(vectors.mean(axis=0, dtype=np.float32)) if len(vectors) > 1 else vectors[0]

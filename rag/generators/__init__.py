@@ -1,0 +1,1 @@
+"""Models that write answers: llama.cpp in this process, and sentences quoted without a model."""

@@ -1,0 +1,269 @@
+"""An index: a folder that holds a catalog and, derived from it, vectors and keywords."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from rag.errors import EmbedderMismatchError, IndexLockedError, IndexStoreError, NoIndexError, UsageError, nearest
+from rag.indexes.catalog import Catalog
+from rag.indexes.keywords import KeywordStore
+from rag.indexes.vectors import VectorStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from rag.protocols import Embedder, Vectors
+    from rag.types import Hit
+
+WHERE_KEYS = ("source", "title", "media_type")
+CHUNKS_A_BATCH = 4096
+SECONDS_TO_EXCHANGE_FILES = 10.0
+DEFAULT_EMBEDDER = "minilm"
+
+
+class Index:
+    """Opened by `rag.open_index`; a context manager. Readers may be many, a writer is one.
+
+    `open_embedder` builds the embedder when it is first needed, so that looking at an index costs no model.
+    """
+
+    CATALOG = "catalog.sqlite"
+
+    def __init__(
+        self, path: Path, *, open_embedder: Callable[[str], Embedder], embedder_spec: str | None = None, create: bool = False
+    ) -> None:
+        self.path = path
+        if create:
+            _make_folder(path)
+        elif not (path / self.CATALOG).is_file():
+            raise NoIndexError(f"There is no index at {path}. Make one with: rag index SOURCE… --index {path}")
+        self.catalog = Catalog(path / self.CATALOG, create=create)
+        self.embedder_spec: str = embedder_spec or self.catalog.setting("embedder_spec") or DEFAULT_EMBEDDER
+        self._open_embedder = open_embedder
+        self._embedder: Embedder | None = None
+        self._vectors: VectorStore | None = None
+        self._keywords: KeywordStore | None = None
+        self._opening = threading.RLock()
+        self._building = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.catalog.counts()[1]
+
+    def __repr__(self) -> str:
+        documents, chunks = self.catalog.counts()
+        return f"<Index {self.path}: {documents} documents, {chunks} chunks>"
+
+    def close(self) -> None:
+        """Close the catalog; the index cannot be used afterwards."""
+        self.catalog.close()
+
+    # the embedder
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder of this index, built at the first use. Raises EmbedderMismatchError where it is not the index's own."""
+        with self._building:
+            if self._embedder is None:
+                embedder = self._open_embedder(self.embedder_spec)
+                stored = self.catalog.embedder_identity
+                if stored is not None and stored != embedder.identity:
+                    raise EmbedderMismatchError(
+                        _mismatch(self.path, stored.name, embedder.identity.name, asdict(stored), embedder)
+                    )
+                self._embedder = embedder
+            return self._embedder
+
+    def adopt_embedder(self) -> None:
+        """Record the embedder of an index that has none yet, and the spec that opens it again."""
+        identity = self.embedder.identity
+        if self.catalog.embedder_identity is None:
+            with self.catalog.transaction():
+                self.catalog.set_setting("embedder", asdict(identity))
+                self.catalog.set_setting("embedder_spec", self.embedder_spec)
+
+    # writing
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the one place of a writer. Raises IndexLockedError, which names who holds it."""
+        from filelock import FileLock, Timeout
+
+        holder = self.path / "writer.json"
+        lock = FileLock(self.path / "write.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise IndexLockedError(
+                f"The index {self.path} is being written by {_describe(holder)}. Try again when it is done."
+            ) from error
+        except OSError as error:
+            raise IndexStoreError(f"The index {self.path} cannot be written: {error.strerror or error}.") from error
+        try:
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            command = " ".join(sys.argv)[:200]
+            holder.write_text(
+                json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since, "command": command}),
+                encoding="utf-8",
+            )
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    def refresh(self) -> None:
+        """Bring the derived files up to the catalog; the caller holds `writing()`. Nothing is embedded again."""
+        if not self.catalog.embedder_identity:
+            return
+        with self._opening:
+            generation = self.catalog.generation
+            vectors = self._vector_store()
+            if vectors.saved_generation != generation:
+                self._catch_up_vectors(vectors, generation)
+                vectors.save()
+            keywords = self._keyword_store()
+            if keywords.generation != generation:
+                self._catch_up_keywords(keywords, generation)
+
+    def _catch_up_vectors(self, store: VectorStore, generation: int) -> None:
+        added = self.catalog.chunks_added_since(store.generation)
+        removed = self.catalog.chunks_removed_since(store.generation)
+        store.apply([], self.catalog.vectors([]), removed, generation=store.generation)
+        for first in range(0, len(added), CHUNKS_A_BATCH):
+            batch = added[first : first + CHUNKS_A_BATCH]
+            store.apply(batch, self.catalog.vectors(batch), [], generation=store.generation)
+        store.generation = generation
+
+    def _catch_up_keywords(self, store: KeywordStore, generation: int) -> None:
+        added = self.catalog.chunks_added_since(store.generation)
+        batches = (added[first : first + CHUNKS_A_BATCH] for first in range(0, len(added), CHUNKS_A_BATCH))
+        hits = (hit for batch in batches for hit in self.catalog.hits([(chunk, 0.0) for chunk in batch]))
+        store.apply(hits, [*self.catalog.chunks_removed_since(store.generation), *added], generation=generation)
+
+    # reading
+
+    def _vector_store(self) -> VectorStore:
+        if self._vectors is None:
+            identity = self.catalog.embedder_identity
+            self._vectors = VectorStore(self.path, identity.dimension if identity else 1)
+        return self._vectors
+
+    def _keyword_store(self) -> KeywordStore:
+        if self._keywords is None:
+            self._keywords = KeywordStore(self.path)
+        return self._keywords
+
+    def _current_vectors(self) -> VectorStore:
+        """The vectors in memory, caught up with what any writer has committed."""
+        with self._opening:
+            store = self._vector_store()
+            generation = self.catalog.generation
+            if store.generation != generation:
+                self._catch_up_vectors(store, generation)
+            return store
+
+    def _current_keywords(self) -> KeywordStore:
+        """The keywords; brought up to the catalog first, unless a writer is at work and will do it."""
+        with self._opening:
+            store = self._keyword_store()
+            if store.generation != self.catalog.generation:
+                try:
+                    with self.writing():
+                        self._keywords = store = KeywordStore(self.path)
+                        self.refresh()
+                except IndexStoreError:
+                    self._keywords = store = self._keywords_beside_a_writer()
+            return store
+
+    def _keywords_beside_a_writer(self) -> KeywordStore:
+        """The files as the last writer left them; while one is exchanging them they look damaged for a moment."""
+        patience = time.monotonic() + SECONDS_TO_EXCHANGE_FILES
+        while (store := KeywordStore(self.path)).damaged and time.monotonic() < patience:
+            time.sleep(0.05)
+        return store
+
+    def preload(self) -> None:
+        """Read the derived files now; otherwise the first search does."""
+        self._current_vectors()
+        self._current_keywords()
+
+    def search_vectors(self, question: Vectors, n: int, *, where: Mapping[str, str] | None = None) -> list[tuple[int, float]]:
+        """At most `n` (chunk, cosine) pairs, best first."""
+        return self._current_vectors().search(question, n, among=self._among(where))
+
+    def search_words(self, question: str, n: int, *, where: Mapping[str, str] | None = None) -> list[tuple[int, float]]:
+        """At most `n` (chunk, BM25 score) pairs, best first."""
+        return self._current_keywords().search(question, n, among=self._among(where))
+
+    def hits(self, scored: Sequence[tuple[int, float]]) -> list[Hit]:
+        """The passages of (chunk, score) pairs, in that order."""
+        return self.catalog.hits(scored)
+
+    def vectors_of(self, chunks: Sequence[int]) -> Vectors:
+        """The vectors of chunks as float32, shape (len(chunks), dimension)."""
+        return self.catalog.vectors(chunks)
+
+    def _among(self, where: Mapping[str, str] | None) -> Collection[int] | None:
+        for key in where or {}:
+            if key not in WHERE_KEYS:
+                raise UsageError(
+                    f"Passages cannot be chosen by '{key}'; known keys: {', '.join(WHERE_KEYS)}.{nearest(key, WHERE_KEYS)}"
+                )
+        return self.catalog.chunks_matching(where or {})
+
+    def verify(self) -> list[str]:
+        """All that is wrong, in words: in the catalog, or between it and what is derived from it. Empty when sound."""
+        problems = self.catalog.check()
+        chunks = set(self.catalog.chunks_added_since(-1))
+        for name, ids in (("vectors", self._current_vectors().ids()), ("keywords", self._current_keywords().ids())):
+            if ids != chunks:
+                problems.append(f"{name}: {len(chunks - ids)} chunks missing, {len(ids - chunks)} too many")
+        return problems
+
+
+def _make_folder(path: Path) -> None:
+    if path.is_file():
+        raise IndexStoreError(f"{path} is a file; an index is a folder. Choose another place with --index.")
+    if not (path / Index.CATALOG).exists() and path.is_dir() and any(path.iterdir()):
+        raise IndexStoreError(f"{path} holds other files and no index. Choose an empty or new folder with --index.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IndexStoreError(f"The index folder {path} cannot be made: {error.strerror or error}.") from error
+
+
+def _mismatch(path: Path, stored: str, given: str, identity: dict[str, object], embedder: Embedder) -> str:
+    if stored != given:
+        return (
+            f"The index {path} was built with the embedder {stored}; it was opened with {given}. "
+            f"Leave --embedder out, or index the sources into a new folder: rag index SOURCE… --embedder {given} --index NEW"
+        )
+    differing = [name for name, value in identity.items() if asdict(embedder.identity)[name] != value]
+    return (
+        f"The index {path} was built with another version of {stored} (different: {', '.join(differing)}). "
+        "Use the version that built it, or index the sources into a new folder."
+    )
+
+
+def _describe(holder: Path) -> str:
+    try:
+        who = json.loads(holder.read_text(encoding="utf-8"))
+        return f"process {who['pid']} on {who['host']} since {who['since']} ({who['command']})"
+    except (OSError, ValueError, KeyError):
+        return "another process"

@@ -1,0 +1,44 @@
+"""The tables of the catalog. A change here raises SCHEMA_VERSION."""
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    content_hash TEXT NOT NULL,
+    indexed_at TEXT NOT NULL,
+    page_starts TEXT NOT NULL,
+    page_statuses TEXT NOT NULL,
+    headings TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX documents_by_content ON documents (content_hash);
+CREATE TABLE vectors (id INTEGER PRIMARY KEY, text_hash BLOB NOT NULL UNIQUE, vector BLOB NOT NULL);
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    vector_id INTEGER NOT NULL REFERENCES vectors (id),
+    generation INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    first_page INTEGER,
+    last_page INTEGER,
+    heading TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX chunks_by_document ON chunks (document_id);
+CREATE INDEX chunks_by_vector ON chunks (vector_id);
+CREATE INDEX chunks_by_generation ON chunks (generation);
+CREATE TABLE removed_chunks (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
+CREATE INDEX removed_chunks_by_generation ON removed_chunks (generation);
+CREATE TABLE failures (
+    source TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
+    status TEXT NOT NULL, message TEXT NOT NULL, page INTEGER
+) WITHOUT ROWID;
+"""

@@ -1,0 +1,70 @@
+"""How answers and hits look in a notebook. Takes JSON-ready dictionaries and depends on nothing; all is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+STYLE = (
+    "<style>.groundtext{font-family:system-ui,sans-serif;line-height:1.5;max-width:46em}"
+    ".groundtext mark{background:#fff3bf;color:inherit;padding:0 .15em;border-radius:.2em}"
+    ".groundtext .where{opacity:.7;font-size:.85em}.groundtext li{margin:.45em 0}"
+    ".groundtext .none{text-decoration:underline wavy #e03131 1px;text-underline-offset:.2em}"
+    ".groundtext sup{opacity:.75}</style>"
+)
+SHOWN_CHARACTERS = 320
+
+
+def answer_html(answer: dict[str, Any]) -> str:
+    """The answer's sentences with their markers, then each citation with its page and its quote highlighted."""
+    if not answer["answerable"]:
+        nearest = hits_html(answer["hits"][:3]) if answer["hits"] else ""
+        return _frame(
+            f"<p><strong>{escape(answer['answer'])}</strong></p>" + ("<p>Nearest passages:</p>" if nearest else "") + nearest
+        )
+    sentences = " ".join(_sentence(sentence) for sentence in answer["sentences"])
+    citations = "".join(
+        f"<li value='{citation['marker']}'><mark>{escape(citation['quote'])}</mark><br>{_where(citation)}</li>"
+        for citation in answer["citations"]
+    )
+    foot = f"<p class='where'>{escape(answer['model'])} · evidence {answer['evidence']:.2f} · {answer['seconds']:.1f} s</p>"
+    return _frame(f"<p>{sentences}</p><ol>{citations}</ol>{foot}")
+
+
+def hits_html(hits: list[dict[str, Any]], *, question: str = "") -> str:
+    """The passages, best first, each with its place and score."""
+    items = "".join(
+        f"<li value='{hit['rank']}'>{_where(hit)} <span class='where'>{hit['score']:.3f}</span><br>{escape(_shortened(hit['text']))}</li>"
+        for hit in hits
+    )
+    return _frame((f"<p><strong>{escape(question)}</strong></p>" if question else "") + f"<ol>{items}</ol>")
+
+
+def place(item: dict[str, Any]) -> str:
+    """Source and pages in words, as in "report.pdf, p. 3–4"."""
+    pages = item.get("pages")
+    if not pages:
+        return str(item["source"])
+    first, last = pages
+    return f"{item['source']}, p. {first}" if first == last else f"{item['source']}, p. {first}–{last}"
+
+
+def _sentence(sentence: dict[str, Any]) -> str:
+    markers = "".join(f"<sup>[{marker}]</sup>" for marker in sentence["citations"])
+    text = escape(sentence["text"])
+    return (
+        f"<span class='none' title='not borne out by the sources'>{text}</span>" if sentence["support"] == "none" else text
+    ) + markers
+
+
+def _where(item: dict[str, Any]) -> str:
+    heading = f" · {escape(item['heading'])}" if item.get("heading") else ""
+    return f"<span class='where'>{escape(place(item))}{heading}</span>"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS].rsplit(" ", 1)[0] + " …"
+
+
+def _frame(body: str) -> str:
+    return f"{STYLE}<div class='groundtext'>{body}</div>"

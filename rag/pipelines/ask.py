@@ -1,0 +1,215 @@
+"""Question → passages → sources that fit → an answer → each of its sentences with the words that it rests on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rag.citations import Citations, LexicalVerifier
+from rag.context import pack
+from rag.evidence import THRESHOLD, evidence
+from rag.pipelines.retrieve import retrieve
+from rag.prompts import render_answer_prompt
+from rag.sentences import sentence_spans
+from rag.specs import using_index, using_llm
+from rag.types import Answer, Passage, Sampling, Usage
+from rag.words import content_stems
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+    from pathlib import Path
+
+    from rag.indexes.index import Index
+    from rag.pipelines.retrieve import Mode, Retrieved
+    from rag.protocols import Generator, Reranker, Verifier
+    from rag.types import Citation, Prompt, Sentence
+
+    OnSentence = Callable[[Sentence, Sequence[Citation]], None]
+
+NOT_FOUND = "Not found in these documents."
+PASSAGES = 5
+"""Sources that a model is shown where nothing else is asked for."""
+
+
+@dataclass(slots=True)
+class _Written:
+    """What has been written so far. The usage counts pieces as tokens until the model gives its own numbers."""
+
+    sentences: list[Sentence]
+    usage: Usage
+
+
+def ask(
+    question: str,
+    *,
+    index: Index | str | Path,
+    llm: Generator | str = "local",
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | None = None,
+    on_sentence: OnSentence | None = None,
+) -> Answer:
+    """An answer from the documents, every sentence checked against the words it rests on.
+
+    `strict` leaves out sentences that nothing supports. `on_sentence` is called with each sentence and all citations so
+    far as soon as it is written and checked. Where the passages do not hold an answer, the model is not asked and
+    `answerable` is False. Also works where an event loop runs already, as in a notebook.
+    """
+    return _run(
+        aask(
+            question,
+            index=index,
+            llm=llm,
+            k=k,
+            mode=mode,
+            where=where,
+            reranker=reranker,
+            sampling=sampling,
+            strict=strict,
+            verifier=verifier,
+            on_sentence=on_sentence,
+        )
+    )
+
+
+async def aask(
+    question: str,
+    *,
+    index: Index | str | Path,
+    llm: Generator | str = "local",
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | None = None,
+    on_sentence: OnSentence | None = None,
+) -> Answer:
+    """`ask` for code that runs in an event loop."""
+    started = time.perf_counter()
+    sampling = sampling or Sampling()
+    with using_index(index) as opened, using_llm(llm) as generator:
+        retrieved = await asyncio.to_thread(retrieve, question, index=opened, k=k, mode=mode, where=where, reranker=reranker)
+        likelihood = _evidence(question, retrieved, opened)
+        citations = Citations([Passage.from_hit(hit.rank, hit) for hit in retrieved.hits], verifier or LexicalVerifier())
+        written = _Written([], Usage())
+        if likelihood >= THRESHOLD:
+            prompt = pack(question, retrieved.hits, llm=generator, max_tokens=sampling.max_tokens, render=render_answer_prompt)
+            written.usage = Usage(generator.count_tokens(prompt.messages))
+            await _write(prompt, generator, sampling, citations, written, strict=strict, on_sentence=on_sentence)
+    answerable = any(sentence.support != "none" for sentence in written.sentences)
+    sentences = written.sentences if answerable else []
+    return Answer(
+        question=question,
+        text=" ".join(sentence.cited_text for sentence in sentences) if answerable else NOT_FOUND,
+        answerable=answerable,
+        evidence=likelihood,
+        sentences=tuple(sentences),
+        citations=tuple(citations.citations) if answerable else (),
+        hits=retrieved.hits,
+        model=generator.name,
+        usage=written.usage,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def check(text: str, *, sources: Sequence[str], verifier: Verifier | None = None) -> list[Sentence]:
+    """Each sentence of any text, judged against any passages; citation markers are the numbers of the sources, from 1."""
+    passages = [Passage(number, source, f"source {number}") for number, source in enumerate(sources, 1)]
+    judge = verifier or LexicalVerifier()
+    checked = []
+    for start, end in sentence_spans(text):
+        sentence, spans = judge.check(text[start:end], passages)
+        numbers = tuple(dict.fromkeys(passage.number for passage, _, _ in spans))
+        checked.append(replace(sentence, citations=numbers))
+    return checked
+
+
+async def _write(
+    prompt: Prompt,
+    llm: Generator,
+    sampling: Sampling,
+    citations: Citations,
+    written: _Written,
+    *,
+    strict: bool,
+    on_sentence: OnSentence | None,
+) -> None:
+    """Nothing is shown before the first sentence that the sources support: without one there is no answer.
+
+    A model that says a sentence again has nothing to add, and is stopped.
+    """
+    held: list[Sentence] = []
+    supported = False
+    said: set[str] = set()
+    async with aclosing(_sentences(llm.stream(prompt, sampling), written)) as texts:
+        async for text in texts:
+            words = " ".join(content_stems(text))
+            if words in said:
+                break
+            said.add(words)
+            sentence = citations.cite(text)
+            if not sentence.text or (strict and sentence.support == "none"):
+                continue
+            written.sentences.append(sentence)
+            held.append(sentence)
+            supported = supported or sentence.support != "none"
+            if supported and on_sentence:
+                for ready in held:
+                    on_sentence(ready, citations.citations)
+                held = []
+
+
+async def _sentences(pieces: AsyncGenerator[str | Usage, None], written: _Written) -> AsyncGenerator[str, None]:
+    """Whole sentences as soon as the next one has begun; the usage goes to `written`."""
+    pending = ""
+    async with aclosing(pieces) as stream:
+        async for piece in stream:
+            if isinstance(piece, Usage):
+                written.usage = piece
+                continue
+            pending += piece
+            written.usage = replace(written.usage, completion_tokens=written.usage.completion_tokens + 1)
+            spans = sentence_spans(pending)
+            for start, end in spans[:-1]:
+                yield pending[start:end]
+            if len(spans) > 1:
+                pending = pending[spans[-1][0] :]
+    for start, end in sentence_spans(pending):
+        yield pending[start:end]
+
+
+def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:
+    calibrated = index.embedder_spec == "minilm" and retrieved.best_cosine > 0
+    return evidence(question, retrieved.hits, retrieved.best_cosine, calibrated=calibrated)
+
+
+def _run(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run to the end, in a thread of its own where this one has an event loop already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    outcome: list[Answer | BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(asyncio.run(coroutine))
+        except BaseException as error:  # noqa: BLE001 (handed to the caller below)
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]

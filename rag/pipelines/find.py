@@ -1,0 +1,160 @@
+"""Sources on disk: which files a list of files and folders stands for, and what has become of them since the last run."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import UsageError
+from rag.indexes.catalog import FileStamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files that sources stand for, and how many files of each suffix were passed over as not supported."""
+
+    files: dict[str, FileStamp]
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to happen to an index; every list holds sources in order."""
+
+    load: list[str] = field(default_factory=list)
+    renamed_from: dict[str, str] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    still_failing: list[str] = field(default_factory=list)
+    no_longer_failing: list[str] = field(default_factory=list)
+    known: frozenset[str] = frozenset()
+
+    @property
+    def added(self) -> list[str]:
+        """Sources to load that the index does not have, under this name or another."""
+        return [source for source in self.load if source not in self.known and source not in self.renamed_from]
+
+    @property
+    def changed(self) -> list[str]:
+        """Sources to load that the index has with another content."""
+        return [source for source in self.load if source in self.known]
+
+
+def find_files(
+    sources: Sequence[str | Path],
+    *,
+    is_supported: Callable[[Path], bool],
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    known: Sequence[str] = (),
+) -> Found:
+    """All files that the sources name, by absolute path, with their size and time.
+
+    A file named outright is taken whatever its suffix. In a folder, hidden files and folders are passed over. `include`
+    and `exclude` are globs that are held against the path inside the folder and against the file's name. Raises
+    UsageError for a source that neither is there nor is in the index (`known`).
+    """
+    found = Found({})
+    for source in sources:
+        root = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100 (links are kept as they are named)
+        if root.is_dir():
+            for path, stamp in _walk(root):
+                inside = path.relative_to(root).as_posix()
+                if (include and not _fits(inside, include)) or _fits(inside, exclude):
+                    continue
+                if include or is_supported(path):
+                    found.files[str(path)] = stamp
+                else:
+                    found.skipped[path.suffix.lower() or "no suffix"] += 1
+        elif root.is_file():
+            found.files[str(root)] = _stamp(root.stat())
+        elif not is_within(str(root), known):
+            raise UsageError(f"There is no file or folder {source}.")
+    return found
+
+
+def plan_sync(
+    found: Found,
+    roots: Sequence[str],
+    indexed: Mapping[str, FileStamp],
+    failed: Mapping[str, FileStamp],
+    *,
+    retry_failed: bool = False,
+) -> Plan:
+    """Compare what is on disk with what is indexed. Files of equal size and time are not read; others by their content."""
+    plan = Plan(known=frozenset(indexed))
+    gone = {source: stamp for source, stamp in indexed.items() if source not in found.files and is_under(source, roots)}
+    gone_by_content = {stamp.content_hash: source for source, stamp in gone.items()}
+    for source, stamp in sorted(found.files.items()):
+        before = indexed.get(source)
+        if before is None and not retry_failed and _same(failed.get(source), stamp):
+            plan.still_failing.append(source)
+        elif _same(before, stamp):
+            plan.unchanged.append(source)
+        elif before is not None and before.size == stamp.size and hash_file(source) == before.content_hash:
+            plan.touched.append(source)
+        else:
+            plan.load.append(source)
+            if before is None and gone_by_content and (former := gone_by_content.pop(hash_file(source), None)):
+                plan.renamed_from[source] = former
+    plan.no_longer_failing.extend(sorted(source for source in failed if source not in found.files and is_under(source, roots)))
+    plan.removed.extend(sorted(set(gone) - set(plan.renamed_from.values())))
+    return plan
+
+
+def is_under(source: str, roots: Sequence[str]) -> bool:
+    """Whether the source is one of the roots or lies in one of them."""
+    return any(source == root or source.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
+
+
+def is_within(root: str, known: Sequence[str]) -> bool:
+    """Whether any known source is `root` or lies in it."""
+    return any(is_under(source, [root]) for source in known)
+
+
+def hash_file(path: str) -> str:
+    """Hash of a file's bytes; empty where it cannot be read (loading it will say why)."""
+    digest = blake2b(digest_size=16)
+    try:
+        with Path(path).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, FileStamp]]:
+    """Files below a folder in order of name, hidden ones and links to folders left out."""
+    try:
+        entries = sorted(os.scandir(root), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path), _stamp(entry.stat())
+
+
+def _fits(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(path, pattern) or fnmatch(path.rsplit("/", 1)[-1], pattern) for pattern in patterns)
+
+
+def _stamp(stat: os.stat_result) -> FileStamp:
+    return FileStamp(stat.st_size, stat.st_mtime_ns)
+
+
+def _same(before: FileStamp | None, now: FileStamp) -> bool:
+    return before is not None and (before.size, before.modified_ns) == (now.size, now.modified_ns)

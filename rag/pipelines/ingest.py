@@ -1,0 +1,273 @@
+"""find files → load each (in worker processes) → split → embed in length-sorted batches → commit a document at a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rag import documents as loaders
+from rag.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, embedded_text, split_text
+from rag.errors import DocumentError, UsageError
+from rag.indexes.catalog import FileStamp
+from rag.pipelines.find import Found, Plan, find_files, plan_sync
+from rag.pipelines.workers import load_all
+from rag.specs import open_embedder
+from rag.types import Failure, SyncReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from rag.indexes.index import Index
+    from rag.protocols import Embedder
+    from rag.types import Chunk, Document
+
+WINDOW_CHUNKS = 1024
+"""Small documents are embedded together until they make up so many chunks, so that batches are full."""
+
+
+class Progress(Protocol):
+    """Told of what goes on; all numbers are totals."""
+
+    def found(self, documents: int) -> None:
+        """So many documents have to be loaded."""
+
+    def advance(self, *, documents: int = 0, chunks: int = 0, expected_chunks: int = 0) -> None:
+        """More documents are committed, more chunks embedded, more chunks known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSizes:
+    """Tokens of a chunk, overlap included, and of the overlap. None: what the index has, or the defaults."""
+
+    chunk_tokens: int | None = None
+    overlap_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document that is ready to be committed once its texts are embedded."""
+
+    document: Document
+    stamp: FileStamp
+    chunks: list[Chunk]
+    texts: list[str]
+    hashes: list[bytes]
+
+
+def sync(
+    sources: Sequence[str | Path],
+    *,
+    index: Index,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    jobs: int | None = None,
+    retry_failed: bool = False,
+    sizes: ChunkSizes | None = None,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """Make the index mirror the sources: add, update, rename, remove; what is unchanged is not read.
+
+    Documents outside the sources stay. Files that cannot be read are reported in `failed` and tried again when they
+    change, or with `retry_failed`. `jobs` is the number of loading processes (default: one a core).
+    """
+    started = time.perf_counter()
+    with index.writing():
+        sizes = _settle_sizes(index, sizes or ChunkSizes())
+        plan, found = plan_for(sources, index=index, include=include, exclude=exclude, retry_failed=retry_failed)
+        for source in plan.touched:
+            index.catalog.touch(source, found.files[source])
+        for source in plan.removed:
+            index.catalog.remove_document(source)
+        for source in plan.no_longer_failing:
+            index.catalog.forget_failure(source)
+        failures = [index.catalog.failures()[source][1] for source in plan.still_failing]
+        if plan.load:
+            failures += _add(
+                _loaded(plan, found, index, jobs),
+                index=index,
+                sizes=sizes,
+                renamed_from=plan.renamed_from,
+                progress=progress,
+                expected=len(plan.load),
+            )
+        index.refresh()
+        return _report(index, plan, failures, time.perf_counter() - started)
+
+
+def plan_for(
+    sources: Sequence[str | Path],
+    *,
+    index: Index,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    retry_failed: bool = False,
+) -> tuple[Plan, Found]:
+    """What `sync` would do with these sources, and the files that it would look at. Raises UsageError if there are none."""
+    indexed = index.catalog.stamps()
+    failed = {source: stamp for source, (stamp, _) in index.catalog.failures().items()}
+    found = find_files(sources, is_supported=loaders.is_supported, include=include, exclude=exclude, known=[*indexed, *failed])
+    roots = [str(Path(source).expanduser().absolute()) for source in sources]
+    plan = plan_sync(found, roots, indexed, failed, retry_failed=retry_failed)
+    if not (found.files or plan.removed or plan.no_longer_failing):
+        looked = ", ".join(str(source) for source in sources)
+        others = (
+            f" ({sum(found.skipped.values())} files of other kinds: {', '.join(sorted(found.skipped))})"
+            if found.skipped
+            else ""
+        )
+        raise UsageError(
+            f"Nothing to index in {looked}{others}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}."
+        )
+    return plan, found
+
+
+def add_documents(documents: Iterable[Document], *, index: Index, sizes: ChunkSizes | None = None) -> None:
+    """Add documents that are in memory; one with the same source is replaced. The index then stands as after `sync`."""
+    with index.writing():
+        stamped = ((document, FileStamp(len(document.text), 0, _hash(document.text).hex())) for document in documents)
+        _add(
+            stamped, index=index, sizes=_settle_sizes(index, sizes or ChunkSizes()), renamed_from={}, progress=None, expected=0
+        )
+        index.refresh()
+
+
+def split(document: Document, *, embedder: Embedder | str = "minilm", sizes: ChunkSizes | None = None) -> list[Chunk]:
+    """The chunks that an index with this embedder would make of the document; see `rag.chunking.split_text`."""
+    opened = open_embedder(embedder) if isinstance(embedder, str) else embedder
+    wanted = sizes or ChunkSizes()
+    chunk_tokens = CHUNK_TOKENS if wanted.chunk_tokens is None else wanted.chunk_tokens
+    overlap_tokens = OVERLAP_TOKENS if wanted.overlap_tokens is None else wanted.overlap_tokens
+    _check_limit(chunk_tokens, opened)
+    return split_text(document, count_tokens=opened.count_tokens, chunk_tokens=chunk_tokens, overlap_tokens=overlap_tokens)
+
+
+def _settle_sizes(index: Index, wanted: ChunkSizes) -> ChunkSizes:
+    """The chunk sizes of the index, which are fixed when its first document is added."""
+    stored = index.catalog.setting("chunks")
+    if stored is None:
+        return ChunkSizes(
+            CHUNK_TOKENS if wanted.chunk_tokens is None else wanted.chunk_tokens,
+            OVERLAP_TOKENS if wanted.overlap_tokens is None else wanted.overlap_tokens,
+        )
+    for name, value in (("chunk_tokens", wanted.chunk_tokens), ("overlap_tokens", wanted.overlap_tokens)):
+        if value is not None and value != stored[name]:
+            raise UsageError(
+                f"The index {index.path} was made with {name.replace('_', ' ')} {stored[name]}, not {value}. "
+                "Leave the option out, or index the sources into a new folder with --index."
+            )
+    return ChunkSizes(**stored)
+
+
+def _loaded(
+    plan: Plan, found: Found, index: Index, jobs: int | None
+) -> Iterator[tuple[Document, FileStamp] | tuple[Failure, FileStamp]]:
+    for source, outcome, content_hash in load_all(plan.load, jobs=jobs):
+        stamp = replace(found.files[source], content_hash=content_hash)
+        if isinstance(outcome, DocumentError):
+            yield Failure(source, outcome.status, str(outcome), outcome.page), stamp
+        else:
+            yield outcome, stamp
+
+
+def _add(
+    loaded: Iterable[tuple[Document, FileStamp] | tuple[Failure, FileStamp]],
+    *,
+    index: Index,
+    sizes: ChunkSizes,
+    renamed_from: dict[str, str],
+    progress: Progress | None,
+    expected: int,
+) -> list[Failure]:
+    """Split, embed and commit documents as they come; failures are recorded and returned."""
+    failures: list[Failure] = []
+    window: list[Prepared] = []
+    if progress:
+        progress.found(expected)
+    for outcome, stamp in loaded:
+        if isinstance(outcome, Failure):
+            index.catalog.record_failure(outcome, stamp)
+            failures.append(outcome)
+            if progress:
+                progress.advance(documents=1)
+            continue
+        window.append(_prepare(outcome, stamp, index, sizes))
+        if progress:
+            progress.advance(expected_chunks=len(window[-1].chunks))
+        if sum(len(prepared.chunks) for prepared in window) >= WINDOW_CHUNKS:
+            _commit(window, index, renamed_from, progress)
+            window = []
+    _commit(window, index, renamed_from, progress)
+    return failures
+
+
+def _prepare(document: Document, stamp: FileStamp, index: Index, sizes: ChunkSizes) -> Prepared:
+    embedder = index.embedder
+    chunk_tokens, overlap_tokens = sizes.chunk_tokens or CHUNK_TOKENS, sizes.overlap_tokens or 0
+    if index.catalog.setting("chunks") is None:
+        _check_limit(chunk_tokens, embedder)
+        index.adopt_embedder()
+        with index.catalog.transaction():
+            index.catalog.set_setting("chunks", {"chunk_tokens": chunk_tokens, "overlap_tokens": overlap_tokens})
+    chunks = split_text(document, count_tokens=embedder.count_tokens, chunk_tokens=chunk_tokens, overlap_tokens=overlap_tokens)
+    limit = embedder.identity.max_tokens
+    texts = [embedded_text(chunk, document.title, count_tokens=embedder.count_tokens, max_tokens=limit) for chunk in chunks]
+    return Prepared(document, stamp, chunks, texts, [_hash(text) for text in texts])
+
+
+def _check_limit(chunk_tokens: int, embedder: Embedder) -> None:
+    limit = embedder.identity.max_tokens
+    if not 1 <= chunk_tokens <= limit:
+        raise UsageError(
+            f"Chunks of {chunk_tokens} tokens do not fit the embedder {embedder.identity.name}, which reads 1 to {limit} tokens."
+        )
+
+
+def _commit(window: list[Prepared], index: Index, renamed_from: dict[str, str], progress: Progress | None) -> None:
+    """Embed what the catalog has no vector for, all documents of the window together; then commit each document."""
+    wanted = {h: text for prepared in window for h, text in zip(prepared.hashes, prepared.texts, strict=True)}
+    fresh = [h for h in wanted if h not in index.catalog.known_hashes(wanted)] if wanted else []
+    report: Callable[[int], None] | None = (lambda n: progress.advance(chunks=n)) if progress else None
+    vectors = (
+        dict(zip(fresh, index.embedder.embed_passages([wanted[h] for h in fresh], on_progress=report), strict=True))
+        if fresh
+        else {}
+    )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    for prepared in window:
+        former = renamed_from.get(prepared.document.source)
+        index.catalog.replace_document(
+            prepared.document,
+            prepared.stamp,
+            prepared.chunks,
+            prepared.hashes,
+            {h: vectors[h] for h in prepared.hashes if h in vectors},
+            indexed_at=now,
+            replaces=[former] if former else [],
+        )
+        if progress:
+            progress.advance(documents=1)
+
+
+def _report(index: Index, plan: Plan, failures: list[Failure], seconds: float) -> SyncReport:
+    failed = {failure.source for failure in failures}
+    documents, chunks = index.catalog.counts()
+    return SyncReport(
+        index=str(index.path),
+        added=len([source for source in plan.added if source not in failed]),
+        changed=len([source for source in plan.changed if source not in failed]),
+        renamed=len([source for source in plan.renamed_from if source not in failed]),
+        removed=len(plan.removed),
+        unchanged=len(plan.unchanged) + len(plan.touched),
+        failed=tuple(sorted(failures, key=lambda failure: failure.source)),
+        documents=documents,
+        chunks=chunks,
+        seconds=seconds,
+    )
+
+
+def _hash(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,0 +1,163 @@
+"""A whole pipeline from one file: TOML in, answers out as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import SettingsError, nearest
+from rag.pipelines.ask import PASSAGES, ask
+from rag.pipelines.ingest import ChunkSizes, sync
+from rag.settings import read_toml
+from rag.specs import open_index, using_llm
+from rag.types import Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rag.pipelines.ingest import Progress
+    from rag.types import Answer, SyncReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcesTable:
+    """`[sources]`: what to index; paths are relative to the recipe."""
+
+    paths: list[str]
+    include: list[str] | None = None
+    exclude: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexTable:
+    """`[index]`: where, and how."""
+
+    path: str
+    embedder: str | None = None
+    chunk_tokens: int | None = None
+    overlap_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskTable:
+    """`[ask]`: the questions and who answers. `output` is a file for the answers; left out, they go to stdout."""
+
+    questions: list[str]
+    llm: str = "local"
+    k: int = PASSAGES
+    mode: str = "hybrid"
+    max_tokens: int = 256
+    temperature: float = 0.0
+    strict: bool = False
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe that has been read and checked; `folder` is where its relative paths start."""
+
+    folder: Path
+    sources: SourcesTable
+    index: IndexTable
+    ask: AskTable
+
+    @property
+    def output(self) -> Path | None:
+        """The file that the answers go to, or None for stdout."""
+        return self.folder / self.ask.output if self.ask.output else None
+
+
+TABLES: dict[str, type[SourcesTable] | type[IndexTable] | type[AskTable]] = {
+    "sources": SourcesTable,
+    "index": IndexTable,
+    "ask": AskTable,
+}
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Raises SettingsError for an unknown or missing key, or a value of the wrong kind, and names it."""
+    tables = read_toml(path)
+    for name in tables:
+        if name not in TABLES:
+            raise SettingsError(f"{path}: unknown table [{name}].{nearest(name, TABLES)} Known: {', '.join(TABLES)}.")
+    read = {name: _table(path, name, kind, tables.get(name)) for name, kind in TABLES.items()}
+    return Recipe(path.resolve().parent, **read)
+
+
+def run_recipe(
+    recipe: Recipe,
+    *,
+    progress: Progress | None = None,
+    on_indexed: Callable[[SyncReport], None] | None = None,
+    api_key: str | None = None,
+) -> Iterator[Answer]:
+    """Index the sources, then answer the questions one after the other, in the order of the recipe."""
+    sources = [recipe.folder / path for path in recipe.sources.paths]
+    sizes = ChunkSizes(recipe.index.chunk_tokens, recipe.index.overlap_tokens)
+    index_path = recipe.folder / recipe.index.path
+    with open_index(index_path, create=True, embedder=recipe.index.embedder, api_key=api_key) as index:
+        report = sync(
+            sources,
+            index=index,
+            include=recipe.sources.include or (),
+            exclude=recipe.sources.exclude or (),
+            sizes=sizes,
+            progress=progress,
+        )
+        if on_indexed:
+            on_indexed(report)
+        wanted = recipe.ask
+        sampling = Sampling(max_tokens=wanted.max_tokens, temperature=wanted.temperature)
+        with using_llm(wanted.llm) as llm:
+            for question in wanted.questions:
+                yield ask(question, index=index, llm=llm, k=wanted.k, mode=wanted.mode, sampling=sampling, strict=wanted.strict)  # type: ignore[arg-type]
+
+
+def answer_line(answer: Answer) -> str:
+    """One answer as one line of JSON."""
+    return json.dumps(answer.to_dict(), ensure_ascii=False)
+
+
+def _table(path: Path, name: str, kind: type[Any], values: object) -> Any:
+    if values is None:
+        raise SettingsError(f"{path}: the table [{name}] is missing.")
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: '{name}' must be a table, written [{name}].")
+    expected = {field.name: str(field.type) for field in fields(kind)}
+    for key, value in values.items():
+        if key not in expected:
+            raise SettingsError(
+                f"{path}: unknown key '{key}' in [{name}].{nearest(key, expected)} Known: {', '.join(expected)}."
+            )
+        _check_kind(f"{path}: '{key}' in [{name}]", value, expected[key])
+    _check_required(path, name, kind, values)
+    return kind(**values)
+
+
+def _check_required(path: Path, name: str, kind: type[Any], values: Mapping[str, object]) -> None:
+    required = {"sources": ["paths"], "index": ["path"], "ask": ["questions"]}[name]
+    for key in required:
+        if not values.get(key):
+            raise SettingsError(f"{path}: [{name}] needs '{key}'.")
+
+
+def _check_kind(where: str, value: object, annotation: str) -> None:
+    kind = annotation.split(" | ", maxsplit=1)[0]
+    fits = {
+        "str": isinstance(value, str),
+        "bool": isinstance(value, bool),
+        "int": isinstance(value, int) and not isinstance(value, bool),
+        "float": isinstance(value, (int, float)) and not isinstance(value, bool),
+        "list[str]": isinstance(value, list) and all(isinstance(item, str) for item in value),
+    }[kind]
+    if not fits:
+        words = {
+            "str": "a string",
+            "bool": "true or false",
+            "int": "a whole number",
+            "float": "a number",
+            "list[str]": "a list of strings",
+        }
+        raise SettingsError(f"{where} must be {words[kind]}, not {value!r}.")

@@ -1,0 +1,100 @@
+"""Question → passages: dense and keyword search, fused, and reranked where a reranker is named."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+from rag.errors import UsageError, nearest
+from rag.fusion import weighted_sum
+from rag.specs import open_reranker, using_index
+from rag.types import Hits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rag.indexes.index import Index
+    from rag.protocols import Reranker
+    from rag.types import Hit
+
+Mode = Literal["hybrid", "dense", "keyword"]
+
+CANDIDATES = 1000
+"""Passages that each search contributes to the fusion: so many that the lowest scores, which normalise the others, are steady."""
+
+RERANKED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Hits, and the cosine of the question to the most similar passage (0 where there is none)."""
+
+    hits: Hits
+    best_cosine: float = 0.0
+
+
+def search(
+    question: str,
+    *,
+    index: Index | str | Path,
+    k: int = 10,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+) -> Hits:
+    """At most `k` passages, best first; their scores compare within one search only.
+
+    `where` maps source, title or media_type to a glob that a passage's document must fit.
+    """
+    with using_index(index) as opened:
+        return retrieve(question, index=opened, k=k, mode=mode, where=where, reranker=reranker).hits
+
+
+def retrieve(
+    question: str,
+    *,
+    index: Index,
+    k: int,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+) -> Retrieved:
+    """`search` for those who also need to know how close the best passage is."""
+    _check(question, k, mode)
+    depth = max(CANDIDATES, 2 * k)
+    dense, keyword = _both(question, index, depth, mode, where)
+    scored = {"dense": dense, "keyword": keyword}.get(mode) or weighted_sum(dense, keyword)
+    hits = index.hits(scored[: max(k, RERANKED) if reranker else k])
+    if reranker is not None:
+        hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]
+    return Retrieved(Hits(hits, question=question), max((score for _, score in dense), default=0.0))
+
+
+def _both(
+    question: str, index: Index, depth: int, mode: Mode, where: Mapping[str, str] | None
+) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    """The dense and the keyword ranking that the mode needs; the model loads while the keywords are searched."""
+    if mode == "keyword" or not len(index):
+        return [], index.search_words(question, depth, where=where)
+    with ThreadPoolExecutor(1) as thread:
+        vector = thread.submit(lambda: index.embedder.embed_question(question))
+        index.preload()
+        keyword = index.search_words(question, depth, where=where) if mode == "hybrid" else []
+        return index.search_vectors(vector.result(), depth, where=where), keyword
+
+
+def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:
+    scores = reranker.scores(question, [hit.text for hit in hits])
+    ordered = sorted(zip(scores, hits, strict=True), key=lambda pair: (-pair[0], pair[1].rank))
+    return [replace(hit, rank=rank, score=score) for rank, (score, hit) in enumerate(ordered, 1)]
+
+
+def _check(question: str, k: int, mode: str) -> None:
+    if not question.strip():
+        raise UsageError("The question is empty.")
+    if k < 1:
+        raise UsageError(f"The number of passages must be at least 1, not {k}.")
+    if mode not in get_args(Mode):
+        raise UsageError(f"Unknown search mode '{mode}'.{nearest(mode, get_args(Mode))} Known: {', '.join(get_args(Mode))}.")

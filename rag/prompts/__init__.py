@@ -1,0 +1,59 @@
+"""The prompts, as text beside this file, and how they are filled in.
+
+Document text is data: it stands between delimiters that it cannot close, and the control tokens of chat templates are
+spelled so that no tokenizer takes them for such.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from rag.types import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rag.types import Passage
+
+DELIMITER = re.compile(r"<(?=\s*/?\s*sources?\b)", re.IGNORECASE)
+CONTROL_TOKEN = re.compile(
+    r"<(?=\|)|(?<=\|)>|<(?=/?s>)|<(?=(?:start|end)_of_turn>)|\[(?=/?INST\])|<(?=<SYS>>|</SYS>>)", re.IGNORECASE
+)
+SPELLED = {"<": "‹", ">": "›", "[": "("}
+
+
+def render_answer_prompt(question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
+    """The messages that ask a chat model to answer from the passages."""
+    return (
+        Message("system", _template("answer.system.jinja").render()),
+        Message("user", _template("answer.user.jinja").render(question=question, passages=passages)),
+    )
+
+
+def as_data(text: str) -> str:
+    """Text that can neither close its delimiters nor be read as a control token."""
+    for pattern in (DELIMITER, CONTROL_TOKEN):
+        text = pattern.sub(lambda match: SPELLED[match.group()], text)
+    return text
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    from jinja2 import PackageLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        loader=PackageLoader("rag", "prompts"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    environment.filters["data"] = as_data
+    return environment
+
+
+def _template(name: str) -> Any:
+    return _environment().get_template(name)

@@ -1,0 +1,42 @@
+"""Where sentences begin and end, in any language (by sentencex, Wikimedia's segmenter)."""
+
+from __future__ import annotations
+
+import re
+
+BLANK_LINE = re.compile(r"\n[ \t]*\n")
+MAX_SENTENCE = 600
+"""Longer stretches without an end of sentence (tables, lists) are taken line by line."""
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """(start, end) of every sentence in order, white space at both ends left out."""
+    import sentencex
+
+    spans = []
+    for start, end in _paragraphs(text):
+        position = start
+        for sentence in sentencex.segment("en", text[start:end]):
+            stop = position + len(sentence)
+            spans += _lines(text, position, stop) if stop - position > MAX_SENTENCE else [(position, stop)]
+            position = stop
+    return [trimmed for span in spans if (trimmed := _trim(text, *span))]
+
+
+def _paragraphs(text: str) -> list[tuple[int, int]]:
+    edges = [0, *(position for match in BLANK_LINE.finditer(text) for position in match.span()), len(text)]
+    return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
+
+
+def _lines(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    lines, position = [], start
+    for line in text[start:end].splitlines(keepends=True):
+        lines.append((position, position + len(line)))
+        position += len(line)
+    return lines
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
+    piece = text[start:end]
+    left, right = len(piece) - len(piece.lstrip()), len(piece.rstrip())
+    return (start + left, start + right) if left < right else None

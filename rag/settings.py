@@ -1,0 +1,61 @@
+"""Settings from rag.toml and the environment, as one frozen object. Flags, which come first, are the command line's."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import SettingsError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FILE = "rag.toml"
+ENVIRONMENT = {"RAG_LLM": "llm", "RAG_EMBEDDER": "embedder", "RAG_INDEX": "index", "RAG_API_KEY": "api_key"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds where no flag says otherwise. `embedder` None means: the index's own, or `minilm` for a new one."""
+
+    llm: str = "local"
+    embedder: str | None = None
+    index: str = "indexes/default"
+    reranker: str | None = None
+    api_key: str | None = None
+
+
+def load_settings(folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Defaults, then `rag.toml` in `folder` (the current one), then the environment. Raises SettingsError."""
+    settings = Settings()
+    path = (folder or Path()) / FILE
+    if path.is_file():
+        settings = replace(settings, **_read(path))
+    environment = os.environ if environment is None else environment
+    return replace(settings, **{name: environment[key] for key, name in ENVIRONMENT.items() if environment.get(key)})
+
+
+def _read(path: Path) -> dict[str, str]:
+    known = [field.name for field in fields(Settings) if field.name != "api_key"]
+    values = read_toml(path)
+    for key, value in values.items():
+        if key == "api_key":
+            raise SettingsError(f"{path}: keys do not belong in a file that is shared. Set RAG_API_KEY instead.")
+        if key not in known:
+            raise SettingsError(f"{path}: unknown setting '{key}'.{nearest(key, known)} Known: {', '.join(known)}.")
+        if not isinstance(value, str):
+            raise SettingsError(f"{path}: '{key}' must be a string, not {value!r}.")
+    return {key: str(value) for key, value in values.items()}
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """The file's tables. Raises SettingsError with the place of a mistake."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from error

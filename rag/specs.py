@@ -1,0 +1,130 @@
+"""Names to components. Each is imported and built when it is first needed, and no sooner."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rag.errors import SpecError, nearest
+from rag.indexes.index import DEFAULT_EMBEDDER, Index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rag.protocols import Embedder, Generator, Reranker
+
+GENERATORS = ("local", "local:PATH.gguf", "extractive")
+EMBEDDERS = ("minilm", "MODEL (a sentence-transformers name or folder)", "http://HOST:PORT/v1#MODEL")
+
+
+def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -> Embedder:
+    """The embedder that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    if spec == "minilm":
+        from rag.embedders.openvino import open_minilm
+
+        return open_minilm()
+    if _is_url(spec):
+        from rag.embedders.http import HttpEmbedder
+
+        url, model = _split_url(spec, "http://HOST:PORT/v1#MODEL")
+        return HttpEmbedder(url, model, api_key=api_key)
+    _refuse_misspelling(spec, ("minilm",), EMBEDDERS, "embedder")
+    from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
+
+    return SentenceTransformersEmbedder(spec)
+
+
+def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
+    """The generator that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    if spec == "extractive":
+        from rag.generators.extractive import ExtractiveGenerator
+
+        return ExtractiveGenerator()
+    if spec == "local" or spec.startswith("local:"):
+        from rag.generators.llama_cpp import LlamaCppGenerator
+
+        return LlamaCppGenerator(Path(spec.removeprefix("local:")).expanduser() if spec != "local" else None)
+    raise SpecError(f"'{spec}' names no generator.{nearest(spec, ('local', 'extractive'))} Known: {', '.join(GENERATORS)}.")
+
+
+def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
+    """The reranker that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    if _is_url(spec):
+        from rag.rerankers.http import HttpReranker
+
+        url, model = _split_url(spec, "http://HOST:PORT#MODEL")
+        return HttpReranker(url, model, api_key=api_key)
+    from rag.rerankers.cross_encoder import CrossEncoderReranker
+
+    return CrossEncoderReranker(spec)
+
+
+def open_index(
+    path: str | Path, *, create: bool = False, embedder: str | Embedder | None = None, api_key: str | None = None
+) -> Index:
+    """Open the index in a folder, or make one with `create`.
+
+    `embedder` is a spec or an object; left out, it is the index's own (`minilm` for a new one). It is built when it is
+    first needed, and refused then if the index was built with another. Raises NoIndexError, IndexFormatError.
+    """
+    given = embedder if embedder is not None and not isinstance(embedder, str) else None
+    spec = given.identity.name if given is not None else embedder if isinstance(embedder, str) else None
+    return Index(
+        Path(path).expanduser(),
+        open_embedder=lambda name: given if given is not None else open_embedder(name, api_key=api_key),
+        embedder_spec=_absolute_folder(spec),
+        create=create,
+    )
+
+
+@contextmanager
+def using_index(index: Index | str | Path) -> Iterator[Index]:
+    """The index itself, or the one at a path, which is closed afterwards."""
+    if isinstance(index, Index):
+        yield index
+    else:
+        with open_index(index) as opened:
+            yield opened
+
+
+@contextmanager
+def using_llm(llm: Generator | str) -> Iterator[Generator]:
+    """The generator itself, or the one that a spec names, which is closed afterwards."""
+    if not isinstance(llm, str):
+        yield llm
+        return
+    opened = open_llm(llm)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _absolute_folder(spec: str | None) -> str | None:
+    """A model folder by its whole path, so that the index finds it from anywhere."""
+    if spec and not _is_url(spec) and Path(spec).expanduser().is_dir():
+        return str(Path(spec).expanduser().resolve())
+    return spec
+
+
+def _is_url(spec: str) -> bool:
+    return spec.startswith(("http://", "https://"))
+
+
+def _split_url(spec: str, form: str) -> tuple[str, str]:
+    url, _, model = spec.partition("#")
+    if not urlsplit(url).netloc or not model:
+        raise SpecError(f"'{spec}' does not say which model to use. The form is {form}.")
+    return url.rstrip("/"), model
+
+
+def _refuse_misspelling(spec: str, names: tuple[str, ...], known: tuple[str, ...], kind: str) -> None:
+    """A near miss of a built-in name is a mistake, not the name of a model to look for."""
+    if Path(spec).expanduser().exists() or "/" in spec:
+        return
+    for name in names:
+        if SequenceMatcher(None, spec.lower(), name).ratio() > 0.75:
+            raise SpecError(f"'{spec}' names no {kind}. Did you mean '{name}'? Known: {', '.join(known)}.")

@@ -1,0 +1,307 @@
+"""The values that flow through the toolkit. All are frozen; `to_dict()` gives the JSON that the command line prints."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rag import notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Pages = tuple[int, int]
+"""First and last page, counted from 1, both included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading that begins at character `start`; `level` 1 is the highest."""
+
+    start: int
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The text of one source and where its pages and headings begin.
+
+    `page_starts[i]` is the character at which page i+1 begins (the first is 0); it is empty for formats without pages.
+    `page_statuses[i]` is "ok", "no-text" or "failed" for the same page. `headings` are in the order of the text.
+    """
+
+    text: str
+    source: str
+    title: str
+    media_type: str = "text/plain"
+    page_starts: tuple[int, ...] = ()
+    page_statuses: tuple[str, ...] = ()
+    headings: tuple[Heading, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.page_starts and (self.page_starts[0] != 0 or list(self.page_starts) != sorted(self.page_starts)):
+            raise ValueError("page_starts must begin at 0 and never decrease")
+        if len(self.page_statuses) != len(self.page_starts):
+            raise ValueError("page_statuses must have one entry for each page")
+
+    def pages_of(self, start: int, end: int) -> Pages | None:
+        """The pages that the characters from `start` to `end` (not included) lie on; None for a format without pages."""
+        if not self.page_starts:
+            return None
+        first = bisect_right(self.page_starts, start)
+        return first, max(first, bisect_right(self.page_starts, max(start, end - 1)))
+
+    def heading_at(self, position: int) -> str:
+        """The headings above `position`, outermost first, joined by " > "; empty where there are none."""
+        path: list[Heading] = []
+        for heading in self.headings[: bisect_right(self.headings, position, key=lambda h: h.start)]:
+            path = [above for above in path if above.level < heading.level] + [heading]
+        return " > ".join(heading.text for heading in path)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of a document: `document.text[start:end] == text`."""
+
+    text: str
+    start: int
+    end: int
+    pages: Pages | None = None
+    heading: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The chunk as JSON-ready values."""
+        return _plain_dict(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that search found. `score` is higher for better; `chunk` is the passage's number in the index."""
+
+    rank: int
+    score: float
+    source: str
+    title: str
+    pages: Pages | None
+    heading: str
+    start: int
+    end: int
+    text: str
+    chunk: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The hit as INTERFACE describes it."""
+        return _plain_dict(asdict(self))
+
+    def _repr_html_(self) -> str:
+        return notebook.hits_html([self.to_dict()])
+
+
+class Hits(list[Hit]):
+    """A list of hits, best first, that shows itself in a notebook."""
+
+    def __init__(self, hits: Iterable[Hit] = (), *, question: str = "") -> None:
+        super().__init__(hits)
+        self.question = question
+
+    def _repr_html_(self) -> str:
+        return notebook.hits_html([hit.to_dict() for hit in self], question=self.question)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat prompt; `role` is "system", "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a generator chooses tokens. None leaves the choice to the model's own default."""
+
+    max_tokens: int = 256
+    temperature: float | None = 0.0
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a model read and wrote, counted by the model."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A numbered source as a generator and a verifier see it. `start` is where `text` begins in its document."""
+
+    number: int
+    text: str
+    source: str
+    title: str = ""
+    pages: Pages | None = None
+    heading: str = ""
+    start: int = 0
+    chunk: int = -1
+
+    @classmethod
+    def from_hit(cls, number: int, hit: Hit) -> Passage:
+        """The hit as source `number` of a prompt."""
+        return cls(number, hit.text, hit.source, hit.title, hit.pages, hit.heading, hit.start, hit.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a generator is asked: the messages for a model, and the question and passages that they were rendered from."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quote that supports an answer: exactly the document's text from `start` to `end`, on `pages`."""
+
+    marker: int
+    source: str
+    pages: Pages | None
+    start: int
+    end: int
+    quote: str
+    chunk: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The citation as INTERFACE describes it."""
+        return _plain_dict(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer, the markers of its citations, and how well they bear it out.
+
+    `support` is "full", "partial" or "none"; `score` is between 0 and 1.
+    """
+
+    text: str
+    citations: tuple[int, ...] = ()
+    support: str = "none"
+    score: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sentence as INTERFACE describes it."""
+        return _plain_dict(asdict(self))
+
+    @property
+    def cited_text(self) -> str:
+        """The sentence with its markers, as in "It is 330 m tall [1]."."""
+        if not self.citations:
+            return self.text
+        markers = "".join(f"[{marker}]" for marker in self.citations)
+        body = self.text.rstrip(".!?。！？")
+        return f"{body} {markers}{self.text[len(body) :]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer whose sentences carry the words they rest on.
+
+    `evidence` (0 to 1) is how likely it is that the documents hold the answer, judged before the model wrote.
+    """
+
+    question: str
+    text: str
+    answerable: bool
+    evidence: float
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    hits: Hits
+    model: str
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as INTERFACE describes it."""
+        return {
+            "question": self.question,
+            "answer": self.text,
+            "answerable": self.answerable,
+            "evidence": round(self.evidence, 4),
+            "sentences": [sentence.to_dict() for sentence in self.sentences],
+            "citations": [citation.to_dict() for citation in self.citations],
+            "hits": [hit.to_dict() for hit in self.hits],
+            "model": self.model,
+            "usage": asdict(self.usage),
+            "seconds": round(self.seconds, 4),
+        }
+
+    def _repr_html_(self) -> str:
+        return notebook.answer_html(self.to_dict())
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A source that could not be read: `status` from `errors.DOCUMENT_STATUSES`, `page` where one page is to blame."""
+
+    source: str
+    status: str
+    message: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What one run of indexing did, in numbers of documents; `documents` and `chunks` are what the index holds now."""
+
+    index: str
+    added: int
+    changed: int
+    renamed: int
+    removed: int
+    unchanged: int
+    failed: tuple[Failure, ...]
+    documents: int
+    chunks: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as INTERFACE describes it."""
+        return _plain_dict(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderIdentity:
+    """What makes two embedders interchangeable: an index refuses an embedder whose identity differs.
+
+    `revision` is a hash of the weights where they are at hand, else the server's model name.
+    `max_tokens` is the longest passage in tokens, special tokens not counted.
+    """
+
+    name: str
+    revision: str
+    dimension: int
+    max_tokens: int
+    pooling: str = "mean"
+    question_prefix: str = ""
+    passage_prefix: str = ""
+
+
+def _plain_dict(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: _plain(item) for key, item in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples to lists and floats to six digits, so that equal values print equally."""
+    if isinstance(value, dict):
+        return _plain_dict(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value

@@ -1,0 +1,64 @@
+"""Words as search and verification compare them: lower case, no accents, English stems, CJK in pairs of characters."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+CJK_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+MAX_WORD_LENGTH = 60
+
+STOP_WORDS = frozenset(
+    "a about after all also am an and any are as at be been before being but by can could did do does doing down for from further "
+    "had has have having he her here hers him his how i if in into is it its itself just me more most my no nor not of off on once "
+    "only or other our out over own s same she should so some such t than that the their them then there these they this those "
+    "through to too under until up very was we were what when where which while who whom whose why will with would you your".split()
+)
+
+
+@lru_cache(maxsize=1)
+def analyzer() -> Any:
+    """tantivy's analyzer that keyword search and verification share."""
+    from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
+
+    builder = TextAnalyzerBuilder(Tokenizer.simple())
+    for step in (Filter.remove_long(MAX_WORD_LENGTH), Filter.lowercase(), Filter.ascii_fold(), Filter.stemmer("english")):
+        builder = builder.filter(step)
+    return builder.build()
+
+
+@lru_cache(maxsize=1)
+def _stop_stems() -> frozenset[str]:
+    return frozenset(analyzer().analyze(" ".join(STOP_WORDS)))
+
+
+def stems(text: str) -> list[str]:
+    """Every word of the text as it is indexed, in order."""
+    return list(analyzer().analyze(segment_cjk(text)))
+
+
+def content_stems(text: str) -> list[str]:
+    """The words that carry meaning: `stems` without English function words."""
+    return [stem for stem in stems(text) if stem not in _stop_stems()]
+
+
+def numbers(text: str) -> set[str]:
+    """Numbers in one spelling: `34,229` and `34229` are the same, and so are `3.50` and `3.5`."""
+    return {_plain_number(match.group()) for match in NUMBER.finditer(text)}
+
+
+def segment_cjk(text: str) -> str:
+    """Chinese and Japanese runs as overlapping pairs of characters, which can be matched without a dictionary."""
+    return CJK_RUN.sub(lambda run: " " + " ".join(_pairs(run.group())) + " ", text)
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[i : i + 2] for i in range(max(1, len(run) - 1))]
+
+
+def _plain_number(number: str) -> str:
+    whole, _, fraction = re.sub(r"[,.](?=\d{3}(?:\D|$))", "", number).replace(",", ".").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole

@@ -1,0 +1,121 @@
+"""The shape of the house, held against the code."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import rag
+from rag.cli import main
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "rag"
+HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "openvino", "vllm", "openai", "langchain_text_splitters",
+         "langchain_core", "tantivy", "numpy", "httpx", "rich", "jinja2", "trafilatura", "pypdfium2")  # fmt: skip
+
+FLOORS = [
+    ("errors", "notebook"),
+    ("types",),
+    ("protocols",),
+    ("settings", "words"),
+    ("sentences", "fitting", "pretrained", "servers"),
+    ("documents", "chunking", "embedders", "rerankers", "generators", "prompts", "context", "citations", "evidence", "fusion"),
+    ("indexes",),
+    ("specs",),
+    ("pipelines",),
+    ("terminal",),
+    ("cli",),
+]
+"""From the ground up: a module may import what stands below it, and what belongs to its own room."""
+
+
+def floor_of(room: str) -> int:
+    return next(level for level, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Rooms of this package that a file imports, at its top or inside its functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "rag":
+            found |= {node.module.split(".")[1]} if "." in node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("rag.")}
+    return found
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down_and_parts_do_not_import_each_other(path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    upward = {name for name in imports_of(path) - {room} if floor_of(name) >= floor_of(room)}
+    assert upward == set()
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    code = "import sys, runpy\ntry:\n exec(sys.argv[1])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=ROOT)
+    return {name for name in done.stderr.split() if "." not in name}
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import rag; dir(rag)", "import rag.cli; rag.cli.main(['--help'])", "import rag.cli; rag.cli.main(['ask', '--help'])"],
+)
+def test_importing_and_help_load_nothing_heavy(code):
+    assert loaded_by(code).isdisjoint(HEAVY)
+
+
+def test_looking_at_an_index_loads_no_model_and_no_search_engine(tmp_path):
+    code = (
+        "import rag.cli, sys, rag\n"
+        f"rag.open_index({str(tmp_path / 'i')!r}, create=True).close()\n"
+        f"rag.cli.main(['status', '--index', {str(tmp_path / 'i')!r}])"
+    )
+    assert loaded_by(code).isdisjoint(
+        {"torch", "transformers", "sentence_transformers", "openvino", "langchain_text_splitters"}
+    )
+
+
+def test_every_public_name_is_there_and_documented():
+    assert {"load", "split", "open_index", "sync", "search", "open_llm", "ask", "aask", "check"} <= set(rag.__all__)
+    for name in rag.__all__:
+        assert getattr(rag, name).__doc__ or name == "__version__"
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        rag.nothing  # noqa: B018
+
+
+def all_commands() -> list[tuple[str, click.Command]]:
+    return sorted(main.commands.items())
+
+
+@pytest.mark.parametrize(("name", "command"), all_commands(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_command_and_option_has_help_and_stands_in_the_guide(name, command):
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    assert command.help
+    assert f"rag {name}" in guide
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            option = max(parameter.opts, key=len)
+            assert f"`{option}" in guide, f"{option} of rag {name} is not in docs/guide.md"
+
+
+def test_no_module_outgrows_one_reading():
+    assert [str(path) for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
+
+
+def test_nothing_is_stored_in_pickles():
+    for path in FILES:
+        assert "pickle" not in {
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }

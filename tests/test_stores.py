@@ -1,0 +1,134 @@
+"""The derived stores against oracles: FAISS must equal the exact search; keywords must find words in any script."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rag.fusion import reciprocal_rank_fusion, weighted_sum
+from rag.indexes.exact import exact_search
+from rag.indexes.keywords import KeywordStore
+from rag.indexes.stamped import read_stamped, write_stamped
+from rag.indexes.vectors import VectorStore
+from rag.types import Hit
+
+
+def vectors_of(count, dimension=16, seed=0):
+    return np.random.default_rng(seed).standard_normal((count, dimension)).astype(np.float32)
+
+
+@pytest.mark.parametrize("n", [1, 5, 40, 1000])
+@pytest.mark.parametrize("scale", [1.0, 7.5])
+def test_faiss_equals_exact_search_for_any_n_and_questions_of_any_length(tmp_path, n, scale):
+    vectors, ids = vectors_of(40), np.arange(100, 140)
+    store = VectorStore(tmp_path, 16)
+    store.apply(ids.tolist(), vectors, [], generation=1)
+    question = vectors_of(1, seed=9)[0] * scale
+    expected = exact_search(vectors, ids, question, n)
+    found = store.search(question, n)
+    assert [chunk for chunk, _ in found] == [chunk for chunk, _ in expected]
+    assert np.allclose([score for _, score in found], [score for _, score in expected], atol=1e-4)
+
+
+def test_faiss_among_some_chunks_equals_exact_search_over_those(tmp_path):
+    vectors, ids = vectors_of(60), np.arange(60)
+    store = VectorStore(tmp_path, 16)
+    store.apply(ids.tolist(), vectors, [], generation=1)
+    some = [3, 17, 18, 59]
+    question = vectors_of(1, seed=4)[0]
+    assert [c for c, _ in store.search(question, 10, among=some)] == [
+        c for c, _ in exact_search(vectors[some], ids[some], question, 10)
+    ]
+    assert store.search(question, 10, among=[]) == []
+
+
+def test_equal_vectors_come_in_order_of_their_number(tmp_path):
+    store = VectorStore(tmp_path, 4)
+    store.apply([5, 2, 9], np.ones((3, 4), np.float32), [], generation=1)
+    assert [chunk for chunk, _ in store.search(np.ones(4, np.float32), 3)] == [2, 5, 9]
+
+
+def test_vectors_survive_saving_and_the_same_change_applied_twice(tmp_path):
+    store = VectorStore(tmp_path, 16)
+    vectors = vectors_of(10)
+    for _ in range(2):
+        store.apply(range(10), vectors, [], generation=1)
+        store.apply([], vectors[:0], [4], generation=2)
+    store.save()
+    again = VectorStore(tmp_path, 16)
+    assert (again.generation, again.saved_generation, again.ids()) == (2, 2, set(range(10)) - {4})
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other"])
+def test_a_damaged_file_is_noticed_and_not_parsed(tmp_path, damage):
+    path = tmp_path / "file"
+    write_stamped(path, b"payload " * 100, generation=7)
+    content = bytearray(path.read_bytes())
+    assert read_stamped(path) == (7, b"payload " * 100)
+    if damage == "flip":
+        content[-5] ^= 1
+    path.write_bytes({"cut": content[:-10], "flip": content, "empty": b"", "other": b'{"generation": "x"}\n'}[damage])
+    assert read_stamped(path) is None
+    assert read_stamped(tmp_path / "absent") is None
+
+
+def hit(chunk, text, title="", heading=""):
+    return Hit(0, 0.0, "s", title, None, heading, 0, 0, text, chunk)
+
+
+@pytest.fixture
+def keywords(tmp_path):
+    store = KeywordStore(tmp_path)
+    store.apply(
+        [
+            hit(1, "The keeper lights the lamps."),
+            hit(2, "灯台は港の入口に立っています。"),
+            hit(3, "Der Leuchtturm ist schön"),
+            hit(4, "Nothing", "Lamp"),
+        ],
+        [],
+        generation=1,
+    )
+    return store
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [("lamp lighting", {1, 4}), ("港の入口", {2}), ("SCHON leuchtturm", {3}), ("absent", set()), ("", set()), ("?!", set())],
+)
+def test_words_are_found_by_stem_in_any_script_and_without_accents(keywords, question, expected):
+    found = keywords.search(question, 10)
+    assert {chunk for chunk, _ in found} == expected
+    assert all(score > 0 for _, score in found)
+
+
+@pytest.mark.parametrize("question", ["lamp AND (", '"lamp', "title:lamp^", "lamp* ~ [1 TO", "-lamp +"])
+def test_query_operators_in_a_question_are_words(keywords, question):
+    assert {chunk for chunk, _ in keywords.search(question, 10)} >= {1}
+
+
+def test_keywords_among_some_chunks_are_scored_as_without_the_filter(keywords):
+    scores = dict(keywords.search("lamp keeper", 10))
+    assert keywords.search("lamp keeper", 10, among=[4, 2]) == [(4, pytest.approx(scores[4]))]
+    assert keywords.search("lamp", 10, among=[]) == []
+
+
+def test_keywords_survive_reopening_and_a_change_applied_twice(keywords, tmp_path):
+    for _ in range(2):
+        keywords.apply([hit(5, "A new lamp")], [1, 5], generation=2)
+    again = KeywordStore(tmp_path)
+    assert (again.generation, again.ids()) == (2, {2, 3, 4, 5})
+
+
+def test_weighted_sum_keeps_every_id_and_its_scores_between_0_and_1():
+    fused = weighted_sum([(1, 0.9), (2, 0.5), (3, 0.1)], [(3, 12.0), (4, 2.0)], dense_weight=0.6)
+    assert [item for item, _ in fused] == [1, 3, 2, 4]
+    assert dict(fused)[1] == pytest.approx(0.6)
+    assert dict(fused)[3] == pytest.approx(0.4)
+    assert weighted_sum([], []) == []
+    assert weighted_sum([(8, 0.3)], [], dense_weight=0.6) == [(8, 0.6)]
+
+
+def test_reciprocal_rank_fusion_adds_reciprocal_ranks():
+    fused = dict(reciprocal_rank_fusion([(1, 9.0), (2, 1.0)], [(2, 3.0)]))
+    assert fused == {2: pytest.approx(1 / 62 + 1 / 61), 1: pytest.approx(1 / 61)}

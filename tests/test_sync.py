@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rag
+from rag.errors import UsageError
+from rag.pipelines import workers
+from rag.pipelines.ingest import ChunkSizes, plan_for
+
+
+def sources(index) -> list[str]:
+    return [Path(row.source).name for row in index.catalog.documents()]
+
+
+def counts(report) -> dict[str, int]:
+    return {name: getattr(report, name) for name in ("added", "changed", "renamed", "removed", "unchanged")}
+
+
+def done(**numbers) -> dict[str, int]:
+    return {"added": 0, "changed": 0, "renamed": 0, "removed": 0, "unchanged": 0, **numbers}
+
+
+def test_a_second_run_does_nothing_and_reads_nothing(index, folder, embedder):
+    assert counts(rag.sync([folder], index=index)) == done(added=3)
+    generation = index.catalog.generation
+    embedder.embedded.clear()
+    files = {path: path.read_bytes() for path in folder.iterdir()}
+    for path in files:  # the same size and time with another content: it would be noticed if it were read
+        stat = path.stat()
+        path.write_bytes(b"?" * stat.st_size)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert counts(rag.sync([folder], index=index)) == done(unchanged=3)
+    assert (index.catalog.generation, embedder.embedded) == (generation, [])
+
+
+def test_a_file_with_a_new_time_and_the_same_content_is_unchanged(index, folder, embedder):
+    rag.sync([folder], index=index)
+    embedder.embedded.clear()
+    os.utime(folder / "tower.txt", (1, 1))
+    assert counts(rag.sync([folder], index=index)) == done(unchanged=3)
+    assert embedder.embedded == []
+
+
+def test_a_changed_file_replaces_its_chunks_and_embeds_only_what_is_new(index, folder, embedder):
+    paragraphs = [f"Paragraph {n} speaks of " + "many different things " * 40 for n in range(4)]
+    (folder / "long.txt").write_text("\n\n".join(paragraphs), encoding="utf-8")
+    rag.sync([folder], index=index)
+    embedder.embedded.clear()
+    (folder / "long.txt").write_text("\n\n".join([*paragraphs, "An unheard-of zebra."]), encoding="utf-8")
+    assert counts(rag.sync([folder], index=index)) == done(changed=1, unchanged=3)
+    assert len(embedder.embedded) == 1
+    assert "zebra" in embedder.embedded[0]
+    assert "zebra" in rag.search("zebra", index=index, mode="keyword")[0].text
+    assert index.verify() == []
+
+
+def test_a_removed_file_disappears_from_every_store(index, folder):
+    rag.sync([folder], index=index)
+    (folder / "garden.md").unlink()
+    assert counts(rag.sync([folder], index=index)) == done(removed=1, unchanged=2)
+    for mode in ("dense", "keyword", "hybrid"):
+        assert all("carp" not in hit.text for hit in rag.search("carp pond", index=index, mode=mode))
+    assert index.verify() == []
+
+
+def test_a_moved_file_is_renamed_and_not_embedded_again(index, folder, embedder):
+    rag.sync([folder], index=index)
+    embedder.embedded.clear()
+    (folder / "sub").mkdir()
+    (folder / "tower.txt").rename(folder / "sub" / "tower.txt")
+    assert counts(rag.sync([folder], index=index)) == done(renamed=1, unchanged=2)
+    assert embedder.embedded == []
+    assert rag.search("tower", index=index)[0].source == str(folder / "sub" / "tower.txt")
+    assert index.verify() == []
+
+
+def test_indexing_one_folder_leaves_what_came_from_others(index, folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "harbour.txt").write_text("Ships come in.", encoding="utf-8")
+    rag.sync([folder], index=index)
+    assert counts(rag.sync([other], index=index)) == done(added=1)
+    assert len(sources(index)) == 4
+    (other / "harbour.txt").unlink()
+    assert counts(rag.sync([other], index=index)) == done(removed=1)
+    assert len(sources(index)) == 3
+
+
+def test_a_file_that_is_gone_can_be_named_to_have_it_removed(index, folder):
+    rag.sync([folder], index=index)
+    (folder / "tower.txt").unlink()
+    assert counts(rag.sync([folder / "tower.txt"], index=index)) == done(removed=1)
+
+
+def test_the_same_file_named_twice_is_one_document(index, folder):
+    rag.sync([folder, folder / "tower.txt", folder / ".." / "documents"], index=index)
+    assert len(sources(index)) == 3
+
+
+def test_hidden_files_and_kinds_that_are_not_read_are_passed_over(index, folder):
+    (folder / ".secret.txt").write_text("secret", encoding="utf-8")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "note.txt").write_text("note", encoding="utf-8")
+    (folder / "photo.png").write_bytes(b"\x89PNG")
+    plan, found = plan_for([folder], index=index)
+    assert len(plan.load) == 3
+    assert dict(found.skipped) == {".png": 1}
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "expected"),
+    [
+        (["*.md"], [], ["garden.md"]),
+        ([], ["t*"], ["garden.md", "kitchen.txt"]),
+        (["sub/*"], [], ["deep.txt"]),
+        (["*.log"], [], ["run.log"]),
+    ],
+)
+def test_globs_choose_by_name_or_by_path_inside_the_folder(index, folder, include, exclude, expected):
+    (folder / "run.log").write_text("started", encoding="utf-8")
+    if include == ["sub/*"]:
+        (folder / "sub").mkdir()
+        (folder / "sub" / "deep.txt").write_text("deep", encoding="utf-8")
+    rag.sync([folder], index=index, include=include, exclude=exclude)
+    assert sources(index) == expected
+
+
+def test_a_file_that_cannot_be_read_is_reported_each_time_and_tried_again_when_it_changes(index, folder):
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing else")
+    for _ in range(2):
+        report = rag.sync([folder], index=index)
+        assert [(Path(f.source).name, f.status) for f in report.failed] == [("broken.pdf", "corrupt")]
+    assert report.documents == 3
+    assert rag.sync([folder], index=index, retry_failed=True).failed == report.failed
+    (folder / "broken.pdf").write_text("now plain text", encoding="utf-8")
+    (folder / "broken.pdf").rename(folder / "mended.txt")
+    report = rag.sync([folder], index=index)
+    assert (report.failed, report.documents) == ((), 4)
+    assert index.catalog.failures() == {}
+
+
+def test_a_document_that_becomes_unreadable_is_no_longer_found(index, folder):
+    rag.sync([folder], index=index)
+    (folder / "tower.txt").write_bytes(b"\x00\x01\x02" * 500)
+    report = rag.sync([folder], index=index)
+    assert counts(report) == done(unchanged=2)
+    assert [failure.status for failure in report.failed] == ["unsupported"]
+    assert index.verify() == []
+    assert "tower.txt" not in sources(index)
+
+
+def test_sources_that_name_nothing_are_refused(index, tmp_path):
+    with pytest.raises(UsageError, match="There is no file or folder"):
+        rag.sync([tmp_path / "absent"], index=index)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"Nothing to index in .*empty\. Documents are files such as \.pdf"):
+        rag.sync([tmp_path / "empty"], index=index)
+    (tmp_path / "empty" / "a.png").write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"1 files of other kinds: \.png"):
+        rag.sync([tmp_path / "empty"], index=index)
+
+
+def test_chunk_sizes_belong_to_the_index(index, folder):
+    rag.sync([folder], index=index, sizes=ChunkSizes(50, 5))
+    rag.sync([folder], index=index, sizes=ChunkSizes(50))
+    with pytest.raises(UsageError, match="was made with chunk tokens 50, not 60"):
+        rag.sync([folder], index=index, sizes=ChunkSizes(60))
+
+
+def test_chunks_that_the_embedder_cannot_read_are_refused(index, folder):
+    with pytest.raises(UsageError, match="Chunks of 900 tokens do not fit the embedder hash, which reads 1 to 254 tokens"):
+        rag.sync([folder], index=index, sizes=ChunkSizes(900, 0))
+
+
+def test_progress_adds_up(index, folder):
+    class Seen:
+        def __init__(self):
+            self.totals = {"documents": 0, "chunks": 0, "expected_chunks": 0}
+            self.expected = 0
+
+        def found(self, documents):
+            self.expected = documents
+
+        def advance(self, **numbers):
+            for name, number in numbers.items():
+                self.totals[name] += number
+
+    seen = Seen()
+    report = rag.sync([folder], index=index, progress=seen)
+    assert seen.expected == seen.totals["documents"] == 3
+    assert seen.totals["chunks"] == seen.totals["expected_chunks"] == report.chunks
+
+
+def _script(code: str):
+    return lambda: subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def test_a_worker_that_dies_costs_the_file_in_its_hands_and_no_other(monkeypatch):
+    code = "import sys, os, json\nfor line in sys.stdin:\n if 'bad' in line: os.abort()\n"
+    code += " print(json.dumps({'hash': 'h', 'error': {'status': 'no-text', 'message': 'm', 'page': None}}), flush=True)"
+    monkeypatch.setattr(workers, "_start", _script(code))
+    outcomes = list(workers.load_all(["a", "bad", "c", "d"], jobs=2))
+    assert [(source, outcome.status) for source, outcome, _ in outcomes] == [
+        ("a", "no-text"), ("bad", "corrupt"), ("c", "no-text"), ("d", "no-text"),
+    ]  # fmt: skip
+
+
+def test_a_worker_that_hangs_is_ended_after_its_time(monkeypatch):
+    monkeypatch.setattr(workers, "_start", _script("import time; time.sleep(600)"))
+    ((source, outcome, _),) = workers.load_all(["slow"], seconds_a_file=0.2)
+    assert (source, outcome.status) == ("slow", "timeout")
+    assert "took longer than 0.2 s" in str(outcome)
+
+
+def test_many_files_come_back_in_order_from_several_workers(tmp_path):
+    paths = []
+    for n in range(25):
+        paths.append(str(tmp_path / f"{n}.txt"))
+        Path(paths[-1]).write_text(f"text {n}", encoding="utf-8")
+    assert [(source, outcome.text) for source, outcome, _ in workers.load_all(paths, jobs=2)] == [
+        (p, f"text {n}") for n, p in enumerate(paths)
+    ]
