@@ -73,7 +73,7 @@ def common_arguments(description: str | None, *, rounds: int, megabytes: float |
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=rounds, metavar="R")
     parser.add_argument("--rag", type=Path, default=ROOT / ".venv" / "bin" / "rag", metavar="PATH", help="our command")
-    parser.add_argument("--chunk-tokens", type=int, default=200, metavar="N")
+    parser.add_argument("--chunk-tokens", type=int, default=230, metavar="N")
     parser.add_argument("--overlap-tokens", type=int, default=20, metavar="N")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the Markdown here too")
     if megabytes is not None:

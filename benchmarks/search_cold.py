@@ -78,7 +78,7 @@ def same_passages(runs: Mapping[str, Sequence[Run]]) -> str:
         len({hit["chunk"] for hit in ours.json["hits"]} & {hit["chunk"] for hit in theirs.json["hits"]})
         for ours, theirs in zip(runs[DENSE], runs[LANGCHAIN], strict=True)
     ]
-    return f"`{DENSE}` and LangChain found the same passages: {sum(shared)} of {K * len(shared)} over {len(shared)} questions."
+    return f"`{DENSE}` and LangChain found the same passages: {sum(shared)} of {K * len(shared)} in {len(shared)} searches."
 
 
 def times_table(runs: Mapping[str, Sequence[Run]]) -> str:

@@ -228,7 +228,7 @@ def build_table(block: str, styles: dict[str, ParagraphStyle]) -> Table:
         ("LINEBELOW", (0, 0), (-1, -1), 0.5, NAVY),
         ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
     ]
-    return Table(cells, colWidths=[52, 92, 90, 137], style=TableStyle(looks), spaceBefore=2, spaceAfter=10, hAlign="LEFT")
+    return Table(cells, colWidths=[50, 92, 97, 132], style=TableStyle(looks), spaceBefore=2, spaceAfter=10, hAlign="LEFT")
 
 
 def flowables(text: str) -> Iterator[Flowable]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     TokenCounter = Callable[[Sequence[str]], list[int]]
     Span = tuple[int, int]
 
-CHUNK_TOKENS = 200
+CHUNK_TOKENS = 230
 OVERLAP_TOKENS = 30
 MAX_CHARACTERS_A_TOKEN = 16
 """A tokenizer may call a thousand characters without a space one unknown token; beyond this ratio, characters count."""

@@ -98,7 +98,7 @@ def _retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--embedder", metavar="SPEC", help="minilm (default), a sentence-transformers model, or http://HOST:PORT/v1#MODEL."
 )
-@click.option("--chunk-tokens", type=click.IntRange(min=1), help="Tokens of a chunk, overlap included (default 200).")
+@click.option("--chunk-tokens", type=click.IntRange(min=1), help="Tokens of a chunk, overlap included (default 230).")
 @click.option(
     "--overlap-tokens", type=click.IntRange(min=0), help="Tokens that a chunk repeats of the one before (default 30)."
 )
@@ -313,7 +313,7 @@ def demo_command(llm: str | None) -> None:
         click.echo("\n".join(report_lines(report)), err=True)
         for question in demo_questions():
             click.echo(f"\n{click.style('Question: ' + question, bold=True)}")
-            _print_answer(ask(question, index=index, llm=generator, on_sentence=_stream_sentence), streamed=True)
+            _print_answer(ask(question, index=index, llm=generator, strict=True, on_sentence=_stream_sentence), streamed=True)
     click.echo(f'\nAsk your own: rag ask "…" --index {display_path(path)}', err=True)
 
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int, render: Render) -> Prompt:
     """The prompt with as many of the best hits as fit: prompt tokens + `max_tokens` ≤ the model's window.
 
-    Sources are whole or absent, never cut. Raises UsageError where the question leaves no room for a single one.
+    No more than the model can tell apart (`max_sources`). Sources are whole or absent, never cut. Raises UsageError
+    where the question leaves no room for a single one.
     """
-    passages = tuple(Passage.from_hit(number, hit) for number, hit in enumerate(hits, 1))
+    passages = tuple(Passage.from_hit(number, hit) for number, hit in enumerate(hits[: llm.max_sources], 1))
     budget = llm.window - max_tokens
 
     def prompt(count: int) -> Prompt:
@@ -39,7 +40,7 @@ def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int,
             too_many = middle
     if fits == 0:
         raise UsageError(
-            f"The window of {llm.name} ({llm.window} tokens) has no room for the question, one source and an answer of {max_tokens} "
-            "tokens. Ask for a shorter answer (--max-tokens), or use a model with a larger window (--llm)."
+            f"The window of {llm.name} ({llm.window} tokens) has no room for the question, one source and an answer of "
+            f"{max_tokens} tokens. Ask for a shorter answer (--max-tokens), or use a model with a larger window (--llm)."
         )
     return prompt(fits)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from rag.types import Hit
 
-COSINE_WEIGHT, COVERAGE_WEIGHT, BIAS = 12.0, 3.0, -7.0
-COVERAGE_ALONE_WEIGHT, COVERAGE_ALONE_BIAS = 8.0, -4.0
+COSINE_WEIGHT, COVERAGE_WEIGHT, BIAS = 16.9, 1.95, -9.5
+COVERAGE_ALONE_WEIGHT, COVERAGE_ALONE_BIAS = 9.6, -4.4
 BEST_PASSAGES = 3
 
-THRESHOLD = 0.5
-"""Below it, an answer is not looked for."""
+THRESHOLD = 0.25
+"""Below it, the model is not asked. It is low, for what the model writes is checked as well."""
 
 
 def coverage(question: str, hits: Sequence[Hit]) -> float:

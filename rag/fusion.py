@@ -1,8 +1,9 @@
 """One ranking from two.
 
-`weighted_sum` is the convex combination of min-max normalised scores that Bruch, Gai and Ingber found better than
-reciprocal rank fusion, and robust in its one parameter ("An Analysis of Fusion Functions for Hybrid Retrieval", ACM
-TOIS 2023). `reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is here to be compared with.
+`weighted_sum` is the convex combination that Bruch, Gai and Ingber found better than reciprocal rank fusion, and robust in
+its one parameter ("An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 2023): scores are normalised between
+their theoretical minimum, here 0 for both searches (nothing in common), and the best score found.
+`reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is here to be compared with.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
 
     Scored = Sequence[tuple[int, float]]
 
-DENSE_WEIGHT = 0.55
+DENSE_WEIGHT = 0.6
 
 
 def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:
-    """All ids of both rankings, best first, scored between 0 and 1; an id absent from a ranking gets its lowest score, 0."""
+    """All ids of both rankings, best first, scored between 0 and 1; an id absent from a ranking gets 0 for it."""
     scores: dict[int, float] = {}
     for ranking, weight in ((dense, dense_weight), (keyword, 1 - dense_weight)):
-        for item, score in _min_max(ranking):
+        for item, score in _shares_of_the_best(ranking):
             scores[item] = scores.get(item, 0.0) + weight * score
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
 
@@ -35,9 +36,6 @@ def reciprocal_rank_fusion(*rankings: Scored, constant: int = 60) -> list[tuple[
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _min_max(ranking: Scored) -> list[tuple[int, float]]:
-    if not ranking:
-        return []
-    values = [score for _, score in ranking]
-    low, spread = min(values), max(values) - min(values)
-    return [(item, (score - low) / spread if spread else 1.0) for item, score in ranking]
+def _shares_of_the_best(ranking: Scored) -> list[tuple[int, float]]:
+    best = max((score for _, score in ranking), default=0.0)
+    return [(item, max(score, 0.0) / best if best > 0 else 0.0) for item, score in ranking]

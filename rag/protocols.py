@@ -54,6 +54,11 @@ class Generator(Protocol):
         """Tokens that prompt and answer share."""
         ...
 
+    @property
+    def max_sources(self) -> int | None:
+        """How many sources the model can tell apart; None where only its window limits them."""
+        ...
+
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the rendered chat prompt, counted by the model's own tokenizer and template."""
         ...

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from rag.errors import ModelError
+from rag.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Server:
         self.backoff = backoff
         loopback = urlsplit(base_url).hostname in {"localhost", "127.0.0.1", "::1"}
         self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            headers={"Authorization": f"Bearer {_checked(api_key)}"} if api_key else {},
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
             trust_env=not loopback,  # a proxy cannot reach this machine's own servers
         )
@@ -60,8 +60,9 @@ class Server:
             try:
                 response = self._client.request(method, url, json=payload)
             except httpx.TransportError as error:
-                failure = self._unreachable(url, error)
-                wait = None
+                failure, wait = self._unreachable(url, error), None
+                if isinstance(error, httpx.ReadTimeout) and attempt > 1:
+                    break  # a server this slow is not helped by more work
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise ModelError(f"The request to {url} failed: {error}. Check the address.") from error
             else:
@@ -83,6 +84,14 @@ class Server:
         parts = urlsplit(url)
         reason = "took too long to answer" if isinstance(error, httpx.TimeoutException) else f"cannot be reached ({error})"
         return ModelError(f"The model server at {parts.scheme}://{parts.netloc} {reason}. Check that it runs and the address.")
+
+
+def _checked(api_key: str) -> str:
+    """The key without white space around it. It is refused here because the client's own error would show it."""
+    key = api_key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError("The API key holds characters that no HTTP header can carry. Check RAG_API_KEY.")
+    return key
 
 
 def _json(response: httpx.Response) -> Any:

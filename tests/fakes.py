@@ -52,6 +52,7 @@ class ScriptedGenerator:
     """
 
     name = "scripted"
+    max_sources = None
 
     def __init__(self, answers: Sequence[Sequence[str] | Exception], *, window: int = 4096) -> None:
         self.answers = list(answers)

@@ -130,6 +130,22 @@ def test_the_prompt_has_numbered_sources_first_and_the_question_last(library):
     assert '<source id="2"' in user.content
 
 
+def test_a_model_is_shown_no_more_sources_than_it_can_tell_apart(library):
+    model = scripted("The tower is 34 metres tall.")
+    model.max_sources = 1
+    answer = rag.ask("How tall is the tower?", index=library, llm=model, k=3)
+    (prompt,) = model.prompts
+    assert len(prompt.passages) == 1
+    assert [message.role for message in prompt.messages] == ["system", "user", "assistant", "user"]
+    assert len(answer.hits) == 3
+
+
+def test_a_model_that_repeats_itself_is_stopped(library):
+    answer = rag.ask("How tall is the tower?", index=library, llm=scripted(*["The tower is 34 metres tall. "] * 50))
+    assert answer.text == "The tower is 34 metres tall [1]."
+    assert answer.usage.completion_tokens < 10
+
+
 def test_extractive_answers_are_word_for_word(library):
     answer = rag.ask("How tall is the tower?", index=library, llm="extractive")
     assert answer.sentences[0].text == "The tower is 34 metres tall."

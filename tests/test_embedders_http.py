@@ -10,7 +10,7 @@ from fakes import HashEmbedder
 from json_server import JsonServer, Status, embeddings_route, vllm_like
 
 from rag.embedders.http import CAUTIOUS_LIMIT, HttpEmbedder
-from rag.errors import ModelError
+from rag.errors import ModelError, UsageError
 
 TEXTS = ["carp", "The pond is deep.", "", "Soup is served at noon."]
 
@@ -57,6 +57,12 @@ def test_a_wrong_key_is_not_tried_again_and_is_not_shown():
             open_http(server, api_key="secret-123")
         assert [headers["Authorization"] for _, _, headers in server.requests] == ["Bearer secret-123"]
     assert "secret-123" not in str(caught.value)
+
+
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown():
+    with pytest.raises(UsageError, match="RAG_API_KEY") as caught:
+        HttpEmbedder("http://127.0.0.1:1/v1", "hash", api_key="secret\n123")
+    assert "secret" not in str(caught.value)
 
 
 def test_a_server_that_is_not_there_is_told_with_its_address():

@@ -170,9 +170,14 @@ class TestFiles:
 @has_local_model
 class TestLlamaCpp:
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text(max_size=200)), min_size=1, max_size=4))
-    def test_counts_exactly_what_the_model_reads(self, local_model, turns):
-        messages = tuple(Message(role, text) for role, text in turns)
+    @given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), st.text(max_size=200)), max_size=4), st.text())
+    def test_counts_exactly_what_the_model_reads(self, local_model, turns, last):
+        messages = (*(Message(role, text) for role, text in turns), Message("user", last))
+        _, usage = write(local_model, Prompt("", (), messages), max_tokens=1)
+        assert usage.prompt_tokens == local_model.count_tokens(messages)
+
+    def test_counts_an_answer_that_is_to_be_continued(self, local_model):
+        messages = (*QUESTION.messages, Message("assistant", "The capital of France"))
         _, usage = write(local_model, Prompt("", (), messages), max_tokens=1)
         assert usage.prompt_tokens == local_model.count_tokens(messages)
 
@@ -335,7 +340,7 @@ async def pieces(count):
 def start_program(body: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(llama_cpp.__file__).parents[2])}
     return subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM + body],
+        [sys.executable, "-W", "error", "-c", PROGRAM + body],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

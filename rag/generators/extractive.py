@@ -27,6 +27,7 @@ class ExtractiveGenerator:
 
     name = "extractive"
     window = 1_000_000
+    max_sources = None
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Words, for want of a model; nothing is ever too long for this generator."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Mode = Literal["hybrid", "dense", "keyword"]
 
 CANDIDATES = 1000
-"""Passages that each search contributes to the fusion: so many that the lowest scores, which normalise the others, are steady."""
+"""Passages that each search contributes to the fusion, at least."""
 
 RERANKED = 50
 

@@ -10,26 +10,34 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rag.types import Message
+from rag.types import Message, Passage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rag.types import Passage
 
 DELIMITER = re.compile(r"<(?=\s*/?\s*sources?\b)", re.IGNORECASE)
 CONTROL_TOKEN = re.compile(
     r"<(?=\|)|(?<=\|)>|<(?=/?s>)|<(?=(?:start|end)_of_turn>)|\[(?=/?INST\])|<(?=<SYS>>|</SYS>>)", re.IGNORECASE
 )
+EXAMPLE_SOURCE = "The old mill was bought by the Vereen family in 1911, who turned it into a bakery."
+EXAMPLE_QUESTION = "Who bought the old mill?"
+EXAMPLE_ANSWER = "The old mill was bought by the Vereen family in 1911."
 SPELLED = {"<": "‹", ">": "›", "[": "("}
 
 
 def render_answer_prompt(question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
-    """The messages that ask a chat model to answer from the passages."""
-    return (
-        Message("system", _template("answer.system.jinja").render()),
-        Message("user", _template("answer.user.jinja").render(question=question, passages=passages)),
-    )
+    """The messages that ask a chat model to answer from the passages.
+
+    With a single source, as small models are given, an example turn shows what an answer looks like; with several, the
+    example's words would turn up in answers.
+    """
+    system = Message("system", _template("answer.system.jinja").render(passages=passages))
+    user = Message("user", _template("answer.user.jinja").render(question=question, passages=passages))
+    if len(passages) != 1:
+        return system, user
+    example = Passage(1, EXAMPLE_SOURCE, "", "Town history")
+    asked = _template("answer.user.jinja").render(question=EXAMPLE_QUESTION, passages=[example])
+    return system, Message("user", asked), Message("assistant", EXAMPLE_ANSWER), user
 
 
 def as_data(text: str) -> str:
