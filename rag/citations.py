@@ -1,7 +1,8 @@
 """From a sentence to the words it rests on.
 
 Whatever markers a model wrote are ignored. Each sentence is held against the sources: the span of one or two source
-sentences that covers most of its content words is its quote; a number that the quote lacks cannot be supported by it.
+sentences that covers most of its content words is its quote. A number that the quote lacks, or a "not" that only one of
+the two has, takes away from its support.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rag.sentences import sentence_spans
 from rag.types import Citation, Sentence
-from rag.words import content_stems, numbers, stems
+from rag.words import content_stems, is_negated, numbers, stems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +22,19 @@ if TYPE_CHECKING:
     from rag.protocols import Verifier
     from rag.types import Passage
 
+    Judged = tuple[Sentence, list[tuple[Passage, int, int]]]
+
 WRITTEN_MARKER = re.compile(r"\s*\[(?:source\s*)?\d+(?:\s*[,;–-]\s*\d+)*\]", re.IGNORECASE)
 FULL = 0.7
 PARTIAL = 0.4
 GAIN_OF_A_SECOND = 0.15
 """A second sentence, or a second source, joins the citation only if it covers so much more."""
 
-MISSING_NUMBER_FACTOR = 0.6
+WORTH_OF_A_SECOND = 0.5
+"""Words that stand together in one place support a claim better than words gathered from two."""
+
+DISAGREEMENT = 0.6
+"""What is left of the score for a number that is missing, and for a negation on one side only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +46,13 @@ class Span:
     end: int
     words: frozenset[str]
     numbers: frozenset[str]
+    negated: bool
 
 
 class LexicalVerifier:
     """Judges by shared content words and equal numbers; needs no model. The score is the share of words covered."""
 
-    def check(self, sentence: str, passages: Sequence[Passage]) -> tuple[Sentence, list[tuple[Passage, int, int]]]:
+    def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
         """The judged sentence, and at most two supporting spans, the better one first."""
         words = frozenset(content_stems(sentence)) or frozenset(stems(sentence))
         figures = frozenset(numbers(sentence))
@@ -55,9 +63,10 @@ class LexicalVerifier:
         if best is None or not best.words:
             return Sentence(sentence), []
         chosen = [best, *_second(best, spans, words)]
-        covered = frozenset().union(*(span.words for span in chosen))
+        gained = len(frozenset().union(*(span.words for span in chosen)) - best.words)
         agreed = frozenset().union(*(span.numbers for span in chosen))
-        score = len(covered) / len(words) * (1.0 if figures <= agreed else MISSING_NUMBER_FACTOR)
+        score = (len(best.words) + WORTH_OF_A_SECOND * gained) / len(words)
+        score *= (1.0 if figures <= agreed else DISAGREEMENT) * (1.0 if best.negated == is_negated(sentence) else DISAGREEMENT)
         support = "full" if score >= FULL else "partial" if score >= PARTIAL else "none"
         judged = Sentence(sentence, support=support, score=score)
         return judged, [(span.passage, span.start, span.end) for span in chosen] if support != "none" else []
@@ -71,10 +80,14 @@ class Citations:
         self._verifier = verifier
         self.citations: list[Citation] = []
 
-    def cite(self, text: str) -> Sentence:
-        """The sentence without the model's markers, with ours."""
-        judged, spans = self._verifier.check(WRITTEN_MARKER.sub("", text).strip(), self._passages)
-        return replace(judged, citations=tuple(dict.fromkeys(self._marker(*span) for span in spans)))
+    def judge(self, text: str) -> Judged:
+        """The sentence without the model's markers, judged, and the spans that it rests on."""
+        return self._verifier.check(WRITTEN_MARKER.sub("", text).strip(), self._passages)
+
+    def cite(self, judged: Judged) -> Sentence:
+        """The sentence with markers of its citations, which now belong to the answer."""
+        sentence, spans = judged
+        return replace(sentence, citations=tuple(dict.fromkeys(self._marker(*span) for span in spans)))
 
     def _marker(self, passage: Passage, start: int, end: int) -> int:
         """The marker of a quote; one that lies within an earlier quote shares its marker."""
@@ -90,23 +103,26 @@ class Citations:
 
 def _spans(passage: Passage, words: frozenset[str], figures: frozenset[str]) -> list[Span]:
     """Every sentence of the passage, and every pair of neighbours that covers clearly more than either alone."""
-    single = [
+    single = [_span(passage, start, end, words, figures) for start, end in sentence_spans(passage.text)]
+    pairs = [
         Span(
             passage,
-            start,
-            end,
-            words.intersection(stems(quote := passage.text[start:end])),
-            figures.intersection(numbers(quote)),
+            a.start,
+            b.end,
+            a.words | b.words,
+            a.numbers | b.numbers,
+            max(a, b, key=lambda span: len(span.words)).negated,
         )
-        for start, end in sentence_spans(passage.text)
-    ]
-    pairs = [
-        Span(passage, a.start, b.end, a.words | b.words, a.numbers | b.numbers)
         for a, b in pairwise(single)
         if len(a.words | b.words) >= max(len(a.words), len(b.words)) + GAIN_OF_A_SECOND * len(words)
-        or not (a.numbers | b.numbers) <= a.numbers
+        or not b.numbers <= a.numbers
     ]
     return single + pairs
+
+
+def _span(passage: Passage, start: int, end: int, words: frozenset[str], figures: frozenset[str]) -> Span:
+    quote = passage.text[start:end]
+    return Span(passage, start, end, words.intersection(stems(quote)), figures.intersection(numbers(quote)), is_negated(quote))
 
 
 def _merit(span: Span) -> tuple[float, int]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 CJK_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
+NEGATION = re.compile(r"\b(?:not|no|never|nor|none|nobody|nothing|neither|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 MAX_WORD_LENGTH = 60
 
@@ -47,6 +48,11 @@ def content_stems(text: str) -> list[str]:
 def numbers(text: str) -> set[str]:
     """Numbers in one spelling: `34,229` and `34229` are the same, and so are `3.50` and `3.5`."""
     return {_plain_number(match.group()) for match in NUMBER.finditer(text)}
+
+
+def is_negated(text: str) -> bool:
+    """Whether an English sentence denies something."""
+    return NEGATION.search(text) is not None
 
 
 def segment_cjk(text: str) -> str:

@@ -140,6 +140,14 @@ def test_a_model_is_shown_no_more_sources_than_it_can_tell_apart(library):
     assert len(answer.hits) == 3
 
 
+def test_a_small_model_that_strays_is_stopped_and_leaves_no_citation_behind(library):
+    model = scripted("The tower is 34 metres tall. ", "In the pond live nine whales. ", "Seven carp live in the pond.")
+    model.max_sources = 1
+    answer = rag.ask("How tall is the tower?", index=library, llm=model)
+    assert answer.text == "The tower is 34 metres tall [1]."
+    assert [citation.marker for citation in answer.citations] == [1]
+
+
 def test_a_model_that_repeats_itself_is_stopped(library):
     answer = rag.ask("How tall is the tower?", index=library, llm=scripted(*["The tower is 34 metres tall. "] * 50))
     assert answer.text == "The tower is 34 metres tall [1]."

@@ -25,7 +25,7 @@ POND = Passage(2, "Seven carp live in the pond. The pond was dug in 1901.", "g.m
 
 def cite(*sentences, passages=(TOWER, POND)):
     collected = Citations(passages, LexicalVerifier())
-    return [collected.cite(sentence) for sentence in sentences], collected.citations
+    return [collected.cite(collected.judge(sentence)) for sentence in sentences], collected.citations
 
 
 def test_a_sentence_is_cited_with_the_exact_words_and_where_they_stand():
@@ -55,6 +55,7 @@ def test_markers_that_the_model_wrote_are_replaced_by_true_ones_that_count_up():
         ("The tower is 43 metres tall.", "partial"),
         ("The Mona Lisa hangs in Paris.", "none"),
         ("Ada Brandt built the tower on 14 July 1872.", "partial"),
+        ("The tower is not 34 metres tall.", "partial"),
         ("!!!", "none"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from queue import Empty, SimpleQueue
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rag.protocols import Embedder, Vectors
+
+    Inputs = dict[str, npt.NDArray[np.int64]]
+    Batch = tuple[list[int], Inputs]
 
 _SLICE = 512  # passages tokenised and sorted at a time: bounds memory, and is enough to keep padding rare
 
@@ -73,22 +76,11 @@ class OpenVINOEmbedder:
 
     def embed_passages(self, texts: Sequence[str], *, on_progress: Callable[[int], None] | None = None) -> Vectors:
         vectors = np.zeros((len(texts), self.identity.dimension), np.float32)
-        finished: SimpleQueue[int] = SimpleQueue()
-
-        def keep(request: Any, positions: list[int]) -> None:  # runs on a thread of OpenVINO's
-            vectors[positions] = unit(request.get_output_tensor(0).data)
-            finished.put(len(positions))
-
         with self._lock:
-            queue = load_openvino().AsyncInferQueue(self._passages())
-            queue.set_callback(keep)
-            try:
-                for positions, inputs in self._batches(texts):
-                    queue.start_async(inputs, positions)
-                    _report(finished, on_progress)
-            finally:
-                queue.wait_all()
-        _report(finished, on_progress)
+            for positions, rows in self._in_flight(self._batches(texts)):
+                vectors[positions] = unit(rows)
+                if on_progress:
+                    on_progress(len(positions))
         return vectors
 
     def embed_question(self, text: str) -> Vectors:
@@ -107,7 +99,37 @@ class OpenVINOEmbedder:
         self._question_request.infer(_padded(self._token_ids([text], special=True)))
         return unit(np.array(self._question_request.get_output_tensor(0).data[0], np.float32))
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], dict[str, npt.NDArray[np.int64]]]]:
+    def _in_flight(self, batches: Iterator[Batch]) -> Iterator[tuple[list[int], Vectors]]:
+        """The graph's rows for each batch, in order, with as many batches running as the CPU has streams.
+
+        No callbacks: OpenVINO's threads would then wait for Python's lock, which the thread that frees the graph holds
+        while it waits for them.
+        """
+        model = self._passages()
+        idle = [model.create_infer_request() for _ in range(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))]
+        running: deque[tuple[list[int], Any]] = deque()
+
+        def finish() -> tuple[list[int], Vectors]:
+            positions, request = running.popleft()
+            request.wait()
+            rows = np.array(request.get_output_tensor(0).data, np.float32)
+            idle.append(request)
+            return positions, rows
+
+        try:
+            for positions, inputs in batches:
+                if not idle:
+                    yield finish()
+                request = idle.pop()
+                request.start_async(inputs)
+                running.append((positions, request))
+            while running:
+                yield finish()
+        finally:
+            for _, request in running:
+                request.wait()
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[Batch]:
         """Positions in `texts` and the graph's inputs for them. Raises ModelError at a text that is too long."""
         for start in range(0, len(texts), _SLICE):
             ids = self._token_ids(texts[start : start + _SLICE], special=True)
@@ -143,20 +165,10 @@ class OpenVINOEmbedder:
             ) from error
 
 
-def _padded(ids: list[list[int]]) -> dict[str, npt.NDArray[np.int64]]:
+def _padded(ids: list[list[int]]) -> Inputs:
     shape = len(ids), max(map(len, ids))
     inputs = {"input_ids": np.zeros(shape, np.int64), "attention_mask": np.zeros(shape, np.int64)}
     for row, tokens in enumerate(ids):
         inputs["input_ids"][row, : len(tokens)] = tokens
         inputs["attention_mask"][row, : len(tokens)] = 1
     return inputs
-
-
-def _report(finished: SimpleQueue[int], on_progress: Callable[[int], None] | None) -> None:
-    while True:
-        try:
-            count = finished.get_nowait()
-        except Empty:
-            return
-        if on_progress:
-            on_progress(count)

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rag.citations import Citations, LexicalVerifier
@@ -103,7 +104,8 @@ async def aask(
         citations = Citations([Passage.from_hit(hit.rank, hit) for hit in retrieved.hits], verifier or LexicalVerifier())
         written = _Written([], Usage())
         if likelihood >= THRESHOLD:
-            prompt = pack(question, retrieved.hits, llm=generator, max_tokens=sampling.max_tokens, render=render_answer_prompt)
+            render = partial(render_answer_prompt, by_example=generator.max_sources == 1)
+            prompt = pack(question, retrieved.hits, llm=generator, max_tokens=sampling.max_tokens, render=render)
             written.usage = Usage(generator.count_tokens(prompt.messages))
             await _write(prompt, generator, sampling, citations, written, strict=strict, on_sentence=on_sentence)
     answerable = any(sentence.support != "none" for sentence in written.sentences)
@@ -146,7 +148,8 @@ async def _write(
 ) -> None:
     """Nothing is shown before the first sentence that the sources support: without one there is no answer.
 
-    A model that says a sentence again has nothing to add, and is stopped.
+    A model that says a sentence again has nothing to add, and is stopped; so is a small one that begins to stray after
+    it has answered.
     """
     held: list[Sentence] = []
     supported = False
@@ -157,9 +160,12 @@ async def _write(
             if words in said:
                 break
             said.add(words)
-            sentence = citations.cite(text)
-            if not sentence.text or (strict and sentence.support == "none"):
+            judged = citations.judge(text)
+            if supported and llm.max_sources == 1 and judged[0].support != "full":
+                break
+            if not judged[0].text or (strict and judged[0].support == "none"):
                 continue
+            sentence = citations.cite(judged)
             written.sentences.append(sentence)
             held.append(sentence)
             supported = supported or sentence.support != "none"

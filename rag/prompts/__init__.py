@@ -25,15 +25,15 @@ EXAMPLE_ANSWER = "The old mill was bought by the Vereen family in 1911."
 SPELLED = {"<": "‹", ">": "›", "[": "("}
 
 
-def render_answer_prompt(question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
+def render_answer_prompt(question: str, passages: Sequence[Passage], *, by_example: bool = False) -> tuple[Message, ...]:
     """The messages that ask a chat model to answer from the passages.
 
-    With a single source, as small models are given, an example turn shows what an answer looks like; with several, the
-    example's words would turn up in answers.
+    `by_example` is for small models, which are given a single source: an example turn shows them what an answer looks
+    like. With several sources, the example's words would turn up in answers.
     """
-    system = Message("system", _template("answer.system.jinja").render(passages=passages))
+    system = Message("system", _template("answer.system.jinja").render(by_example=by_example))
     user = Message("user", _template("answer.user.jinja").render(question=question, passages=passages))
-    if len(passages) != 1:
+    if not by_example:
         return system, user
     example = Passage(1, EXAMPLE_SOURCE, "", "Town history")
     asked = _template("answer.user.jinja").render(question=EXAMPLE_QUESTION, passages=[example])
