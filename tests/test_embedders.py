@@ -157,6 +157,16 @@ def test_progress_adds_up_to_the_number_of_texts(embedder):
     assert min(steps) > 0
 
 
+def test_an_interrupted_call_leaves_the_embedder_usable(embedder):
+    def interrupt(count):
+        raise KeyboardInterrupt
+
+    expected = embedder.embed_passages(["after"])
+    with pytest.raises(KeyboardInterrupt):
+        embedder.embed_passages([f"text {n}" for n in range(3000)], on_progress=interrupt)
+    np.testing.assert_allclose(embedder.embed_passages(["after"]), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["hash", pytest.param("minilm", marks=pytest.mark.slow)])
 def test_texts_about_the_same_thing_are_closer(kind, request):
     embedder = build(kind, request)

@@ -26,6 +26,7 @@ FORMAT = 1
 LEAST_COSINE = 0.999
 """How close the graph's vectors must come to float32 torch on every probe."""
 
+_PATIENCE = 900  # seconds for an export, which takes 15 on a free machine
 _log = logging.getLogger(__name__)
 
 
@@ -144,9 +145,19 @@ def _run_export(source: Path, target: Path, revision: str) -> None:
     }
     # -P: a file in the user's folder that is named like a library must not be imported
     command = [sys.executable, "-P", "-m", "rag.embedders.openvino_export", str(source), str(target), revision]
-    done = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
-    )
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise GraphRefusedError(f"OpenVINO did not convert {source.name} within {_PATIENCE} s.") from error
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise GraphRefusedError(f"OpenVINO could not convert {source.name}: {last[0]}")
