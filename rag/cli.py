@@ -4,93 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+import rag
+from rag.options import EXIT_SOME_FAILED, Commands, debug, of_an_index, retrieval, sampling
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rag.indexes.index import Index
     from rag.pipelines.retrieve import Mode
+    from rag.protocols import Reranker
     from rag.settings import Settings
     from rag.types import Answer, Citation, Sentence
 
-EXIT_ERROR, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 1, 3, 130
-
-
-class Commands(click.Group):
-    """Shows errors to a person: one or two lines and an exit code; a traceback only with --debug."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
-        from rag.errors import RagError
-
-        try:
-            return super().invoke(ctx)
-        except RagError as error:
-            if ctx.obj.get("debug"):
-                raise
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(EXIT_ERROR)
-        except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(EXIT_ERROR)
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("\nInterrupted; what was finished is kept.", err=True)
-            sys.exit(EXIT_INTERRUPTED)
-
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(None, "-V", "--version", package_name="groundtext", prog_name="rag")
+@click.version_option(rag.__version__, "-V", "--version", prog_name="rag")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """True answers out of a pile of documents: every sentence carries the page and the words it rests on."""
     ctx.obj = {}
-
-
-def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    ctx.find_root().obj["debug"] = value
-
-
-def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that uses an index."""
-    for option in (
-        click.option(
-            "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback when something fails."
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
-        click.option("--index", "index_path", metavar="DIR", help="The index folder (RAG_INDEX; default indexes/default)."),
-    ):
-        command = option(command)
-    return command
-
-
-def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    for value in values:
-        if "=" not in value:
-            raise click.BadParameter(f"'{value}' is not of the form KEY=GLOB, as in source='*.pdf'.")
-    return dict(value.split("=", 1) for value in values)
-
-
-def _retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of commands that look for passages."""
-    for option in (
-        click.option(
-            "--reranker", metavar="SPEC", help="A cross-encoder, or http://HOST:PORT#MODEL, that orders the passages anew."
-        ),
-        click.option(
-            "--where",
-            multiple=True,
-            metavar="KEY=GLOB",
-            callback=_pairs,
-            help="Only documents whose source, title or media_type fits.",
-        ),
-        click.option("--mode", type=click.Choice(["hybrid", "dense", "keyword"]), default="hybrid", show_default=True),
-    ):
-        command = option(command)
-    return command
 
 
 @main.command("index")
@@ -107,7 +45,7 @@ def _retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes that load files (default: one a core).")
 @click.option("--retry-failed", is_flag=True, help="Try files again that failed before and have not changed.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done.")
-@_common
+@of_an_index
 def index_command(
     sources: tuple[str, ...],
     index_path: str | None,
@@ -126,21 +64,21 @@ def index_command(
     from rag.terminal import IndexingProgress, report_lines
 
     settings = _settings(embedder=embedder)
-    with _open_index(index_path, settings, create=True) as index:
-        if dry_run:
+    if dry_run:
+        with _index_to_look_at(index_path, settings) as index:
             _print_plan(plan_for(sources, index=index, include=include, exclude=exclude, retry_failed=retry_failed)[0], as_json)
-            return
-        with IndexingProgress(shown=not as_json) as progress:
-            report = sync(
-                sources,
-                index=index,
-                include=include,
-                exclude=exclude,
-                jobs=jobs,
-                retry_failed=retry_failed,
-                sizes=ChunkSizes(chunk_tokens, overlap_tokens),
-                progress=progress,
-            )
+        return
+    with _open_index(index_path, settings, create=True) as index, IndexingProgress(shown=not as_json) as progress:
+        report = sync(
+            sources,
+            index=index,
+            include=include,
+            exclude=exclude,
+            jobs=jobs,
+            retry_failed=retry_failed,
+            sizes=ChunkSizes(chunk_tokens, overlap_tokens),
+            progress=progress,
+        )
     _print(report.to_dict(), report_lines(report), as_json)
     if report.failed:
         sys.exit(EXIT_SOME_FAILED)
@@ -149,8 +87,8 @@ def index_command(
 @main.command("search")
 @click.argument("question")
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="Passages to show.")
-@_retrieval
-@_common
+@retrieval
+@of_an_index
 def search_command(
     question: str, index_path: str | None, k: int, mode: str, where: dict[str, str], reranker: str | None, as_json: bool
 ) -> None:
@@ -164,7 +102,7 @@ def search_command(
     settings = _settings(reranker=reranker)
     question = _text(question)
     with _open_index(index_path, settings) as index:
-        hits = search(question, index=index, k=k, mode=cast("Mode", mode), where=where, reranker=settings.reranker)
+        hits = search(question, index=index, k=k, mode=cast("Mode", mode), where=where, reranker=_reranker(settings))
     found = {
         "question": question,
         "mode": mode,
@@ -178,16 +116,11 @@ def search_command(
 @click.argument("question")
 @click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf or extractive.")
 @click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Passages that the model reads.")
-@click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Room for the answer.")
-@click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True)
-@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True))
-@click.option("--top-k", type=click.IntRange(min=1))
-@click.option("--repetition-penalty", type=click.FloatRange(min=0, min_open=True))
-@click.option("--seed", type=int)
+@sampling
 @click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
 @click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
-@_retrieval
-@_common
+@retrieval
+@of_an_index
 def ask_command(
     question: str,
     index_path: str | None,
@@ -199,7 +132,7 @@ def ask_command(
     strict: bool,
     no_stream: bool,
     as_json: bool,
-    **sampling: Any,
+    **chosen: Any,
 ) -> None:
     """Answer a question, each sentence with its sources. `-` reads the question from stdin."""
     from rag.pipelines.ask import ask
@@ -216,8 +149,8 @@ def ask_command(
             k=k,
             mode=cast("Mode", mode),
             where=where,
-            reranker=settings.reranker,
-            sampling=Sampling(**sampling),
+            reranker=_reranker(settings),
+            sampling=Sampling(**chosen),
             strict=strict,
             on_sentence=None if as_json or no_stream else _stream_sentence,
         )
@@ -228,7 +161,7 @@ def ask_command(
 
 
 @main.command("documents")
-@_common
+@of_an_index
 def documents_command(index_path: str | None, as_json: bool) -> None:
     """List the documents of an index."""
     from rag.terminal import relative, table_lines
@@ -241,7 +174,7 @@ def documents_command(index_path: str | None, as_json: bool) -> None:
 
 
 @main.command("status")
-@_common
+@of_an_index
 def status_command(index_path: str | None, as_json: bool) -> None:
     """Show what an index holds, its embedder, its size, and the files that could not be read."""
     from rag.pipelines.status import index_status
@@ -263,9 +196,7 @@ def status_command(index_path: str | None, as_json: bool) -> None:
 
 @main.command("run")
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback when something fails."
-)
+@debug
 def run_command(recipe: Path) -> None:
     """Run a whole pipeline from a recipe (TOML); see pipelines/."""
     from rag.pipelines.recipe import answer_line, read_recipe, run_recipe
@@ -295,9 +226,7 @@ def run_command(recipe: Path) -> None:
 
 @main.command("demo")
 @click.option("--llm", metavar="SPEC", help="local (default) or extractive.")
-@click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback when something fails."
-)
+@debug
 def demo_command(llm: str | None) -> None:
     """Index the packaged example documents, ask three questions, show the cited answers."""
     from rag.pipelines.ask import ask
@@ -327,13 +256,41 @@ def _settings(**flags: str | None) -> Settings:
 
 
 def _open_index(path: str | None, settings: Settings, *, create: bool = False) -> Index:
+    from rag.errors import UsageError
     from rag.specs import open_index
 
-    return open_index(path or settings.index, create=create, embedder=settings.embedder, api_key=settings.api_key)
+    chosen = settings.index if path is None else path
+    if not chosen:
+        raise UsageError("--index is an empty string. Name a folder.")
+    return open_index(chosen, create=create, embedder=settings.embedder, api_key=settings.api_key)
+
+
+@contextmanager
+def _index_to_look_at(path: str | None, settings: Settings) -> Iterator[Index]:
+    """The index; where there is none yet, an empty one that goes away."""
+    from tempfile import TemporaryDirectory
+
+    from rag.errors import NoIndexError
+
+    try:
+        index = _open_index(path, settings)
+    except NoIndexError:
+        with TemporaryDirectory() as folder, _open_index(str(Path(folder) / "index"), settings, create=True) as empty:
+            yield empty
+        return
+    with index:
+        yield index
+
+
+def _reranker(settings: Settings) -> Reranker | None:
+    from rag.specs import open_reranker
+
+    return open_reranker(settings.reranker, api_key=settings.api_key) if settings.reranker else None
 
 
 def _text(argument: str) -> str:
-    return sys.stdin.read().strip() if argument == "-" else argument
+    """The argument, or what stdin holds for `-`."""
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if argument == "-" else argument
 
 
 def _print(value: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
@@ -364,13 +321,16 @@ def _print_answer(answer: Answer, *, streamed: bool) -> None:
     click.echo(click.style(f"\n{answer_footnote(answer)}", dim=True), err=True)
 
 
-def _write_lines(path: Path, lines: Any) -> None:
-    """Each line as soon as it is there."""
+def _write_lines(path: Path, lines: Iterator[str]) -> None:
+    """Each line as soon as it is there; the file that was there before stays until the first one is."""
+    from itertools import chain
+
     from rag.errors import SettingsError
 
+    first = next(lines)
     try:
         with path.open("w", encoding="utf-8") as file:
-            for line in lines:
+            for line in chain([first], lines):
                 file.write(line + "\n")
                 file.flush()
     except OSError as error:

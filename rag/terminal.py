@@ -74,7 +74,7 @@ def hit_lines(hits: Iterable[Hit]) -> list[str]:
     return lines
 
 
-def report_lines(report: SyncReport, skipped: int = 0) -> list[str]:
+def report_lines(report: SyncReport) -> list[str]:
     """What an indexing run did, and each file that failed with its cause."""
     counts = ((report.added, "added"), (report.changed, "changed"), (report.renamed, "renamed"), (report.removed, "removed"))
     done = [
@@ -86,8 +86,8 @@ def report_lines(report: SyncReport, skipped: int = 0) -> list[str]:
         f"{', '.join(done) or 'nothing to do'} · {report.documents} documents, {report.chunks} chunks in {relative(report.index)}"
         f" · {report.seconds:.1f} s"
     ]
-    if skipped:
-        lines.append(f"{skipped} files passed over, for they are of a kind that is not read")
+    if report.skipped:
+        lines.append(f"{report.skipped} files of other kinds passed over (--include GLOB takes them)")
     for failure in report.failed[:FAILURES_SHOWN]:
         lines.append(f"  {failure.status}: {printable(failure.message)}")
     if len(report.failed) > FAILURES_SHOWN:

@@ -259,7 +259,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What one run of indexing did, in numbers of documents; `documents` and `chunks` are what the index holds now."""
+    """What one run of indexing did, in numbers of documents; `documents` and `chunks` are what the index holds now.
+
+    `skipped` files lie in the folders and are of a kind that is not read.
+    """
 
     index: str
     added: int
@@ -267,6 +270,7 @@ class SyncReport:
     renamed: int
     removed: int
     unchanged: int
+    skipped: int
     failed: tuple[Failure, ...]
     documents: int
     chunks: int

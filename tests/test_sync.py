@@ -225,3 +225,28 @@ def test_many_files_come_back_in_order_from_several_workers(tmp_path):
     assert [(source, outcome.text) for source, outcome, _ in workers.load_all(paths, jobs=2)] == [
         (p, f"text {n}") for n, p in enumerate(paths)
     ]
+
+
+def test_a_file_name_that_is_not_text_is_reported_and_the_rest_goes_on(index, folder):
+    (folder / os.fsdecode(b"lat\xe9.txt")).write_bytes(b"text")
+    report = rag.sync([folder], index=index)
+    assert (report.added, report.documents) == (3, 3)
+    assert [
+        (failure.status, failure.message.endswith("has a name that is not UTF-8. Rename it.")) for failure in report.failed
+    ] == [("unreadable", True)]
+
+
+def test_an_empty_source_is_refused_and_is_not_the_current_folder(index):
+    with pytest.raises(UsageError, match="A source is an empty string"):
+        rag.sync([""], index=index)
+
+
+def test_another_embedder_is_refused_although_nothing_has_to_be_embedded(index, folder):
+    rag.sync([folder], index=index)
+    with rag.open_index(index.path, embedder="minillm") as other, pytest.raises(UsageError, match="Did you mean 'minilm'"):
+        rag.sync([folder], index=other)
+
+
+def test_globs_that_leave_nothing_are_named_as_the_cause(index, folder):
+    with pytest.raises(UsageError, match="3 files left out by --include or --exclude"):
+        rag.sync([folder], index=index, exclude=["*"])

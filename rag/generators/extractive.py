@@ -37,11 +37,10 @@ class ExtractiveGenerator:
         """The sentences one by one, the best first, as many as `max_tokens` words allow."""
         room = sampling.max_tokens
         for sentence in best_sentences(prompt.question, prompt.passages):
-            words = len(sentence.split())
-            if words > room:
-                break
-            room -= words
-            yield sentence + "\n"
+            words = sentence.split()[:room]
+            room -= len(words)
+            if words:
+                yield " ".join(words) + "\n"
         yield Usage(0, sampling.max_tokens - room)
 
     def close(self) -> None:
@@ -55,6 +54,7 @@ def best_sentences(question: str, passages: Sequence[Passage]) -> list[str]:
         (" ".join(passage.text[start:end].split()), rank)
         for rank, passage in enumerate(passages)
         for start, end in sentence_spans(passage.text)
+        if not passage.text.startswith("#", start)  # a Markdown heading says nothing by itself
     ]
     words = {sentence: set(content_stems(sentence)) for sentence, _ in sentences}
     frequency = Counter(word for found in words.values() for word in found)

@@ -90,6 +90,12 @@ class Index:
                 self._embedder = embedder
             return self._embedder
 
+    def check_embedder_spec(self) -> None:
+        """Raise EmbedderMismatchError now, and not at the first text to embed, where another embedder was asked for."""
+        stored = self.catalog.setting("embedder_spec")
+        if stored is not None and stored != self.embedder_spec:
+            _ = self.embedder
+
     def adopt_embedder(self) -> None:
         """Record the embedder of an index that has none yet, and the spec that opens it again."""
         identity = self.embedder.identity

@@ -201,9 +201,7 @@ def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:
 
 def _run(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
     """Run to the end, in a thread of its own where this one has an event loop already."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_loop_running():
         return asyncio.run(coroutine)
     outcome: list[Answer | BaseException] = []
 
@@ -219,3 +217,11 @@ def _run(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
     return outcome[0]
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

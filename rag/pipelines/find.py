@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Found:
-    """The files that sources stand for, and how many files of each suffix were passed over as not supported."""
+    """The files that sources stand for.
+
+    `skipped` counts the files of each suffix that were passed over as not supported, `left_out` those that the globs
+    left out; `unnameable` are files whose names are not valid text, spelled as well as can be.
+    """
 
     files: dict[str, FileStamp]
     skipped: Counter[str] = field(default_factory=Counter)
+    unnameable: list[str] = field(default_factory=list)
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +71,24 @@ def find_files(
     """
     found = Found({})
     for source in sources:
+        if not str(source).strip():
+            raise UsageError("A source is an empty string. Name a file or a folder.")
         root = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100 (links are kept as they are named)
         if root.is_dir():
             for path, stamp in _walk(root):
                 inside = path.relative_to(root).as_posix()
-                if (include and not _fits(inside, include)) or _fits(inside, exclude):
-                    continue
-                if include or is_supported(path):
+                if not _is_text(str(path)):
+                    found.unnameable.append(str(path).encode("utf-8", "backslashreplace").decode())
+                elif (include and not _fits(inside, include)) or _fits(inside, exclude):
+                    found.left_out += 1
+                elif include or is_supported(path):
                     found.files[str(path)] = stamp
                 else:
                     found.skipped[path.suffix.lower() or "no suffix"] += 1
         elif root.is_file():
             found.files[str(root)] = _stamp(root.stat())
         elif not is_within(str(root), known):
-            raise UsageError(f"There is no file or folder {source}.")
+            raise UsageError(f"There is no file or folder {source}. Check the spelling, and where you are: {Path.cwd()}")
     return found
 
 
@@ -146,6 +156,14 @@ def _walk(root: Path) -> Iterator[tuple[Path, FileStamp]]:
             yield from _walk(Path(entry.path))
         elif entry.is_file():
             yield Path(entry.path), _stamp(entry.stat())
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fits(path: str, patterns: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -19,7 +20,7 @@ from rag.specs import open_embedder
 from rag.types import Failure, SyncReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from rag.indexes.index import Index
     from rag.protocols import Embedder
@@ -76,6 +77,7 @@ def sync(
     """
     started = time.perf_counter()
     with index.writing():
+        index.check_embedder_spec()
         sizes = _settle_sizes(index, sizes or ChunkSizes())
         plan, found = plan_for(sources, index=index, include=include, exclude=exclude, retry_failed=retry_failed)
         for source in plan.touched:
@@ -84,18 +86,18 @@ def sync(
             index.catalog.remove_document(source)
         for source in plan.no_longer_failing:
             index.catalog.forget_failure(source)
-        failures = [index.catalog.failures()[source][1] for source in plan.still_failing]
+        failures = [
+            Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it.") for name in found.unnameable
+        ]
+        known_failures = index.catalog.failures()
+        failures += [known_failures[source][1] for source in plan.still_failing]
         if plan.load:
-            failures += _add(
-                _loaded(plan, found, index, jobs),
-                index=index,
-                sizes=sizes,
-                renamed_from=plan.renamed_from,
-                progress=progress,
-                expected=len(plan.load),
-            )
+            with closing(_loaded(plan, found, jobs)) as loaded:  # an error or Ctrl-C ends the worker processes at once
+                failures += _add(
+                    loaded, index=index, sizes=sizes, renamed_from=plan.renamed_from, progress=progress, expected=len(plan.load)
+                )
         index.refresh()
-        return _report(index, plan, failures, time.perf_counter() - started)
+        return _report(index, plan, failures, skipped=sum(found.skipped.values()), seconds=time.perf_counter() - started)
 
 
 def plan_for(
@@ -112,13 +114,11 @@ def plan_for(
     found = find_files(sources, is_supported=loaders.is_supported, include=include, exclude=exclude, known=[*indexed, *failed])
     roots = [str(Path(source).expanduser().absolute()) for source in sources]
     plan = plan_sync(found, roots, indexed, failed, retry_failed=retry_failed)
-    if not (found.files or plan.removed or plan.no_longer_failing):
+    if not (found.files or found.unnameable or plan.removed or plan.no_longer_failing):
         looked = ", ".join(str(source) for source in sources)
-        others = (
-            f" ({sum(found.skipped.values())} files of other kinds: {', '.join(sorted(found.skipped))})"
-            if found.skipped
-            else ""
-        )
+        others = f" ({found.left_out} files left out by --include or --exclude)" if found.left_out else ""
+        if found.skipped:
+            others += f" ({sum(found.skipped.values())} files of other kinds: {', '.join(sorted(found.skipped))})"
         raise UsageError(
             f"Nothing to index in {looked}{others}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}."
         )
@@ -162,19 +162,18 @@ def _settle_sizes(index: Index, wanted: ChunkSizes) -> ChunkSizes:
     return ChunkSizes(**stored)
 
 
-def _loaded(
-    plan: Plan, found: Found, index: Index, jobs: int | None
-) -> Iterator[tuple[Document, FileStamp] | tuple[Failure, FileStamp]]:
-    for source, outcome, content_hash in load_all(plan.load, jobs=jobs):
-        stamp = replace(found.files[source], content_hash=content_hash)
-        if isinstance(outcome, DocumentError):
-            yield Failure(source, outcome.status, str(outcome), outcome.page), stamp
-        else:
-            yield outcome, stamp
+def _loaded(plan: Plan, found: Found, jobs: int | None) -> Generator[tuple[Document | Failure, FileStamp], None, None]:
+    with closing(load_all(plan.load, jobs=jobs)) as outcomes:
+        for source, outcome, content_hash in outcomes:
+            stamp = replace(found.files[source], content_hash=content_hash)
+            if isinstance(outcome, DocumentError):
+                yield Failure(source, outcome.status, str(outcome), outcome.page), stamp
+            else:
+                yield outcome, stamp
 
 
 def _add(
-    loaded: Iterable[tuple[Document, FileStamp] | tuple[Failure, FileStamp]],
+    loaded: Iterable[tuple[Document | Failure, FileStamp]],
     *,
     index: Index,
     sizes: ChunkSizes,
@@ -252,7 +251,7 @@ def _commit(window: list[Prepared], index: Index, renamed_from: dict[str, str], 
             progress.advance(documents=1)
 
 
-def _report(index: Index, plan: Plan, failures: list[Failure], seconds: float) -> SyncReport:
+def _report(index: Index, plan: Plan, failures: list[Failure], *, skipped: int, seconds: float) -> SyncReport:
     failed = {failure.source for failure in failures}
     documents, chunks = index.catalog.counts()
     return SyncReport(
@@ -262,6 +261,7 @@ def _report(index: Index, plan: Plan, failures: list[Failure], seconds: float) -
         renamed=len([source for source in plan.renamed_from if source not in failed]),
         removed=len(plan.removed),
         unchanged=len(plan.unchanged) + len(plan.touched),
+        skipped=skipped,
         failed=tuple(sorted(failures, key=lambda failure: failure.source)),
         documents=documents,
         chunks=chunks,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from rag.errors import SettingsError, nearest
 from rag.pipelines.ask import PASSAGES, ask
 from rag.pipelines.ingest import ChunkSizes, sync
+from rag.pipelines.retrieve import Mode
 from rag.settings import read_toml
 from rag.specs import open_index, using_llm
 from rag.types import Sampling
@@ -66,7 +68,11 @@ class Recipe:
     @property
     def output(self) -> Path | None:
         """The file that the answers go to, or None for stdout."""
-        return self.folder / self.ask.output if self.ask.output else None
+        return self.path(self.ask.output) if self.ask.output else None
+
+    def path(self, name: str) -> Path:
+        """A path of the recipe, which is relative to the recipe's folder."""
+        return Path(os.path.normpath(self.folder / Path(name).expanduser()))
 
 
 TABLES: dict[str, type[SourcesTable] | type[IndexTable] | type[AskTable]] = {
@@ -94,10 +100,13 @@ def run_recipe(
     api_key: str | None = None,
 ) -> Iterator[Answer]:
     """Index the sources, then answer the questions one after the other, in the order of the recipe."""
-    sources = [recipe.folder / path for path in recipe.sources.paths]
+    sources = [recipe.path(path) for path in recipe.sources.paths]
     sizes = ChunkSizes(recipe.index.chunk_tokens, recipe.index.overlap_tokens)
-    index_path = recipe.folder / recipe.index.path
-    with open_index(index_path, create=True, embedder=recipe.index.embedder, api_key=api_key) as index:
+    index_path = recipe.path(recipe.index.path)
+    wanted = recipe.ask
+    sampling = Sampling(max_tokens=wanted.max_tokens, temperature=wanted.temperature)
+    opened = open_index(index_path, create=True, embedder=recipe.index.embedder, api_key=api_key)
+    with opened as index, using_llm(wanted.llm) as llm:  # a wrong name of a model is told before anything is indexed
         report = sync(
             sources,
             index=index,
@@ -108,11 +117,9 @@ def run_recipe(
         )
         if on_indexed:
             on_indexed(report)
-        wanted = recipe.ask
-        sampling = Sampling(max_tokens=wanted.max_tokens, temperature=wanted.temperature)
-        with using_llm(wanted.llm) as llm:
-            for question in wanted.questions:
-                yield ask(question, index=index, llm=llm, k=wanted.k, mode=wanted.mode, sampling=sampling, strict=wanted.strict)  # type: ignore[arg-type]
+        mode = cast("Mode", wanted.mode)
+        for question in wanted.questions:
+            yield ask(question, index=index, llm=llm, k=wanted.k, mode=mode, sampling=sampling, strict=wanted.strict)
 
 
 def answer_line(answer: Answer) -> str:
@@ -133,7 +140,24 @@ def _table(path: Path, name: str, kind: type[Any], values: object) -> Any:
             )
         _check_kind(f"{path}: '{key}' in [{name}]", value, expected[key])
     _check_required(path, name, kind, values)
-    return kind(**values)
+    table = kind(**values)
+    if isinstance(table, AskTable):
+        _check_ask(path, table)
+    return table
+
+
+def _check_ask(path: Path, ask: AskTable) -> None:
+    """What would fail after hours of indexing is refused before."""
+    problems = {
+        "mode": ask.mode not in get_args(Mode) and f"must be one of {', '.join(get_args(Mode))}",
+        "k": ask.k < 1 and "must be at least 1",
+        "max_tokens": ask.max_tokens < 1 and "must be at least 1",
+        "temperature": ask.temperature < 0 and "must not be negative",
+        "questions": not all(question.strip() for question in ask.questions) and "must not hold an empty question",
+    }
+    for key, problem in problems.items():
+        if problem:
+            raise SettingsError(f"{path}: '{key}' in [ask] {problem}.")
 
 
 def _check_required(path: Path, name: str, kind: type[Any], values: Mapping[str, object]) -> None:

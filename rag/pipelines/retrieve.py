@@ -94,6 +94,8 @@ def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:
 def _check(question: str, k: int, mode: str) -> None:
     if not question.strip():
         raise UsageError("The question is empty.")
+    if any("\ud800" <= sign <= "\udfff" for sign in question):
+        raise UsageError("The question is not valid text; write it in UTF-8.")
     if k < 1:
         raise UsageError(f"The number of passages must be at least 1, not {k}.")
     if mode not in get_args(Mode):

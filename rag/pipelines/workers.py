@@ -18,7 +18,7 @@ from rag.errors import DocumentError
 from rag.types import Document, Heading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     Outcome = tuple[str, Document | DocumentError, str]
 
@@ -28,7 +28,9 @@ AHEAD_A_WORKER = 4
 SECONDS_A_FILE = 300.0
 
 
-def load_all(sources: Sequence[str], *, jobs: int | None = None, seconds_a_file: float = SECONDS_A_FILE) -> Iterator[Outcome]:
+def load_all(
+    sources: Sequence[str], *, jobs: int | None = None, seconds_a_file: float = SECONDS_A_FILE
+) -> Generator[Outcome, None, None]:
     """(source, document or error, hash of the bytes read) for every source, in the order given."""
     jobs = max(1, min(jobs or os.cpu_count() or 1, len(sources)))
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()

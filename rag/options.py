@@ -1,0 +1,109 @@
+"""What the commands have in common: how errors end them, and the options that several share."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXIT_ERROR, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 1, 3, 130
+
+
+class Commands(click.Group):
+    """Shows errors to a person: one or two lines and an exit code; a traceback only with --debug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        from rag.errors import RagError
+
+        try:
+            return super().invoke(ctx)
+        except RagError as error:
+            if ctx.obj.get("debug"):
+                raise
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(EXIT_ERROR)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(EXIT_ERROR)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nInterrupted; what was finished is kept.", err=True)
+            sys.exit(EXIT_INTERRUPTED)
+
+
+def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.find_root().obj["debug"] = value
+
+
+debug = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback when something fails."
+)
+
+
+def of_an_index(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that uses an index."""
+    for option in (
+        debug,
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        click.option("--index", "index_path", metavar="DIR", help="The index folder (RAG_INDEX; default indexes/default)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"'{value}' is not of the form KEY=GLOB, as in source='*.pdf'.")
+    return dict(value.split("=", 1) for value in values)
+
+
+def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that look for passages."""
+    for option in (
+        click.option(
+            "--reranker", metavar="SPEC", help="A cross-encoder, or http://HOST:PORT#MODEL, that orders the passages anew."
+        ),
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="KEY=GLOB",
+            callback=_pairs,
+            help="Only documents whose source, title or media_type fits.",
+        ),
+        click.option(
+            "--mode",
+            type=click.Choice(["hybrid", "dense", "keyword"]),
+            default="hybrid",
+            show_default=True,
+            help="By meaning, by words, or both.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def sampling(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose how a model writes."""
+    for option in (
+        click.option("--seed", type=int, help="Makes a choice with a temperature repeatable."),
+        click.option(
+            "--repetition-penalty", type=click.FloatRange(min=0, min_open=True), help="Over 1 discourages repetition."
+        ),
+        click.option("--top-k", type=click.IntRange(min=1), help="Choose among so many of the likeliest tokens."),
+        click.option(
+            "--top-p",
+            type=click.FloatRange(0, 1, min_open=True),
+            help="Choose among the likeliest tokens that make up this share.",
+        ),
+        click.option(
+            "--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True, help="0 takes the likeliest words."
+        ),
+        click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Room for the answer."),
+    ):
+        command = option(command)
+    return command
