@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from fakes import HashEmbedder
+from hypothesis import settings
 
 import rag
 
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rag.indexes.index import Index
+
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -19,7 +19,8 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "openvino", 
          "langchain_core", "tantivy", "numpy", "httpx", "rich", "jinja2", "trafilatura", "pypdfium2")  # fmt: skip
 
 FLOORS = [
-    ("errors", "notebook", "options"),
+    ("errors", "notebook"),
+    ("options",),
     ("types",),
     ("protocols",),
     ("settings", "words"),
