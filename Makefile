@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DATA ?= ../shared/data
 READY := $(VENV)/.ready
 
 .PHONY: help setup demo test check format bench bench-retrieval clean
@@ -43,8 +44,11 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	sh benchmarks/environments.sh
+	bash benchmarks/environments.sh
 	$(BIN)/python benchmarks/run.py
+	@if test -d $(DATA)/scifact; \
+	then $(BIN)/python benchmarks/retrieval.py $(DATA)/scifact $(DATA)/cranfield && $(BIN)/python benchmarks/evidence.py --data $(DATA)/clapnq_dev; \
+	else echo "Retrieval quality is not measured: there are no collections in $(DATA)."; fi
 
 clean:
 	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

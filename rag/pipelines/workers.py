@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,23 +68,26 @@ class _Worker:
     def __init__(self, seconds_a_file: float) -> None:
         self._seconds = seconds_a_file
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def load(self, source: str) -> Outcome:
-        if self._stopped:
+        if self._stopped.is_set():
             return source, DocumentError(f"Loading {source} was interrupted.", status="unreadable"), ""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None:
             self._process = _start()
+        process = self._process
+        if self._stopped.is_set():  # while it was being started
+            self._end()
         timed_out = threading.Event()
-        timer = threading.Timer(self._seconds, _kill, (self._process, timed_out))
+        timer = threading.Timer(self._seconds, _kill, (process, timed_out))
         timer.start()
         try:
-            answer = _ask(self._process, source)
+            answer = _ask(process, source)
         finally:
             timer.cancel()
         if answer is not None:
             return source, _document(answer), answer["hash"]
-        self._process.wait()
+        self._end()
         if timed_out.is_set():
             return source, DocumentError(f"Reading {source} took longer than {self._seconds:g} s.", status="timeout"), ""
         return (
@@ -93,12 +97,19 @@ class _Worker:
         )
 
     def stop(self) -> None:
-        self._stopped = True
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
+        self._stopped.set()
+        self._end()
+
+    def _end(self) -> None:
+        """The process is gone afterwards; the next file starts another."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):  # what was not yet written to it is of no use any more
                     pipe.close()
 
 
