@@ -327,8 +327,9 @@ def _write_lines(path: Path, lines: Iterator[str]) -> None:
 
     from rag.errors import SettingsError
 
-    first = next(lines)
     try:
+        path.open("a", encoding="utf-8").close()  # told now, and not after hours of work
+        first = next(lines)
         with path.open("w", encoding="utf-8") as file:
             for line in chain([first], lines):
                 file.write(line + "\n")

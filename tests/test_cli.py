@@ -170,6 +170,7 @@ def test_ctrl_c_leaves_a_sound_index_no_traceback_and_no_orphans(rag, tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "cli.py"), "index", "many", "--index", "i"],
         cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # whoever runs the tests may ignore it
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not _children(process.pid) and time.monotonic() < deadline:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from rag.protocols import Embedder
     from rag.types import Chunk, Document
 
-WINDOW_CHUNKS = 1024
-"""Small documents are embedded together until they make up so many chunks, so that batches are full."""
+WINDOW_CHUNKS = 256
+"""Small documents are embedded together until they make up so many chunks: enough to fill batches of equal length, few
+enough that a kill loses only seconds of work."""
 
 
 class Progress(Protocol):
