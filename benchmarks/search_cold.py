@@ -44,10 +44,14 @@ HYBRID, DENSE, HELP, FLOOR, LANGCHAIN = (
 K = 10
 
 
-def build(arguments: argparse.Namespace, corpus: Path) -> tuple[Path, Path, int]:
+def build(arguments: argparse.Namespace) -> tuple[Path, Path, int]:
     """Our index, LangChain's store of the same passages and vectors, and how many passages those are."""
     ours, export, theirs = (BENCH / "search-cold" / part for part in (OURS, "export", "langchain"))
-    index_with_ours(arguments.rag, corpus, ours, tokens=arguments.chunk_tokens, overlap=arguments.overlap_tokens)
+    if arguments.index:
+        ours = arguments.index
+    else:
+        corpus = make_corpus(arguments.corpus, arguments.megabytes)
+        index_with_ours(arguments.rag, corpus, ours, tokens=arguments.chunk_tokens, overlap=arguments.overlap_tokens)
     shutil.rmtree(export, ignore_errors=True)
     export_ours(arguments.rag, ours, export)
     shutil.rmtree(theirs, ignore_errors=True)
@@ -95,22 +99,25 @@ def times_table(runs: Mapping[str, Sequence[Run]]) -> str:
 
 def result(arguments: argparse.Namespace) -> str:
     """The whole page."""
-    corpus = make_corpus(arguments.corpus, arguments.megabytes)
     facts = machine_facts({OURS: our_python(arguments.rag), "LangChain": peer_python("langchain")})
-    ours, theirs, chunks = build(arguments, corpus)
+    ours, theirs, chunks = build(arguments)
     commands = contestants(arguments, ours, theirs)
     for name, ask in commands.items():
         note(f"warm-up: {name} {ask().wall:.2f} s")
     runs = interleave(commands, arguments.rounds)
     intro = (
-        f"One question in a fresh process over {chunks:,} passages of corpus `{arguments.corpus}`, {K} hits; "
+        f"One question in a fresh process over {chunks:,} passages of {arguments.index or arguments.corpus}, {K} hits; "
         f"{arguments.rounds} rounds, median [min–max]; the disk's cache is warm."
     )
     return "\n\n".join(["## Cold search", intro, facts, times_table(runs), same_passages(runs)])
 
 
 def main() -> None:
-    arguments = common_arguments(__doc__, rounds=7, megabytes=1.0).parse_args()
+    parser = common_arguments(__doc__, rounds=7, megabytes=1.0)
+    parser.add_argument(
+        "--index", type=Path, metavar="DIR", help="search this index and make none (as benchmarks/retrieval.py leaves)"
+    )
+    arguments = parser.parse_args()
     publish(result(arguments), arguments.output)
 
 

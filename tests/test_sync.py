@@ -250,3 +250,15 @@ def test_another_embedder_is_refused_although_nothing_has_to_be_embedded(index, 
 def test_globs_that_leave_nothing_are_named_as_the_cause(index, folder):
     with pytest.raises(UsageError, match="3 files left out by --include or --exclude"):
         rag.sync([folder], index=index, exclude=["*"])
+
+
+def test_text_that_moves_from_one_changed_file_to_another_is_found_there(index, tmp_path, embedder):
+    for name, text in (("a", "alpha"), ("b", "beta")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "README.txt").write_text(text, encoding="utf-8")
+    rag.sync([tmp_path / "a", tmp_path / "b"], index=index)
+    (tmp_path / "a" / "README.txt").write_text("gamma delta", encoding="utf-8")
+    (tmp_path / "b" / "README.txt").write_text("alpha", encoding="utf-8")
+    rag.sync([tmp_path / "a", tmp_path / "b"], index=index)
+    assert rag.search("alpha", index=index, mode="keyword")[0].source == str(tmp_path / "b" / "README.txt")
+    assert index.verify() == []

@@ -149,19 +149,20 @@ class Catalog:
         stamp: FileStamp,
         chunks: Sequence[Chunk],
         hashes: Sequence[bytes],
-        new_vectors: Mapping[bytes, Vectors],
+        vectors: Mapping[bytes, bytes],
         *,
         indexed_at: str,
         replaces: Sequence[str] = (),
     ) -> None:
         """Make `document` what its source holds, and drop the sources in `replaces` (its former name, say), in one transaction.
 
-        `hashes[i]` identifies the embedded text of `chunks[i]`; `new_vectors` has those that the catalog lacks.
+        `hashes[i]` identifies the embedded text of `chunks[i]`; `vectors` has the bytes of each vector by that hash.
         """
         with self.transaction():
             generation = self._next_generation()
-            for text_hash, vector in new_vectors.items():
-                self._rows("INSERT OR IGNORE INTO vectors (text_hash, vector) VALUES (?, ?)", (text_hash, vector.tobytes()))
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO vectors (text_hash, vector) VALUES (?, ?)", [(h, vectors[h]) for h in set(hashes)]
+            )
             vector_ids = dict(self._in_groups("SELECT text_hash, id FROM vectors WHERE text_hash IN ({})", set(hashes)))
             freed = [vector for source in {document.source, *replaces} for vector in self._delete(source, generation)]
             document_id = self._insert_document(document, stamp, indexed_at)
@@ -322,9 +323,9 @@ class Catalog:
             )
         }
 
-    def known_hashes(self, hashes: Iterable[bytes]) -> set[bytes]:
-        """Those of the text hashes whose vectors are here already."""
-        return {row[0] for row in self._in_groups("SELECT text_hash FROM vectors WHERE text_hash IN ({})", set(hashes))}
+    def vectors_by_hash(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The bytes of the vectors that are here already, by the hash of the text that was embedded."""
+        return dict(self._in_groups("SELECT text_hash, vector FROM vectors WHERE text_hash IN ({})", set(hashes)))
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
         """float32, shape (len(chunks), dimension), in the order given. Raises KeyError for a chunk that is gone."""

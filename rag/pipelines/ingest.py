@@ -229,13 +229,12 @@ def _check_limit(chunk_tokens: int, embedder: Embedder) -> None:
 def _commit(window: list[Prepared], index: Index, renamed_from: dict[str, str], progress: Progress | None) -> None:
     """Embed what the catalog has no vector for, all documents of the window together; then commit each document."""
     wanted = {h: text for prepared in window for h, text in zip(prepared.hashes, prepared.texts, strict=True)}
-    fresh = [h for h in wanted if h not in index.catalog.known_hashes(wanted)] if wanted else []
-    report: Callable[[int], None] | None = (lambda n: progress.advance(chunks=n)) if progress else None
-    vectors = (
-        dict(zip(fresh, index.embedder.embed_passages([wanted[h] for h in fresh], on_progress=report), strict=True))
-        if fresh
-        else {}
-    )
+    vectors = index.catalog.vectors_by_hash(wanted)  # held until all are committed: one document may drop what another needs
+    fresh = [h for h in wanted if h not in vectors]
+    if fresh:
+        report: Callable[[int], None] | None = (lambda n: progress.advance(chunks=n)) if progress else None
+        embedded = index.embedder.embed_passages([wanted[h] for h in fresh], on_progress=report)
+        vectors |= {h: vector.tobytes() for h, vector in zip(fresh, embedded, strict=True)}
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for prepared in window:
         former = renamed_from.get(prepared.document.source)
@@ -244,7 +243,7 @@ def _commit(window: list[Prepared], index: Index, renamed_from: dict[str, str], 
             prepared.stamp,
             prepared.chunks,
             prepared.hashes,
-            {h: vectors[h] for h in prepared.hashes if h in vectors},
+            vectors,
             indexed_at=now,
             replaces=[former] if former else [],
         )
