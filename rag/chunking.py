@@ -53,13 +53,21 @@ def split_text(
         )
     measure = _measure(count_tokens)
     chunks = []
-    for section in _sections(document):
+    for section, heading in _sections(document):
         previous_start = section[0]
         for start, end in _cores(document.text, section, chunk_tokens - overlap_tokens, measure):
             widened = _widen(document.text, previous_start, start, end, overlap_tokens, chunk_tokens, count_tokens)
-            chunks.append(_chunk(document, widened, end))
+            chunks.append(Chunk(document.text[widened:end], widened, end, document.pages_of(widened, end), heading))
             previous_start = start
     return chunks
+
+
+def check_sizes(chunk_tokens: int, overlap_tokens: int) -> None:
+    """Raise UsageError for an overlap that leaves too little of a chunk for new text."""
+    if not 0 <= overlap_tokens <= chunk_tokens // 2:
+        raise UsageError(
+            f"The overlap ({overlap_tokens} tokens) must lie between 0 and half of the chunk ({chunk_tokens} tokens)."
+        )
 
 
 def embedded_text(chunk: Chunk, title: str, *, count_tokens: TokenCounter, max_tokens: int) -> str:
@@ -85,18 +93,17 @@ def _measure(count_tokens: TokenCounter) -> Callable[[str], int]:
     return measure
 
 
-def _sections(document: Document) -> Iterator[Span]:
-    """Spans between headings; a heading with nothing under it belongs to what follows."""
-    text, starts = document.text, [0, *(heading.start for heading in document.headings), len(document.text)]
-    heading_ends = {h.start: text.find("\n", h.start) % (len(text) + 1) for h in document.headings}
-    pending: int | None = None
-    for start, end in pairwise(starts):
-        pending = start if pending is None else pending
-        if text[heading_ends.get(start, start) : end].strip():
-            yield pending, end
-            pending = None
-    if pending is not None and text[pending:].strip():
-        yield pending, len(text)
+def _sections(document: Document) -> Iterator[tuple[Span, str]]:
+    """Spans between headings, each with its heading path; a heading with nothing under it belongs to what follows."""
+    text, pending = document.text, 0
+    for start, end in pairwise([0, *(heading.start for heading in document.headings), len(text)]):
+        first_line, _, rest = text[start:end].partition("\n")
+        is_heading = any(heading.start == start for heading in document.headings)
+        if (rest if is_heading else first_line + rest).strip():
+            yield (pending, end), document.heading_at(start)
+            pending = end
+    if text[pending:].strip():
+        yield (pending, len(text)), document.heading_at(len(text))
 
 
 def _cores(text: str, section: Span, limit: int, measure: Callable[[str], int]) -> Iterator[Span]:
@@ -148,7 +155,3 @@ def _widen(text: str, floor: int, start: int, end: int, overlap: int, limit: int
     sentence = SENTENCE_START.search(text, earliest, start)
     widened = sentence.start() if sentence else earliest
     return widened if count_tokens([text[widened:end]])[0] <= limit else start
-
-
-def _chunk(document: Document, start: int, end: int) -> Chunk:
-    return Chunk(document.text[start:end], start, end, document.pages_of(start, end), document.heading_at(start))

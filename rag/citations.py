@@ -17,12 +17,13 @@ from rag.types import Citation, Sentence
 from rag.words import content_stems, is_negated, numbers, stems
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rag.protocols import Verifier
-    from rag.types import Passage
+    from rag.types import Pages, Passage
 
     Judged = tuple[Sentence, list[tuple[Passage, int, int]]]
+    PagesOf = Callable[[str, int, int], Pages | None]
 
 WRITTEN_MARKER = re.compile(r"\s*\[(?:source\s*)?\d+(?:\s*[,;–-]\s*\d+)*\]", re.IGNORECASE)
 FULL = 0.7
@@ -73,11 +74,15 @@ class LexicalVerifier:
 
 
 class Citations:
-    """Collects the citations of one answer, sentence by sentence: markers count up from 1 in order of first use."""
+    """Collects the citations of one answer, sentence by sentence: markers count up from 1 in order of first use.
 
-    def __init__(self, passages: Sequence[Passage], verifier: Verifier) -> None:
+    `pages_of` tells the pages of a span of a source; without it, a quote is said to lie on its passage's pages.
+    """
+
+    def __init__(self, passages: Sequence[Passage], verifier: Verifier, *, pages_of: PagesOf | None = None) -> None:
         self._passages = passages
         self._verifier = verifier
+        self._pages_of = pages_of
         self.citations: list[Citation] = []
 
     def judge(self, text: str) -> Judged:
@@ -97,7 +102,8 @@ class Citations:
                 return known.marker
         quote = passage.text[start:end]
         marker = len(self.citations) + 1
-        self.citations.append(Citation(marker, passage.source, passage.pages, first, last, quote, passage.chunk))
+        pages = self._pages_of(passage.source, first, last) if self._pages_of else passage.pages
+        self.citations.append(Citation(marker, passage.source, pages, first, last, quote, passage.chunk))
         return marker
 
 

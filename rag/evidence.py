@@ -1,7 +1,7 @@
 """How likely it is that the passages hold an answer, judged before a model is asked.
 
-A logistic model of two measurements: the cosine of the question to the most similar passage, and the share of the
-question's content words that the best passages hold, rare words counting more. The constants are fitted by
+A logistic model of two measurements: the cosine of the question to the most similar passage, and the largest share of
+the question's content words that one of the first passages holds. The constants are fitted by
 `benchmarks/evidence.py`; docs/design.md says on what.
 """
 

@@ -59,7 +59,10 @@ def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
     for value in values:
         if "=" not in value:
             raise click.BadParameter(f"'{value}' is not of the form KEY=GLOB, as in source='*.pdf'.")
-    return dict(value.split("=", 1) for value in values)
+    pairs = dict(value.split("=", 1) for value in values)
+    if len(pairs) < len(values):
+        raise click.BadParameter("a KEY can be given once; several globs for one KEY are not supported.")
+    return pairs
 
 
 def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:

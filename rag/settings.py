@@ -54,7 +54,7 @@ def _read(path: Path) -> dict[str, str]:
 def read_toml(path: Path) -> dict[str, object]:
     """The file's tables. Raises SettingsError with the place of a mistake."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

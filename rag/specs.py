@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from rag.protocols import Embedder, Generator, Reranker
 
 GENERATORS = ("local", "local:PATH.gguf", "extractive")
+EMBEDDER_OBJECT = "(an object)"
+"""What an index records where no name can open its embedder again."""
+
 EMBEDDERS = ("minilm", "MODEL (a sentence-transformers name or folder)", "http://HOST:PORT/v1#MODEL")
 
 
@@ -30,7 +34,7 @@ def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -
         from rag.embedders.http import HttpEmbedder
 
         url, model = _split_url(spec, "http://HOST:PORT/v1#MODEL")
-        return HttpEmbedder(url, model, api_key=api_key)
+        return HttpEmbedder(url, model, api_key=_key(api_key))
     _refuse_misspelling(spec, ("minilm",), EMBEDDERS, "embedder")
     from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
@@ -56,7 +60,7 @@ def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
         from rag.rerankers.http import HttpReranker
 
         url, model = _split_url(spec, "http://HOST:PORT#MODEL")
-        return HttpReranker(url, model, api_key=api_key)
+        return HttpReranker(url, model, api_key=_key(api_key))
     from rag.rerankers.cross_encoder import CrossEncoderReranker
 
     return CrossEncoderReranker(spec)
@@ -70,23 +74,35 @@ def open_index(
     `embedder` is a spec or an object; left out, it is the index's own (`minilm` for a new one). It is built when it is
     first needed, and refused then if the index was built with another. Raises NoIndexError, IndexFormatError.
     """
-    given = embedder if embedder is not None and not isinstance(embedder, str) else None
-    spec = given.identity.name if given is not None else embedder if isinstance(embedder, str) else None
-    return Index(
-        Path(path).expanduser(),
-        open_embedder=lambda name: given if given is not None else open_embedder(name, api_key=api_key),
-        embedder_spec=_absolute_folder(spec),
-        create=create,
-    )
+    if embedder is None or isinstance(embedder, str):
+        return Index(
+            Path(path).expanduser(),
+            open_embedder=lambda spec: _open_recorded(spec, path, api_key),
+            embedder_spec=_absolute_folder(embedder),
+            create=create,
+        )
+    return Index(Path(path).expanduser(), open_embedder=lambda _: embedder, embedder_spec=EMBEDDER_OBJECT, create=create)
+
+
+def _open_recorded(spec: str, path: str | Path, api_key: str | None) -> Embedder:
+    if spec == EMBEDDER_OBJECT:
+        raise SpecError(
+            f"The index {path} was built with an embedder object; pass the same one: rag.open_index(…, embedder=…)."
+        )
+    return open_embedder(spec, api_key=api_key)
+
+
+def _key(api_key: str | None) -> str | None:
+    return api_key or os.environ.get("RAG_API_KEY") or None
 
 
 @contextmanager
-def using_index(index: Index | str | Path) -> Iterator[Index]:
+def using_index(index: Index | str | Path, *, create: bool = False) -> Iterator[Index]:
     """The index itself, or the one at a path, which is closed afterwards."""
     if isinstance(index, Index):
         yield index
     else:
-        with open_index(index) as opened:
+        with open_index(index, create=create) as opened:
             yield opened
 
 

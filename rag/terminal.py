@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from rag.types import Answer, Citation, Hit, Sentence, SyncReport
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing."""
 WIDTH = 100
 PASSAGE_CHARACTERS = 300
 FAILURES_SHOWN = 20

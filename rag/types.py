@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from rag import notebook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Pages = tuple[int, int]
 """First and last page, counted from 1, both included."""
@@ -48,10 +48,7 @@ class Document:
 
     def pages_of(self, start: int, end: int) -> Pages | None:
         """The pages that the characters from `start` to `end` (not included) lie on; None for a format without pages."""
-        if not self.page_starts:
-            return None
-        first = bisect_right(self.page_starts, start)
-        return first, max(first, bisect_right(self.page_starts, max(start, end - 1)))
+        return pages_of_span(self.page_starts, start, end)
 
     def heading_at(self, position: int) -> str:
         """The headings above `position`, outermost first, joined by " > "; empty where there are none."""
@@ -100,11 +97,19 @@ class Hit:
 
 
 class Hits(list[Hit]):
-    """A list of hits, best first, that shows itself in a notebook."""
+    """A list of hits, best first, that shows itself in a notebook, and so do slices of it."""
 
     def __init__(self, hits: Iterable[Hit] = (), *, question: str = "") -> None:
         super().__init__(hits)
         self.question = question
+
+    @overload
+    def __getitem__(self, position: SupportsIndex) -> Hit: ...
+    @overload
+    def __getitem__(self, position: slice) -> Hits: ...
+    def __getitem__(self, position: SupportsIndex | slice) -> Hit | Hits:
+        found = super().__getitem__(position)
+        return Hits(found, question=self.question) if isinstance(found, list) else found
 
     def _repr_html_(self) -> str:
         return notebook.hits_html([hit.to_dict() for hit in self], question=self.question)
@@ -296,6 +301,14 @@ class EmbedderIdentity:
     pooling: str = "mean"
     question_prefix: str = ""
     passage_prefix: str = ""
+
+
+def pages_of_span(page_starts: Sequence[int], start: int, end: int) -> Pages | None:
+    """First and last page of the characters from `start` to `end` (not included); None where there are no pages."""
+    if not page_starts:
+        return None
+    first = bisect_right(page_starts, start)
+    return first, max(first, bisect_right(page_starts, max(start, end - 1)))
 
 
 def _plain_dict(values: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,11 @@ def _pairs(run: str) -> list[str]:
 
 
 def _plain_number(number: str) -> str:
-    whole, _, fraction = re.sub(r"[,.](?=\d{3}(?:\D|$))", "", number).replace(",", ".").partition(".")
-    fraction = fraction.rstrip("0")
+    """Separators of thousands and zeros at the end of a fraction taken away; a lone point is a decimal point."""
+    if "," in number and "." in number:
+        decimal = max(number, key=lambda sign: number.rfind(sign) if sign in ",." else -1)
+    else:
+        decimal = "." if number.count(".") == 1 else "," if number.count(",") == 1 and not re.search(r",\d{3}$", number) else ""
+    whole, _, fraction = number.rpartition(decimal) if decimal else (number, "", "")
+    whole, fraction = re.sub(r"[,.]", "", whole), fraction.rstrip("0")
     return f"{whole}.{fraction}" if fraction else whole

@@ -9,7 +9,8 @@ from fakes import ScriptedGenerator
 import rag
 from rag.errors import ModelError, UsageError
 from rag.pipelines.ask import NOT_FOUND
-from rag.types import Sampling
+from rag.pipelines.ingest import add_documents
+from rag.types import Document, Sampling
 
 
 @pytest.fixture
@@ -170,3 +171,31 @@ def test_an_answer_shows_itself_in_a_notebook_with_everything_escaped(index, tmp
     hits = answer.hits._repr_html_()
     assert "&lt;i&gt;tower" in hits
     assert "a.md" in hits
+
+
+def test_a_citation_names_the_pages_of_its_quote_and_not_of_the_whole_passage(index):
+    text = "The tower is 34 metres tall.\n\nSeven carp live in the pond."
+    document = Document(text, "two-pages.pdf", "", "application/pdf", (0, 30), ("ok", "ok"))
+    add_documents([document], index=index)
+    answer = rag.ask(
+        "How tall is the tower?", index=index, llm=scripted("The tower is 34 metres tall. ", "Seven carp live in the pond.")
+    )
+    assert answer.hits[0].pages == (1, 2)
+    assert [citation.pages for citation in answer.citations] == [(1, 1), (2, 2)]
+
+
+def test_a_model_that_says_not_found_is_not_quoted_on_it(index):
+    add_documents([Document("The missing documents of the tower were not found before 1947.", "d", "")], index=index)
+    answer = rag.ask("What is in the missing documents of the tower?", index=index, llm=scripted(NOT_FOUND))
+    assert (answer.answerable, answer.text, answer.sentences) == (False, NOT_FOUND, ())
+
+
+def test_a_sentence_with_not_is_no_repetition_of_the_one_without(library):
+    pieces = ("The tower is 34 metres tall. ", "The tower is not 34 metres tall.")
+    assert len(rag.ask("How tall is the tower?", index=library, llm=scripted(*pieces)).sentences) == 2
+
+
+def test_slices_of_hits_show_themselves_too(library):
+    hits = rag.search("tower", index=library)
+    assert "tower" in hits[:1]._repr_html_()
+    assert hits[0].rank == 1

@@ -66,7 +66,7 @@ def test_a_chunk_does_not_cross_a_heading_and_knows_its_path():
     headings = tuple(Heading(m.start(), len(m[1]), m[2]) for m in re.finditer(r"^(#+) (.*)$", text, re.MULTILINE))
     chunks = chunks_of(text, headings=headings)
     assert [chunk.text.split()[-1] for chunk in chunks] == ["One.", "Two.", "Three."]
-    assert [chunk.heading for chunk in chunks] == ["A", "A > B", "A > C"]
+    assert [chunk.heading for chunk in chunks] == ["A", "A > B", "A > C > D"]
     assert chunks[2].text.startswith("## C\n\n### D")
 
 

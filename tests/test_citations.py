@@ -114,4 +114,5 @@ def test_abbreviations_and_decimals_do_not_end_a_sentence():
 
 def test_a_number_has_one_spelling():
     assert numbers("34,229 and 34229, 3.50 or 3.5, in 1872.") == {"34229", "3.5", "1872"}
-    assert numbers("1,234,567.80") == {"1234567.8"}
+    assert numbers("1,234,567.80") == numbers("1.234.567,8") == {"1234567.8"}
+    assert numbers("3.125 or 3125, 0.125 and 2,5") == {"3.125", "3125", "0.125", "2.5"}

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 from fakes import HashEmbedder
@@ -186,3 +187,80 @@ def test_searches_that_cannot_work_are_refused(index, question, k, mode, message
 
 def test_searching_an_empty_index_finds_nothing(index):
     assert rag.search("anything", index=index) == []
+
+
+def test_searching_goes_on_while_another_index_object_writes(index, embedder):
+    fill(index, *(f"apples number {n}" for n in range(30)))
+    failures: list[BaseException] = []
+    with rag.open_index(index.path, embedder=embedder) as reader:
+        stop = threading.Event()
+
+        def read() -> None:
+            while not stop.is_set():
+                try:
+                    for mode in ("hybrid", "dense", "keyword"):
+                        assert len(rag.search("apples", index=reader, k=3, mode=mode)) == 3
+                except BaseException as error:  # noqa: BLE001 (shown below)
+                    failures.append(error)
+                    return
+
+        threads = [threading.Thread(target=read) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for step in range(12):
+            add_documents([Document(f"apples again {step}", f"d{step}", "")], index=index)
+            index.catalog.remove_document(f"d{step}")
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    index.close()
+
+
+def test_passages_that_are_gone_make_room_for_the_next(index):
+    fill(index, *(f"apples number {n}" for n in range(6)))
+    ranking = index.search_words("apples", 10)
+    for source in ("d0", "d1", "d2"):
+        index.catalog.remove_document(source)
+    assert len(index.first_hits(ranking, 3)) == 3
+
+
+def test_an_empty_index_can_be_searched_checked_and_then_filled(index):
+    assert rag.search("apples", index=index) == []
+    assert index.verify() == []
+    index.preload()
+    fill(index, "red apples")
+    assert index.verify() == []
+    assert len(rag.search("apples", index=index, k=10**18)) == 1
+
+
+def test_a_closed_index_says_so(index):
+    fill(index, "red apples")
+    index.close()
+    with pytest.raises(IndexStoreError, match=r"is closed. Open it again with rag.open_index"):
+        rag.search("apples", index=index)
+
+
+def test_a_catalog_damaged_in_the_middle_is_named_with_the_remedy(index):
+    fill(index, *("words and more words " * 300 for _ in range(20)))
+    path = index.path / "catalog.sqlite"
+    index.close()
+    content = bytearray(path.read_bytes())
+    content[4096 : len(content)] = b"\xaa" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(IndexStoreError), rag.open_index(index.path) as damaged:
+        damaged.catalog.documents()
+
+
+def test_derived_files_of_the_wrong_kind_are_made_anew(index, embedder):
+    fill(index, "red apples")
+    shutil.rmtree(index.path / "keywords")
+    (index.path / "keywords").write_text("a file", encoding="utf-8")
+    with rag.open_index(index.path, embedder=embedder) as again:
+        assert len(rag.search("apples", index=again, mode="keyword")) == 1
+
+
+def test_an_index_built_with_an_embedder_object_asks_for_it_and_not_a_hub(index):
+    fill(index, "red apples")
+    with rag.open_index(index.path) as again, pytest.raises(UsageError, match="pass the same one"):
+        rag.search("apples", index=again)

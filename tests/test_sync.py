@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes import HashEmbedder
 
 import rag
 from rag.errors import UsageError
@@ -262,3 +263,61 @@ def test_text_that_moves_from_one_changed_file_to_another_is_found_there(index, 
     rag.sync([tmp_path / "a", tmp_path / "b"], index=index)
     assert rag.search("alpha", index=index, mode="keyword")[0].source == str(tmp_path / "b" / "README.txt")
     assert index.verify() == []
+
+
+def test_a_root_written_with_dots_mirrors_like_any_other(index, folder):
+    dotted = folder / ".." / "documents"
+    rag.sync([dotted], index=index)
+    (folder / "tower.txt").unlink()
+    assert counts(rag.sync([dotted], index=index)) == done(removed=1, unchanged=2)
+
+
+def test_what_lies_in_a_folder_that_cannot_be_looked_into_stays(index, folder, monkeypatch):
+    (folder / "sub").mkdir()
+    (folder / "sub" / "deep.txt").write_text("deep words", encoding="utf-8")
+    rag.sync([folder], index=index)
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    report = rag.sync([folder], index=index)
+    assert counts(report) == done(unchanged=3)
+    assert [(Path(failure.source).name, failure.status) for failure in report.failed] == [("sub", "unreadable")]
+    assert report.documents == 4
+
+
+def test_links_that_lead_nowhere_or_in_a_circle_cost_nothing(index, folder):
+    (folder / "circle.txt").symlink_to("circle.txt")
+    (folder / "dangling.txt").symlink_to("nowhere.txt")
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    report = rag.sync([folder], index=index)
+    assert (report.added, report.failed) == (3, ())
+    assert report.skipped >= 2
+
+
+def test_chunk_sizes_that_cannot_work_leave_the_index_usable(index, folder):
+    with pytest.raises(UsageError, match="between 0 and half of the chunk"):
+        rag.sync([folder], index=index, sizes=ChunkSizes(40))
+    assert rag.sync([folder], index=index, sizes=ChunkSizes(40, 10)).added == 3
+
+
+def test_an_index_that_was_emptied_takes_other_chunk_sizes_and_embedders(index, folder, embedder):
+    rag.sync([folder], index=index, sizes=ChunkSizes(50, 5))
+    for path in folder.iterdir():
+        path.unlink()
+    rag.sync([folder], index=index)
+    (folder / "new.txt").write_text("new words", encoding="utf-8")
+    with rag.open_index(index.path, embedder=HashEmbedder(name="other", dimension=32)) as other:
+        assert rag.sync([folder], index=other, sizes=ChunkSizes(60, 6)).added == 1
+        assert rag.search("new words", index=other)[0].text == "new words"
+        assert other.verify() == []
+
+
+def test_sync_takes_a_path_for_an_index(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("rag.specs.open_embedder", lambda *_, **__: HashEmbedder(name="minilm"))
+    assert rag.sync([folder], index=tmp_path / "fresh").added == 3
+    assert rag.sync([folder], index=str(tmp_path / "fresh")).unchanged == 3

@@ -14,53 +14,28 @@ import json
 import sqlite3
 import threading
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rag.errors import IndexFormatError, IndexStoreError
+from rag.indexes.rows import DocumentRow, FileStamp
 from rag.indexes.schema import SCHEMA, SCHEMA_VERSION
-from rag.types import Chunk, Document, EmbedderIdentity, Failure, Heading, Hit
+from rag.types import Chunk, Document, EmbedderIdentity, Failure, Heading, Hit, pages_of_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rag.protocols import Vectors
+    from rag.types import Pages
 
 VARIABLES_A_QUERY = 500
+REMEDY = "Remove the index folder, and index its sources again."
 HIT_COLUMNS = """
 SELECT chunks.id, source, title, first_page, last_page, heading, start, "end", chunks.text
 FROM chunks JOIN documents ON documents.id = chunks.document_id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class FileStamp:
-    """What a file looked like when it was read: equal size and time mean that it need not be read again."""
-
-    size: int
-    modified_ns: int
-    content_hash: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
-    """One indexed document as `rag documents` lists it."""
-
-    source: str
-    title: str
-    media_type: str
-    pages: int | None
-    characters: int
-    chunks: int
-    size: int
-    indexed_at: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The row as JSON-ready values."""
-        return asdict(self)
 
 
 class Catalog:
@@ -76,23 +51,27 @@ class Catalog:
             self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
             self._connection.isolation_level = None
             self._check_version(create=create)
+        except sqlite3.OperationalError as error:
+            raise IndexStoreError(f"The catalog {path} cannot be opened: {error}.") from error
         except sqlite3.DatabaseError as error:
-            raise IndexFormatError(
-                f"The catalog {path} cannot be read ({error}). If it is damaged, remove the index folder and run `rag index` again."
-            ) from error
+            raise IndexFormatError(f"The catalog {path} cannot be read ({error}). {REMEDY}") from error
 
     def _check_version(self, *, create: bool) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if create and version == 0:
+        if create and self._version() == 0:
             with self.transaction():
-                for statement in SCHEMA.split(";\n"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        elif version != SCHEMA_VERSION:
+                if self._version() == 0:  # and no other process was faster
+                    for statement in SCHEMA.split(";\n"):
+                        self._connection.execute(statement)
+                    self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        version = self._version()
+        if version != SCHEMA_VERSION:
             raise IndexFormatError(
                 f"The index {self.path.parent} has format {version}; this version of groundtext reads format {SCHEMA_VERSION}. "
                 "Use the groundtext that made it, or index its sources again into a new folder."
             )
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
     def close(self) -> None:
         """Close the file; the catalog cannot be used afterwards."""
@@ -102,21 +81,43 @@ class Catalog:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that happens inside is committed together, or not at all."""
-        with self._lock:
+        with self._lock, self._told_plainly():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            try:
                 self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                self._connection.execute("ROLLBACK")
-                raise IndexStoreError(f"The index {self.path.parent} could not be written: {error}.") from error
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read inside is the state of one moment, whatever a writer commits meanwhile."""
+        with self._lock, self._told_plainly():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _told_plainly(self) -> Iterator[None]:
+        """SQLite's errors as ours; broken constraints, which would be mistakes of this module, go through."""
+        where = f"The index {self.path.parent}"
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise IndexStoreError(f"{where} could not be read or written: {error}.") from error
+        except sqlite3.ProgrammingError as error:
+            raise IndexStoreError(f"{where} is closed. Open it again with rag.open_index.") from error
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise IndexFormatError(f"{where} is damaged ({error}). {REMEDY}") from error
 
     def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
+        with self._lock, self._told_plainly():
             return self._connection.execute(query, values).fetchall()
 
     # settings and generation
@@ -241,6 +242,12 @@ class Catalog:
                 tuple(json.loads(statuses)),
                 tuple(Heading(*heading) for heading in json.loads(headings)),
             )
+        return None
+
+    def pages_of(self, source: str, start: int, end: int) -> Pages | None:
+        """The pages that a span of a document lies on; None for a format without pages."""
+        for (starts,) in self._rows("SELECT page_starts FROM documents WHERE source = ?", (source,)):
+            return pages_of_span(json.loads(starts), start, end)
         return None
 
     def documents(self) -> list[DocumentRow]:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
@@ -30,6 +30,7 @@ WHERE_KEYS = ("source", "title", "media_type")
 CHUNKS_A_BATCH = 4096
 SECONDS_TO_EXCHANGE_FILES = 10.0
 DEFAULT_EMBEDDER = "minilm"
+SECONDS_FOR_A_REPAIR = 2.0
 
 
 class Index:
@@ -96,23 +97,34 @@ class Index:
         if stored is not None and stored != self.embedder_spec:
             _ = self.embedder
 
-    def adopt_embedder(self) -> None:
-        """Record the embedder of an index that has none yet, and the spec that opens it again."""
+    def adopt_embedder(self, *, chunks: dict[str, int | None]) -> None:
+        """Record the embedder of an index that has none yet, the spec that opens it again, and the chunk sizes."""
         identity = self.embedder.identity
-        if self.catalog.embedder_identity is None:
-            with self.catalog.transaction():
-                self.catalog.set_setting("embedder", asdict(identity))
-                self.catalog.set_setting("embedder_spec", self.embedder_spec)
+        with self.catalog.transaction():
+            self.catalog.set_setting("embedder", asdict(identity))
+            self.catalog.set_setting("embedder_spec", self.embedder_spec)
+            self.catalog.set_setting("chunks", chunks)
+
+    def forget_embedder_of_nothing(self) -> None:
+        """An index without documents may be filled with any embedder and any chunk sizes."""
+        if self.catalog.embedder_identity is not None and self.catalog.counts()[0] == 0:
+            with self.catalog.transaction(), self._opening:
+                for name in ("embedder", "embedder_spec", "chunks"):
+                    self.catalog.set_setting(name, None)
+                self._vectors = None
 
     # writing
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the one place of a writer. Raises IndexLockedError, which names who holds it."""
+    def writing(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> Iterator[None]:
+        """Hold the one place of a writer. Raises IndexLockedError, which names who holds it.
+
+        A reader takes the place for a moment to bring the keywords up to date; `patience` (seconds) waits for that.
+        """
         from filelock import FileLock, Timeout
 
         holder = self.path / "writer.json"
-        lock = FileLock(self.path / "write.lock", timeout=0)
+        lock = FileLock(self.path / "write.lock", timeout=patience, poll_interval=0.02)
         try:
             lock.acquire()
         except Timeout as error:
@@ -179,9 +191,10 @@ class Index:
         """The vectors in memory, caught up with what any writer has committed."""
         with self._opening:
             store = self._vector_store()
-            generation = self.catalog.generation
-            if store.generation != generation:
-                self._catch_up_vectors(store, generation)
+            with self.catalog.snapshot():
+                generation = self.catalog.generation
+                if store.generation != generation:
+                    self._catch_up_vectors(store, generation)
             return store
 
     def _current_keywords(self) -> KeywordStore:
@@ -190,28 +203,37 @@ class Index:
             store = self._keyword_store()
             if store.generation != self.catalog.generation:
                 try:
-                    with self.writing():
+                    with self.writing(patience=0):
                         self._keywords = store = KeywordStore(self.path)
                         self.refresh()
                 except IndexStoreError:
-                    self._keywords = store = self._keywords_beside_a_writer()
+                    self._keywords = store = self._keywords_beside_a_writer(store)
             return store
 
-    def _keywords_beside_a_writer(self) -> KeywordStore:
-        """The files as the last writer left them; while one is exchanging them they look damaged for a moment."""
+    def _keywords_beside_a_writer(self, store: KeywordStore) -> KeywordStore:
+        """What the last writer left, if it is newer than the open store, which stays good while its files are exchanged."""
         patience = time.monotonic() + SECONDS_TO_EXCHANGE_FILES
-        while (store := KeywordStore(self.path)).damaged and time.monotonic() < patience:
+        while KeywordStore.stamped_generation(self.path) > store.generation:
+            newer = KeywordStore(self.path)
+            if newer.generation > store.generation:
+                return newer
+            if len(store) or time.monotonic() > patience:
+                break
             time.sleep(0.05)
         return store
 
     def preload(self) -> None:
         """Read the derived files now; otherwise the first search does."""
-        self._current_vectors()
-        self._current_keywords()
+        if self.catalog.embedder_identity is not None:
+            self._current_vectors()
+            self._current_keywords()
 
     def search_vectors(self, question: Vectors, n: int, *, where: Mapping[str, str] | None = None) -> list[tuple[int, float]]:
         """At most `n` (chunk, cosine) pairs, best first."""
-        return self._current_vectors().search(question, n, among=self._among(where))
+        if self.catalog.embedder_identity is None:
+            return []
+        with self._opening:  # another thread must not bring the store up to date under this search
+            return self._current_vectors().search(question, n, among=self._among(where))
 
     def search_words(self, question: str, n: int, *, where: Mapping[str, str] | None = None) -> list[tuple[int, float]]:
         """At most `n` (chunk, BM25 score) pairs, best first."""
@@ -220,6 +242,15 @@ class Index:
     def hits(self, scored: Sequence[tuple[int, float]]) -> list[Hit]:
         """The passages of (chunk, score) pairs, in that order."""
         return self.catalog.hits(scored)
+
+    def first_hits(self, scored: Sequence[tuple[int, float]], n: int) -> list[Hit]:
+        """The first `n` passages of a ranking that are still there; a writer may have removed some since it was made."""
+        hits: list[Hit] = []
+        for start in range(0, len(scored), n):
+            hits += self.catalog.hits(scored[start : start + n])
+            if len(hits) >= n:
+                break
+        return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:n], 1)]
 
     def vectors_of(self, chunks: Sequence[int]) -> Vectors:
         """The vectors of chunks as float32, shape (len(chunks), dimension)."""
@@ -237,6 +268,8 @@ class Index:
         """All that is wrong, in words: in the catalog, or between it and what is derived from it. Empty when sound."""
         problems = self.catalog.check()
         chunks = set(self.catalog.chunks_added_since(-1))
+        if not chunks:
+            return problems
         for name, ids in (("vectors", self._current_vectors().ids()), ("keywords", self._current_keywords().ids())):
             if ids != chunks:
                 problems.append(f"{name}: {len(chunks - ids)} chunks missing, {len(ids - chunks)} too many")

@@ -29,7 +29,6 @@ class KeywordStore:
         self.folder = folder / self.FOLDER
         self.stamp = folder / self.STAMP
         self.generation = 0
-        self.damaged = False
         self._index: Any = None
         self._open()
 
@@ -37,12 +36,17 @@ class KeywordStore:
         import tantivy
 
         stamped = read_stamped(self.stamp)
-        self.damaged = stamped is not None and json.loads(bytes(stamped[1])) != _checksums(self.folder)
-        if stamped is None or self.damaged:
+        if stamped is None or not _is_intact(self.folder, json.loads(bytes(stamped[1]))):
             return
         self._index = tantivy.Index(_schema(), path=str(self.folder), reuse=True)
         self._index.register_tokenizer("words", analyzer())
         self.generation = stamped[0]
+
+    @classmethod
+    def stamped_generation(cls, folder: Path) -> int:
+        """The generation that the files in an index folder say they hold; 0 where there are none."""
+        stamped = read_stamped(folder / cls.STAMP)
+        return stamped[0] if stamped else 0
 
     def __len__(self) -> int:
         return int(self._index.searcher().num_docs) if self._index is not None else 0
@@ -71,7 +75,10 @@ class KeywordStore:
     def _create(self) -> None:
         import tantivy
 
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.is_dir():
+            shutil.rmtree(self.folder)
+        else:
+            self.folder.unlink(missing_ok=True)
         self.folder.mkdir()
         self._index = tantivy.Index(_schema(), path=str(self.folder))
         self._index.register_tokenizer("words", analyzer())
@@ -109,6 +116,14 @@ class KeywordStore:
 def _checksums(folder: Path) -> dict[str, int]:
     """CRC-32 of every file: tantivy aborts on files that are damaged, so it must not be shown any."""
     return {path.name: zlib.crc32(path.read_bytes()) for path in sorted(folder.glob("[!.]*")) if path.is_file()}
+
+
+def _is_intact(folder: Path, checksums: dict[str, int]) -> bool:
+    """Whether the files that were stamped are as they were; a writer at work adds others."""
+    try:
+        return all(zlib.crc32((folder / name).read_bytes()) == checksum for name, checksum in checksums.items())
+    except OSError:
+        return False
 
 
 def _schema() -> Any:

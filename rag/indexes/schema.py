@@ -18,7 +18,7 @@ CREATE TABLE documents (
     headings TEXT NOT NULL,
     text TEXT NOT NULL
 );
-CREATE INDEX documents_by_content ON documents (content_hash);
+
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, text_hash BLOB NOT NULL UNIQUE, vector BLOB NOT NULL);
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

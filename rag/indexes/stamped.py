@@ -32,7 +32,7 @@ def read_stamped(path: Path) -> tuple[int, memoryview] | None:
     """Generation and bytes, or None where the file is missing, cut short or altered."""
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
     header, _, _ = content[:200].partition(b"\n")
     try:

@@ -18,7 +18,6 @@ from rag.prompts import render_answer_prompt
 from rag.sentences import sentence_spans
 from rag.specs import using_index, using_llm
 from rag.types import Answer, Passage, Sampling, Usage
-from rag.words import content_stems
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
@@ -101,12 +100,18 @@ async def aask(
     with using_index(index) as opened, using_llm(llm) as generator:
         retrieved = await asyncio.to_thread(retrieve, question, index=opened, k=k, mode=mode, where=where, reranker=reranker)
         likelihood = _evidence(question, retrieved, opened)
-        citations = Citations([Passage.from_hit(hit.rank, hit) for hit in retrieved.hits], verifier or LexicalVerifier())
+        citations = Citations(
+            [Passage.from_hit(hit.rank, hit) for hit in retrieved.hits],
+            verifier or LexicalVerifier(),
+            pages_of=opened.catalog.pages_of,
+        )
         written = _Written([], Usage())
         if likelihood >= THRESHOLD:
             render = partial(render_answer_prompt, by_example=generator.max_sources == 1)
-            prompt = pack(question, retrieved.hits, llm=generator, max_tokens=sampling.max_tokens, render=render)
-            written.usage = Usage(generator.count_tokens(prompt.messages))
+            prompt = await asyncio.to_thread(
+                pack, question, retrieved.hits, llm=generator, max_tokens=sampling.max_tokens, render=render
+            )
+            written.usage = Usage(await asyncio.to_thread(generator.count_tokens, prompt.messages))
             await _write(prompt, generator, sampling, citations, written, strict=strict, on_sentence=on_sentence)
     answerable = any(sentence.support != "none" for sentence in written.sentences)
     sentences = written.sentences if answerable else []
@@ -156,11 +161,13 @@ async def _write(
     said: set[str] = set()
     async with aclosing(_sentences(llm.stream(prompt, sampling), written)) as texts:
         async for text in texts:
-            words = " ".join(content_stems(text))
+            judged = citations.judge(text)
+            words = judged[0].text.casefold().strip(" .")
             if words in said:
                 break
             said.add(words)
-            judged = citations.judge(text)
+            if words == NOT_FOUND.casefold().strip(" ."):
+                continue
             if supported and llm.max_sources == 1 and judged[0].support != "full":
                 break
             if not judged[0].text or (strict and judged[0].support == "none"):
@@ -195,7 +202,8 @@ async def _sentences(pieces: AsyncGenerator[str | Usage, None], written: _Writte
 
 
 def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:
-    calibrated = index.embedder_spec == "minilm" and retrieved.best_cosine > 0
+    identity = index.catalog.embedder_identity
+    calibrated = identity is not None and identity.name == "minilm" and retrieved.best_cosine > 0
     return evidence(question, retrieved.hits, retrieved.best_cosine, calibrated=calibrated)
 
 

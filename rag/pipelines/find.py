@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
-from rag.indexes.catalog import FileStamp
+from rag.indexes.rows import FileStamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Found:
-    """The files that sources stand for.
+    """The files that sources stand for; `roots` are the sources themselves, by absolute path.
 
+    `unlisted` are folders that could not be looked into, so that nothing is known of what lies in them.
     `skipped` counts the files of each suffix that were passed over as not supported, `left_out` those that the globs
     left out; `unnameable` are files whose names are not valid text, spelled as well as can be.
     """
 
-    files: dict[str, FileStamp]
+    files: dict[str, FileStamp] = field(default_factory=dict)
+    roots: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     unnameable: list[str] = field(default_factory=list)
     left_out: int = 0
@@ -69,13 +72,14 @@ def find_files(
     and `exclude` are globs that are held against the path inside the folder and against the file's name. Raises
     UsageError for a source that neither is there nor is in the index (`known`).
     """
-    found = Found({})
+    found = Found()
     for source in sources:
         if not str(source).strip():
             raise UsageError("A source is an empty string. Name a file or a folder.")
         root = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100 (links are kept as they are named)
+        found.roots.append(str(root))
         if root.is_dir():
-            for path, stamp in _walk(root):
+            for path, stamp in _walk(root, found):
                 inside = path.relative_to(root).as_posix()
                 if not _is_text(str(path)):
                     found.unnameable.append(str(path).encode("utf-8", "backslashreplace").decode())
@@ -94,15 +98,17 @@ def find_files(
 
 def plan_sync(
     found: Found,
-    roots: Sequence[str],
     indexed: Mapping[str, FileStamp],
     failed: Mapping[str, FileStamp],
     *,
     retry_failed: bool = False,
 ) -> Plan:
-    """Compare what is on disk with what is indexed. Files of equal size and time are not read; others by their content."""
+    """Compare what is on disk with what is indexed. Files of equal size and time are not read; others by their content.
+
+    What lies in a folder that could not be looked into is left as it is.
+    """
     plan = Plan(known=frozenset(indexed))
-    gone = {source: stamp for source, stamp in indexed.items() if source not in found.files and is_under(source, roots)}
+    gone = {source: stamp for source, stamp in indexed.items() if _is_gone(source, found)}
     gone_by_content = {stamp.content_hash: source for source, stamp in gone.items()}
     for source, stamp in sorted(found.files.items()):
         before = indexed.get(source)
@@ -116,9 +122,13 @@ def plan_sync(
             plan.load.append(source)
             if before is None and gone_by_content and (former := gone_by_content.pop(hash_file(source), None)):
                 plan.renamed_from[source] = former
-    plan.no_longer_failing.extend(sorted(source for source in failed if source not in found.files and is_under(source, roots)))
+    plan.no_longer_failing.extend(sorted(source for source in failed if _is_gone(source, found)))
     plan.removed.extend(sorted(set(gone) - set(plan.renamed_from.values())))
     return plan
+
+
+def _is_gone(source: str, found: Found) -> bool:
+    return source not in found.files and is_under(source, found.roots) and not is_under(source, found.unlisted)
 
 
 def is_under(source: str, roots: Sequence[str]) -> bool:
@@ -143,19 +153,30 @@ def hash_file(path: str) -> str:
     return digest.hexdigest()
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, FileStamp]]:
+def _walk(root: Path, found: Found) -> Iterator[tuple[Path, FileStamp]]:
     """Files below a folder in order of name, hidden ones and links to folders left out."""
     try:
         entries = sorted(os.scandir(root), key=lambda entry: entry.name)
     except OSError:
+        found.unlisted.append(str(root))
         return
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
-        elif entry.is_file():
-            yield Path(entry.path), _stamp(entry.stat())
+            yield from _walk(Path(entry.path), found)
+        elif (stamp := _stamp_of_file(entry)) is not None:
+            yield Path(entry.path), stamp
+        elif entry.is_symlink():
+            found.skipped["links that lead to no file"] += 1
+
+
+def _stamp_of_file(entry: os.DirEntry[str]) -> FileStamp | None:
+    """None for what is no file, has just gone, or is a link that leads nowhere or in a circle."""
+    try:
+        return _stamp(entry.stat()) if entry.is_file() else None
+    except OSError:
+        return None
 
 
 def _is_text(path: str) -> bool:

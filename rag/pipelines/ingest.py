@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rag import documents as loaders
-from rag.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, embedded_text, split_text
+from rag.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, check_sizes, embedded_text, split_text
 from rag.errors import DocumentError, UsageError
-from rag.indexes.catalog import FileStamp
+from rag.indexes.rows import FileStamp
 from rag.pipelines.find import Found, Plan, find_files, plan_sync
 from rag.pipelines.workers import load_all
-from rag.specs import open_embedder
+from rag.specs import open_embedder, using_index
 from rag.types import Failure, SyncReport
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ enough that a kill loses only seconds of work."""
 
 
 class Progress(Protocol):
-    """Told of what goes on; all numbers are totals."""
+    """Told of what goes on; all numbers are increments."""
 
     def found(self, documents: int) -> None:
         """So many documents have to be loaded."""
@@ -63,7 +63,7 @@ class Prepared:
 def sync(
     sources: Sequence[str | Path],
     *,
-    index: Index,
+    index: Index | str | Path,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     jobs: int | None = None,
@@ -77,28 +77,39 @@ def sync(
     change, or with `retry_failed`. `jobs` is the number of loading processes (default: one a core).
     """
     started = time.perf_counter()
-    with index.writing():
-        index.check_embedder_spec()
-        sizes = _settle_sizes(index, sizes or ChunkSizes())
-        plan, found = plan_for(sources, index=index, include=include, exclude=exclude, retry_failed=retry_failed)
+    with using_index(index, create=True) as opened, opened.writing():
+        opened.forget_embedder_of_nothing()
+        opened.check_embedder_spec()
+        sizes = _settle_sizes(opened, sizes or ChunkSizes())
+        plan, found = plan_for(sources, index=opened, include=include, exclude=exclude, retry_failed=retry_failed)
         for source in plan.touched:
-            index.catalog.touch(source, found.files[source])
+            opened.catalog.touch(source, found.files[source])
         for source in plan.removed:
-            index.catalog.remove_document(source)
+            opened.catalog.remove_document(source)
         for source in plan.no_longer_failing:
-            index.catalog.forget_failure(source)
+            opened.catalog.forget_failure(source)
         failures = [
             Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it.") for name in found.unnameable
         ]
-        known_failures = index.catalog.failures()
+        failures += [
+            Failure(name, "unreadable", f"The folder {name} cannot be looked into; what was indexed of it stays.")
+            for name in found.unlisted
+        ]
+        known_failures = opened.catalog.failures()
         failures += [known_failures[source][1] for source in plan.still_failing]
         if plan.load:
+            _adopt(opened, sizes)
             with closing(_loaded(plan, found, jobs)) as loaded:  # an error or Ctrl-C ends the worker processes at once
                 failures += _add(
-                    loaded, index=index, sizes=sizes, renamed_from=plan.renamed_from, progress=progress, expected=len(plan.load)
+                    loaded,
+                    index=opened,
+                    sizes=sizes,
+                    renamed_from=plan.renamed_from,
+                    progress=progress,
+                    expected=len(plan.load),
                 )
-        index.refresh()
-        return _report(index, plan, failures, skipped=sum(found.skipped.values()), seconds=time.perf_counter() - started)
+        opened.refresh()
+        return _report(opened, plan, failures, skipped=sum(found.skipped.values()), seconds=time.perf_counter() - started)
 
 
 def plan_for(
@@ -113,9 +124,8 @@ def plan_for(
     indexed = index.catalog.stamps()
     failed = {source: stamp for source, (stamp, _) in index.catalog.failures().items()}
     found = find_files(sources, is_supported=loaders.is_supported, include=include, exclude=exclude, known=[*indexed, *failed])
-    roots = [str(Path(source).expanduser().absolute()) for source in sources]
-    plan = plan_sync(found, roots, indexed, failed, retry_failed=retry_failed)
-    if not (found.files or found.unnameable or plan.removed or plan.no_longer_failing):
+    plan = plan_sync(found, indexed, failed, retry_failed=retry_failed)
+    if not (found.files or found.unnameable or found.unlisted or plan.removed or plan.no_longer_failing):
         looked = ", ".join(str(source) for source in sources)
         others = f" ({found.left_out} files left out by --include or --exclude)" if found.left_out else ""
         if found.skipped:
@@ -129,10 +139,10 @@ def plan_for(
 def add_documents(documents: Iterable[Document], *, index: Index, sizes: ChunkSizes | None = None) -> None:
     """Add documents that are in memory; one with the same source is replaced. The index then stands as after `sync`."""
     with index.writing():
+        settled = _settle_sizes(index, sizes or ChunkSizes())
+        _adopt(index, settled)
         stamped = ((document, FileStamp(len(document.text), 0, _hash(document.text).hex())) for document in documents)
-        _add(
-            stamped, index=index, sizes=_settle_sizes(index, sizes or ChunkSizes()), renamed_from={}, progress=None, expected=0
-        )
+        _add(stamped, index=index, sizes=settled, renamed_from={}, progress=None, expected=0)
         index.refresh()
 
 
@@ -207,15 +217,18 @@ def _add(
 def _prepare(document: Document, stamp: FileStamp, index: Index, sizes: ChunkSizes) -> Prepared:
     embedder = index.embedder
     chunk_tokens, overlap_tokens = sizes.chunk_tokens or CHUNK_TOKENS, sizes.overlap_tokens or 0
-    if index.catalog.setting("chunks") is None:
-        _check_limit(chunk_tokens, embedder)
-        index.adopt_embedder()
-        with index.catalog.transaction():
-            index.catalog.set_setting("chunks", {"chunk_tokens": chunk_tokens, "overlap_tokens": overlap_tokens})
     chunks = split_text(document, count_tokens=embedder.count_tokens, chunk_tokens=chunk_tokens, overlap_tokens=overlap_tokens)
     limit = embedder.identity.max_tokens
     texts = [embedded_text(chunk, document.title, count_tokens=embedder.count_tokens, max_tokens=limit) for chunk in chunks]
     return Prepared(document, stamp, chunks, texts, [_hash(text) for text in texts])
+
+
+def _adopt(index: Index, sizes: ChunkSizes) -> None:
+    """Fix embedder and chunk sizes of an index that has no documents yet, after making sure that they can work."""
+    if index.catalog.setting("chunks") is None:
+        check_sizes(sizes.chunk_tokens or CHUNK_TOKENS, sizes.overlap_tokens or 0)
+        _check_limit(sizes.chunk_tokens or CHUNK_TOKENS, index.embedder)
+        index.adopt_embedder(chunks=asdict(sizes))
 
 
 def _check_limit(chunk_tokens: int, embedder: Embedder) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from rag.errors import SettingsError, nearest
 from rag.pipelines.ask import PASSAGES, ask
+from rag.pipelines.find import is_under
 from rag.pipelines.ingest import ChunkSizes, sync
 from rag.pipelines.retrieve import Mode
 from rag.settings import read_toml
@@ -89,7 +90,20 @@ def read_recipe(path: Path) -> Recipe:
         if name not in TABLES:
             raise SettingsError(f"{path}: unknown table [{name}].{nearest(name, TABLES)} Known: {', '.join(TABLES)}.")
     read = {name: _table(path, name, kind, tables.get(name)) for name, kind in TABLES.items()}
-    return Recipe(path.resolve().parent, **read)
+    recipe = Recipe(path.resolve().parent, **read)
+    _check_output(path, recipe)
+    return recipe
+
+
+def _check_output(path: Path, recipe: Recipe) -> None:
+    """The answers must not be written over the recipe or among the documents."""
+    if not all(name.strip() for name in recipe.sources.paths):
+        raise SettingsError(f"{path}: 'paths' in [sources] must not hold an empty path.")
+    if recipe.output is None:
+        return
+    sources = [str(recipe.path(name)) for name in recipe.sources.paths]
+    if recipe.output == path.resolve() or recipe.output.suffix == ".toml" or is_under(str(recipe.output), sources):
+        raise SettingsError(f"{path}: 'output' in [ask] is the recipe itself, or lies among the sources. Choose another file.")
 
 
 def run_recipe(

@@ -63,10 +63,10 @@ def retrieve(
 ) -> Retrieved:
     """`search` for those who also need to know how close the best passage is."""
     _check(question, k, mode)
-    depth = max(CANDIDATES, 2 * k)
+    depth = max(CANDIDATES, min(2 * k, len(index)))
     dense, keyword = _both(question, index, depth, mode, where)
     scored = {"dense": dense, "keyword": keyword}.get(mode) or weighted_sum(dense, keyword)
-    hits = index.hits(scored[: max(k, RERANKED) if reranker else k])
+    hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
         hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]
     return Retrieved(Hits(hits, question=question), max((score for _, score in dense), default=0.0))

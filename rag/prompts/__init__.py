@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 DELIMITER = re.compile(r"<(?=\s*/?\s*sources?\b)", re.IGNORECASE)
 CONTROL_TOKEN = re.compile(
-    r"<(?=\|)|(?<=\|)>|<(?=/?s>)|<(?=(?:start|end)_of_turn>)|\[(?=/?INST\])|<(?=<SYS>>|</SYS>>)", re.IGNORECASE
+    r"<(?=[|｜])|(?<=[|｜])>|<(?=/?(?:s|bos|eos|pad|unk)>)|<(?=(?:start|end)_of_turn>)|<(?=</?SYS>>)|\[(?=/?(?:INST|[A-Z]+_[A-Z_]+)\])",
+    re.IGNORECASE,
 )
 EXAMPLE_SOURCE = "The old mill was bought by the Vereen family in 1911, who turned it into a bakery."
 EXAMPLE_QUESTION = "Who bought the old mill?"
