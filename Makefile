@@ -47,7 +47,7 @@ bench: $(READY)
 	bash benchmarks/environments.sh
 	$(BIN)/python benchmarks/run.py
 	@if test -d $(DATA)/scifact; \
-	then $(BIN)/python benchmarks/retrieval.py $(DATA)/scifact $(DATA)/cranfield && $(BIN)/python benchmarks/evidence.py --data $(DATA)/clapnq_dev; \
+	then $(BIN)/python benchmarks/retrieval.py $(DATA)/scifact $(DATA)/cranfield && $(BIN)/python benchmarks/evidence.py $(DATA)/clapnq_dev $(DATA)/xquad/en; \
 	else echo "Retrieval quality is not measured: there are no collections in $(DATA)."; fi
 
 clean:

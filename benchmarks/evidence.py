@@ -1,10 +1,9 @@
 """Fit the constants of `rag/evidence.py`: how likely do passages hold an answer, by cosine and by shared words?
 
-Answerable questions of ClapNQ (development half) are asked twice: of all passages, and of all but their own. The second
-must be refused. Prints the fitted constants, the area under the ROC curve of each measurement, and how many are refused
-rightly and wrongly at the threshold.
+Answerable questions are asked twice: of all passages, and of all but their own. The second must be refused. Prints the
+fitted constants, the area under the ROC curve of each measurement, and how many are refused rightly and wrongly.
 
-    python benchmarks/evidence.py --data ../shared/data/clapnq_dev
+    python benchmarks/evidence.py ../shared/data/clapnq_dev ../shared/data/xquad/en
 """
 
 from __future__ import annotations
@@ -24,17 +23,12 @@ from rag.types import Document
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/clapnq_dev"))
-    data = parser.parse_args().data
-    corpus = [json.loads(line) for line in (data / "corpus.jsonl").open(encoding="utf-8")]
-    questions = [json.loads(line) for line in (data / "qa.jsonl").open(encoding="utf-8")]
-    with TemporaryDirectory() as folder, rag.open_index(Path(folder) / "index", create=True) as index:
-        add_documents([Document(row["text"], row["_id"], row.get("title", "")) for row in corpus], index=index)
-        rows = [measured for question in questions for measured in measure(question, index)]
+    parser.add_argument("collections", nargs="+", type=Path, help="folders with corpus.jsonl and qa.jsonl")
+    rows = [row for collection in parser.parse_args().collections for row in cases_of(collection)]
     features, labels = np.array([row[:2] for row in rows]), np.array([row[2] for row in rows])
     weights = fit(features, labels)
     alone = fit(features[:, 1:], labels)
-    print(f"questions {len(questions)}, cases {len(rows)}")
+    print(f"cases {len(rows)}")
     print(f"cosine, coverage, bias:  {weights.round(2).tolist()}")
     print(f"coverage alone, bias:    {alone.round(2).tolist()}")
     built = np.array([row[3] for row in rows])
@@ -46,16 +40,25 @@ def main() -> None:
         print(f"refused below {threshold}: {rightly.mean():.1%} of the unanswerable, {wrongly.mean():.1%} of the answerable")
 
 
-def measure(question: dict, index: rag.Index) -> list[tuple[float, float, int, float]]:
-    """(cosine, coverage, label, evidence as built) with the question's own document, and without it."""
-    if not question["answerable"]:
-        return []
-    vector = index.embedder.embed_question(question["question"])
-    ranked = index.hits(index.search_vectors(vector, 50))
+def cases_of(collection: Path) -> list[tuple[float, float, int, float]]:
+    """The cases of one collection; at most 400 questions of each, evenly chosen."""
+    corpus = [json.loads(line) for line in (collection / "corpus.jsonl").open(encoding="utf-8")]
+    questions = [json.loads(line) for line in (collection / "qa.jsonl").open(encoding="utf-8")]
+    asked = [
+        (q["question"], q.get("doc_ids") or [q["doc_id"]]) for q in questions if q.get("answerable", not q.get("is_impossible"))
+    ]
+    with TemporaryDirectory() as folder, rag.open_index(Path(folder) / "index", create=True) as index:
+        add_documents([Document(row["text"], row["_id"], row.get("title", "")) for row in corpus], index=index)
+        return [case for question, own in asked[:: max(1, len(asked) // 400)] for case in measure(question, own, index)]
+
+
+def measure(question: str, own: list[str], index: rag.Index) -> list[tuple[float, float, int, float]]:
+    """(cosine, coverage, label, evidence as built) with the question's own documents, and without them."""
+    ranked = index.hits(index.search_vectors(index.embedder.embed_question(question), 50))
     cases = []
-    for label, hits in ((1, ranked), (0, [hit for hit in ranked if hit.source not in question["doc_ids"]])):
-        share = coverage(question["question"], hits)
-        cases.append((hits[0].score, share, label, evidence(question["question"], hits, hits[0].score, calibrated=True)))
+    for label, hits in ((1, ranked), (0, [hit for hit in ranked if hit.source not in own])):
+        cosine = hits[0].score
+        cases.append((cosine, coverage(question, hits), label, evidence(question, hits, cosine, calibrated=True)))
     return cases
 
 

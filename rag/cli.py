@@ -102,6 +102,7 @@ def search_command(
     settings = _settings(reranker=reranker)
     question = _text(question)
     with _open_index(index_path, settings) as index:
+        _tell_if_empty(index)
         hits = search(question, index=index, k=k, mode=cast("Mode", mode), where=where, reranker=_reranker(settings))
     found = {
         "question": question,
@@ -142,6 +143,7 @@ def ask_command(
     settings = _settings(llm=llm, reranker=reranker)
     question = _text(question)
     with _open_index(index_path, settings) as index, using_llm(settings.llm) as generator:
+        _tell_if_empty(index)
         answer = ask(
             question,
             index=index,
@@ -263,6 +265,11 @@ def _open_index(path: str | None, settings: Settings, *, create: bool = False) -
     if not chosen:
         raise UsageError("--index is an empty string. Name a folder.")
     return open_index(chosen, create=create, embedder=settings.embedder, api_key=settings.api_key)
+
+
+def _tell_if_empty(index: Index) -> None:
+    if not len(index):
+        click.echo(f"The index {index.path} holds no documents yet; `rag index` fills it, or is about to.", err=True)
 
 
 @contextmanager

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from rag.types import Hit
 
-COSINE_WEIGHT, COVERAGE_WEIGHT, BIAS = 16.9, 1.95, -9.5
-COVERAGE_ALONE_WEIGHT, COVERAGE_ALONE_BIAS = 9.6, -4.4
+COSINE_WEIGHT, COVERAGE_WEIGHT, BIAS = 5.7, 7.9, -7.1
+COVERAGE_ALONE_WEIGHT, COVERAGE_ALONE_BIAS = 9.4, -4.9
 BEST_PASSAGES = 3
 
-THRESHOLD = 0.25
+THRESHOLD = 0.1
 """Below it, the model is not asked. It is low, for what the model writes is checked as well."""
 
 

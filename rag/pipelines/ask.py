@@ -18,6 +18,7 @@ from rag.prompts import render_answer_prompt
 from rag.sentences import sentence_spans
 from rag.specs import using_index, using_llm
 from rag.types import Answer, Passage, Sampling, Usage
+from rag.words import is_negated, stems
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
@@ -158,16 +159,16 @@ async def _write(
     """
     held: list[Sentence] = []
     supported = False
-    said: set[str] = set()
+    said: set[frozenset[str]] = set()
     async with aclosing(_sentences(llm.stream(prompt, sampling), written)) as texts:
         async for text in texts:
             judged = citations.judge(text)
-            words = judged[0].text.casefold().strip(" .")
+            words = frozenset([*stems(judged[0].text), *(["not"] if is_negated(judged[0].text) else [])])
             if words in said:
                 break
+            if words == frozenset(stems(NOT_FOUND)) | {"not"} or any(words < earlier for earlier in said):
+                continue  # nothing is claimed, or nothing that was not said before
             said.add(words)
-            if words == NOT_FOUND.casefold().strip(" ."):
-                continue
             if supported and llm.max_sources == 1 and judged[0].support != "full":
                 break
             if not judged[0].text or (strict and judged[0].support == "none"):
