@@ -7,6 +7,7 @@ weights and by the precision this CPU is fastest in. It appears whole or not at 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import logging
 import os
 import shutil
@@ -14,14 +15,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from types import ModuleType
+from typing import Any, cast
 
 from rag.errors import ModelError
 from rag.pretrained import cache_folder, read_json, weights_revision
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
+CONVERTER = "openvino.tools.ovc"
 FORMAT = 1
 LEAST_COSINE = 0.999
 """How close the graph's vectors must come to float32 torch on every probe."""
@@ -52,11 +52,25 @@ class Graph:
 
 
 def load_openvino() -> ModuleType:
-    """The openvino module, without the reporter that tells its maker of every import and conversion."""
-    cast("dict[str, Any]", sys.modules).setdefault("openvino_telemetry", None)  # openvino then uses its own silent stub
-    import openvino
+    """The openvino module, without the reporter that tells its maker of every import and conversion.
 
-    return cast("ModuleType", openvino)
+    The model converter, a tenth of a second to import, is left out until `openvino.convert_model` is called.
+    """
+    modules = cast("dict[str, Any]", sys.modules)
+    modules.setdefault("openvino_telemetry", None)  # openvino then uses its own silent stub
+    if "openvino" in modules or CONVERTER in modules:
+        return importlib.import_module("openvino")
+    converter = ModuleType(CONVERTER)
+    converter.__dict__["convert_model"] = _convert_model
+    modules[CONVERTER] = converter
+    try:
+        return importlib.import_module("openvino")
+    finally:
+        del modules[CONVERTER]
+
+
+def _convert_model(*arguments: Any, **options: Any) -> Any:
+    return importlib.import_module(CONVERTER).convert_model(*arguments, **options)
 
 
 def fastest_precision() -> str:
