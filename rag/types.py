@@ -30,6 +30,7 @@ class Document:
 
     `page_starts[i]` is the character at which page i+1 begins (the first is 0); it is empty for formats without pages.
     `page_statuses[i]` is "ok", "no-text" or "failed" for the same page. `headings` are in the order of the text.
+    `metadata` is what the document says of itself, in its front matter or in the file beside it: JSON-ready values.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Document:
     page_starts: tuple[int, ...] = ()
     page_statuses: tuple[str, ...] = ()
     headings: tuple[Heading, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.page_starts and (self.page_starts[0] != 0 or list(self.page_starts) != sorted(self.page_starts)):

@@ -144,7 +144,7 @@ def test_an_index_of_another_format_or_with_a_damaged_catalog_is_refused(index):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(IndexFormatError, match="has format 99; this version of groundtext reads format 1"):
+    with pytest.raises(IndexFormatError, match="has format 99; this version of groundtext reads formats 1 to 2"):
         rag.open_index(index.path)
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(IndexFormatError, match="cannot be read"):

@@ -11,121 +11,40 @@ What readers and the derived stores rely on:
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.errors import IndexFormatError, IndexStoreError
+from rag.errors import IndexFormatError
+from rag.indexes.database import REMEDY, Database
 from rag.indexes.rows import DocumentRow, FileStamp
-from rag.indexes.schema import SCHEMA, SCHEMA_VERSION
 from rag.types import Chunk, Document, EmbedderIdentity, Failure, Heading, Hit, pages_of_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy.typing as npt
 
     from rag.protocols import Vectors
     from rag.types import Pages
 
-VARIABLES_A_QUERY = 500
-REMEDY = "Remove the index folder, and index its sources again."
+    Chunks = npt.NDArray[np.int64]
+
 HIT_COLUMNS = """
 SELECT chunks.id, source, title, first_page, last_page, heading, start, "end", chunks.text
 FROM chunks JOIN documents ON documents.id = chunks.document_id
 """
 
 
-class Catalog:
-    """A connection to the catalog file. Methods may be called from several threads, one at a time."""
-
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        try:
-            self._connection = sqlite3.connect(
-                path if create else f"{path.resolve().as_uri()}?mode=rw", uri=not create, check_same_thread=False, timeout=30
-            )
-            self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
-            self._connection.isolation_level = None
-            self._check_version(create=create)
-        except sqlite3.OperationalError as error:
-            raise IndexStoreError(f"The catalog {path} cannot be opened: {error}.") from error
-        except sqlite3.DatabaseError as error:
-            raise IndexFormatError(f"The catalog {path} cannot be read ({error}). {REMEDY}") from error
-
-    def _check_version(self, *, create: bool) -> None:
-        if create and self._version() == 0:
-            with self.transaction():
-                if self._version() == 0:  # and no other process was faster
-                    for statement in SCHEMA.split(";\n"):
-                        self._connection.execute(statement)
-                    self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        version = self._version()
-        if version != SCHEMA_VERSION:
-            raise IndexFormatError(
-                f"The index {self.path.parent} has format {version}; this version of groundtext reads format {SCHEMA_VERSION}. "
-                "Use the groundtext that made it, or index its sources again into a new folder."
-            )
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
-    def close(self) -> None:
-        """Close the file; the catalog cannot be used afterwards."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All that happens inside is committed together, or not at all."""
-        with self._lock, self._told_plainly():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """All that is read inside is the state of one moment, whatever a writer commits meanwhile."""
-        with self._lock, self._told_plainly():
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._connection.execute("COMMIT")
-
-    @contextmanager
-    def _told_plainly(self) -> Iterator[None]:
-        """SQLite's errors as ours; broken constraints, which would be mistakes of this module, go through."""
-        where = f"The index {self.path.parent}"
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise IndexStoreError(f"{where} could not be read or written: {error}.") from error
-        except sqlite3.ProgrammingError as error:
-            raise IndexStoreError(f"{where} is closed. Open it again with rag.open_index.") from error
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise IndexFormatError(f"{where} is damaged ({error}). {REMEDY}") from error
-
-    def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, self._told_plainly():
-            return self._connection.execute(query, values).fetchall()
+class Catalog(Database):
+    """Documents, chunks, vectors, settings and failures in one file."""
 
     # settings and generation
 
     def setting(self, name: str) -> Any:
         """The stored value, or None."""
         rows = self._rows("SELECT value FROM settings WHERE name = ?", (name,))
-        return json.loads(rows[0][0]) if rows else None
+        return self._json(rows[0][0]) if rows else None
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store any JSON value under a name."""
@@ -140,7 +59,12 @@ class Catalog:
     def embedder_identity(self) -> EmbedderIdentity | None:
         """The embedder of all vectors, or None while there are none."""
         stored = self.setting("embedder")
-        return EmbedderIdentity(**stored) if stored else None
+        try:
+            return EmbedderIdentity(**stored) if stored else None
+        except TypeError as error:
+            raise IndexFormatError(
+                f"The index {self.path.parent} names its embedder in an unknown way ({error}). {REMEDY}"
+            ) from error
 
     # documents
 
@@ -166,7 +90,7 @@ class Catalog:
             )
             vector_ids = dict(self._in_groups("SELECT text_hash, id FROM vectors WHERE text_hash IN ({})", set(hashes)))
             freed = [vector for source in {document.source, *replaces} for vector in self._delete(source, generation)]
-            document_id = self._insert_document(document, stamp, indexed_at)
+            document_id = self._insert_document(document, stamp, indexed_at, chunk_count=len(chunks))
             self._connection.executemany(
                 'INSERT INTO chunks (document_id, vector_id, generation, start, "end", first_page, last_page, heading, text) '
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -182,25 +106,31 @@ class Catalog:
         with self.transaction():
             self._drop_unused(self._delete(source, self._next_generation()))
 
-    def _insert_document(self, document: Document, stamp: FileStamp, indexed_at: str) -> int:
-        cursor = self._connection.execute(
-            "INSERT INTO documents (source, title, media_type, size, modified_ns, content_hash, indexed_at, page_starts,"
-            " page_statuses, headings, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                document.source,
-                document.title,
-                document.media_type,
-                stamp.size,
-                stamp.modified_ns,
-                stamp.content_hash,
-                indexed_at,
-                json.dumps(document.page_starts),
-                json.dumps(document.page_statuses),
-                json.dumps([[h.start, h.level, h.text] for h in document.headings]),
-                document.text,
-            ),
-        )
-        return int(cursor.lastrowid or 0)
+    def _insert_document(self, document: Document, stamp: FileStamp, indexed_at: str, *, chunk_count: int) -> int:
+        """Its chunks come next, in the same transaction, and so get consecutive ids."""
+        ((last_chunk,),) = self._rows("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0)")
+        values = {
+            "source": document.source,
+            "title": document.title,
+            "media_type": document.media_type,
+            "size": stamp.size,
+            "modified_ns": stamp.modified_ns,
+            "content_hash": stamp.content_hash,
+            "sidecar": stamp.sidecar,
+            "indexed_at": indexed_at,
+            "pages": len(document.page_starts) or None,
+            "characters": len(document.text),
+            "first_chunk": last_chunk + 1 if chunk_count else 0,
+            "chunk_count": chunk_count,
+            "metadata": json.dumps(document.metadata, ensure_ascii=False, sort_keys=True),
+        }
+        document_id = self._connection.execute(
+            f"INSERT INTO documents ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values
+        ).lastrowid
+        headings = [[heading.start, heading.level, heading.text] for heading in document.headings]
+        parts = (document.page_starts, document.page_statuses, headings)
+        self._rows("INSERT INTO contents VALUES (?, ?, ?, ?, ?)", (document_id, *map(json.dumps, parts), document.text))
+        return int(document_id or 0)
 
     def _delete(self, source: str, generation: int) -> list[int]:
         """Delete a document, note its chunks as removed, and return the vectors that it used."""
@@ -229,46 +159,46 @@ class Catalog:
 
     def document(self, source: str) -> Document | None:
         """The whole document as it was indexed."""
-        columns = "text, source, title, media_type, page_starts, page_statuses, headings"
-        for text, name, title, media_type, starts, statuses, headings in self._rows(
-            f"SELECT {columns} FROM documents WHERE source = ?", (source,)
+        columns = "text, source, title, media_type, page_starts, page_statuses, headings, metadata"
+        for text, name, title, media_type, starts, statuses, headings, metadata in self._rows(
+            f"SELECT {columns} FROM documents JOIN contents ON document_id = id WHERE source = ?", (source,)
         ):
             return Document(
                 text,
                 name,
                 title,
                 media_type,
-                tuple(json.loads(starts)),
-                tuple(json.loads(statuses)),
-                tuple(Heading(*heading) for heading in json.loads(headings)),
+                tuple(self._json(starts)),
+                tuple(self._json(statuses)),
+                tuple(Heading(*heading) for heading in self._json(headings)),
+                self._json(metadata),
             )
         return None
 
     def pages_of(self, source: str, start: int, end: int) -> Pages | None:
         """The pages that a span of a document lies on; None for a format without pages."""
-        for (starts,) in self._rows("SELECT page_starts FROM documents WHERE source = ?", (source,)):
-            return pages_of_span(json.loads(starts), start, end)
+        for (starts,) in self._rows(
+            "SELECT page_starts FROM documents JOIN contents ON document_id = id WHERE source = ?", (source,)
+        ):
+            return pages_of_span(self._json(starts), start, end)
         return None
 
     def documents(self) -> list[DocumentRow]:
         """All documents, by source."""
-        return [
-            DocumentRow(source, title, media_type, pages or None, characters, chunks, size, indexed_at)
-            for source, title, media_type, pages, characters, chunks, size, indexed_at in self._rows(
-                "SELECT source, title, media_type, json_array_length(page_starts), length(text), "
-                "(SELECT count(*) FROM chunks WHERE document_id = documents.id), size, indexed_at FROM documents ORDER BY source"
-            )
-        ]
+        columns = "source, title, media_type, pages, characters, chunk_count, size, indexed_at, metadata"
+        rows = self._rows(f"SELECT {columns} FROM documents ORDER BY source")
+        return [DocumentRow(*(*row[:-1], self._json(row[-1]))) for row in rows]
 
     def stamps(self) -> dict[str, FileStamp]:
         """What every indexed file looked like, by source."""
         return {
-            row[0]: FileStamp(*row[1:]) for row in self._rows("SELECT source, size, modified_ns, content_hash FROM documents")
+            source: FileStamp(*stamp)
+            for source, *stamp in self._rows("SELECT source, size, modified_ns, content_hash, sidecar FROM documents")
         }
 
     def counts(self) -> tuple[int, int]:
         """Documents and chunks."""
-        ((documents, chunks),) = self._rows("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)")
+        ((documents, chunks),) = self._rows("SELECT count(*), coalesce(sum(chunk_count), 0) FROM documents")
         return documents, chunks
 
     # failures
@@ -276,9 +206,9 @@ class Catalog:
     def failures(self) -> dict[str, tuple[FileStamp, Failure]]:
         """Files that could not be read, by source, with what they looked like then."""
         return {
-            source: (FileStamp(size, modified), Failure(source, status, message, page))
-            for source, size, modified, status, message, page in self._rows(
-                "SELECT source, size, modified_ns, status, message, page FROM failures ORDER BY source"
+            source: (FileStamp(size, modified, sidecar=sidecar), Failure(source, status, message, page))
+            for source, size, modified, sidecar, status, message, page in self._rows(
+                "SELECT source, size, modified_ns, sidecar, status, message, page FROM failures ORDER BY source"
             )
         }
 
@@ -288,8 +218,9 @@ class Catalog:
             if self._rows("SELECT 1 FROM documents WHERE source = ?", (failure.source,)):
                 self._drop_unused(self._delete(failure.source, self._next_generation()))
             self._rows(
-                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
-                (failure.source, stamp.size, stamp.modified_ns, failure.status, failure.message, failure.page),
+                "INSERT OR REPLACE INTO failures (source, size, modified_ns, sidecar, status, message, page)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (failure.source, stamp.size, stamp.modified_ns, stamp.sidecar, failure.status, failure.message, failure.page),
             )
 
     def forget_failure(self, source: str) -> None:
@@ -309,10 +240,10 @@ class Catalog:
             for rank, (chunk, score, (source, title, first, last, heading, start, end, text)) in enumerate(found, 1)
         ]
 
-    def chunks_matching(self, where: Mapping[str, str]) -> set[int] | None:
+    def chunks_matching(self, where: Mapping[str, str]) -> Chunks | None:
         """The ids that every `where` pattern fits (glob, over the whole value; a source also fits by its file name).
 
-        None when there is no pattern.
+        Ascending, int64; None when there is no pattern.
         """
         if not where:
             return None
@@ -323,12 +254,8 @@ class Catalog:
         }
         values = [pattern for key, pattern in where.items() for _ in range(conditions[key].count("?"))]
         query = " AND ".join(conditions[key] for key in where)
-        return {
-            row[0]
-            for row in self._rows(
-                f"SELECT chunks.id FROM chunks JOIN documents ON documents.id = document_id WHERE {query}", values
-            )
-        }
+        spans = self._rows(f"SELECT first_chunk, chunk_count FROM documents WHERE {query} ORDER BY first_chunk", values)
+        return np.concatenate([np.arange(0), *(np.arange(first, first + count) for first, count in spans)])
 
     def vectors_by_hash(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
         """The bytes of the vectors that are here already, by the hash of the text that was embedded."""
@@ -336,15 +263,26 @@ class Catalog:
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
         """float32, shape (len(chunks), dimension), in the order given. Raises KeyError for a chunk that is gone."""
-        rows = dict(
-            self._in_groups(
-                "SELECT chunks.id, vector FROM chunks JOIN vectors ON vectors.id = vector_id WHERE chunks.id IN ({})",
-                set(chunks),
-            )
-        )
+        found = self.vectors_found(chunks)
+        return self._matrix([found[chunk] for chunk in chunks])
+
+    def vectors_present(self, chunks: Sequence[int]) -> tuple[Chunks, Vectors]:
+        """The ids among `chunks` that are still there, in the order given, and their vectors."""
+        found = self.vectors_found(chunks)
+        present = [chunk for chunk in chunks if chunk in found]
+        return np.array(present, np.int64), self._matrix([found[chunk] for chunk in present])
+
+    def vectors_found(self, chunks: Iterable[int]) -> dict[int, bytes]:
+        """The bytes of the vectors of the chunks that are there, by chunk."""
+        query = "SELECT chunks.id, vector FROM chunks JOIN vectors ON vectors.id = vector_id WHERE chunks.id IN ({})"
+        return dict(self._in_groups(query, set(chunks)))
+
+    def _matrix(self, vectors: Sequence[bytes]) -> Vectors:
         identity = self.embedder_identity
         width = identity.dimension if identity else 0
-        return np.frombuffer(b"".join(rows[chunk] for chunk in chunks), np.float32).reshape(len(chunks), width)
+        if any(len(vector) != 4 * width for vector in vectors):
+            raise IndexFormatError(f"The index {self.path.parent} holds a vector that has not {width} numbers. {REMEDY}")
+        return np.frombuffer(b"".join(vectors), np.float32).reshape(len(vectors), width)
 
     def chunks_added_since(self, generation: int) -> list[int]:
         """Ids of the chunks that are here and were not at that generation, ascending."""
@@ -354,29 +292,8 @@ class Catalog:
         """Ids of the chunks that were here at that generation (or came and went since) and are gone, ascending."""
         return [row[0] for row in self._rows("SELECT id FROM removed_chunks WHERE generation > ? ORDER BY id", (generation,))]
 
-    def check(self) -> list[str]:
-        """Everything that is wrong with the catalog itself, in words; empty when it is sound."""
-        problems = [row[0] for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
-        problems += [f"broken reference in table {row[0]}" for row in self._rows("PRAGMA foreign_key_check")]
-        for source in self.stamps():
-            problems += self._check_document(source)
-        return problems
-
-    def _check_document(self, source: str) -> list[str]:
-        document = self.document(source)
-        spans = self._rows(
-            'SELECT chunks.id, start, "end", chunks.text FROM chunks JOIN documents ON documents.id = document_id WHERE source = ?',
-            (source,),
-        )
-        return [
-            f"chunk {chunk} of {source} is not the document's text from {start} to {end}"
-            for chunk, start, end, text in spans
-            if document is None or document.text[start:end] != text
-        ]
-
-    def _in_groups(self, query: str, keys: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-        """Rows of a query with `IN ({})`, asked in groups that SQLite takes."""
-        rest = list(keys)
-        for first in range(0, len(rest), VARIABLES_A_QUERY):
-            group = rest[first : first + VARIABLES_A_QUERY]
-            yield from self._rows(query.format(", ".join("?" * len(group))), group)
+    def _json(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except (ValueError, TypeError) as error:
+            raise IndexFormatError(f"The index {self.path.parent} is damaged: {error}. {REMEDY}") from error

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from rag.errors import EmbedderMismatchError, IndexLockedError, IndexStoreError, NoIndexError, UsageError, nearest
 from rag.indexes.catalog import Catalog
+from rag.indexes.integrity import check_catalog
 from rag.indexes.keywords import KeywordStore
 from rag.indexes.vectors import VectorStore
 
@@ -266,7 +267,7 @@ class Index:
 
     def verify(self) -> list[str]:
         """All that is wrong, in words: in the catalog, or between it and what is derived from it. Empty when sound."""
-        problems = self.catalog.check()
+        problems = check_catalog(self.catalog)
         chunks = set(self.catalog.chunks_added_since(-1))
         if not chunks:
             return problems

@@ -88,13 +88,15 @@ class KeywordStore:
         import tantivy
 
         words = dict.fromkeys(content_stems(question) or stems(question))
-        if self._index is None or not words or (among is not None and not among):
+        if self._index is None or not words or (among is not None and not len(among)):
             return []
         query = tantivy.Query.boolean_query(
             [(tantivy.Occur.Should, tantivy.Query.term_query(_schema(), "words", word)) for word in words]
         )
         if among is not None:
-            allowed = tantivy.Query.const_score_query(tantivy.Query.term_set_query(_schema(), "chunk", list(among)), 0.0)
+            allowed = tantivy.Query.const_score_query(
+                tantivy.Query.term_set_query(_schema(), "chunk", [int(chunk) for chunk in among]), 0.0
+            )
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, allowed)])
         searcher = self._index.searcher()
         found = searcher.search(query, n, count=False).hits

@@ -8,11 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What a file looked like when it was read: equal size and time mean that it need not be read again."""
+    """What a file looked like when it was read: equal size and time mean that it need not be read again.
+
+    `sidecar` tells the same of the file that holds its metadata; it is empty where there is none.
+    """
 
     size: int
     modified_ns: int
     content_hash: str = ""
+    sidecar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class DocumentRow:
     chunks: int
     size: int
     indexed_at: str
+    metadata: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON-ready values."""

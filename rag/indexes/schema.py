@@ -1,7 +1,11 @@
-"""The tables of the catalog. A change here raises SCHEMA_VERSION."""
+"""The tables of the catalog. A change here raises SCHEMA_VERSION and adds a step to `migrations.py`."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
+APPLICATION_ID = 0x67747874
+"""What SQLite's header calls our files: "gtxt"."""
+
+# What is long stands in `contents`, so that looking through all documents reads none of it.
 SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
@@ -12,13 +16,23 @@ CREATE TABLE documents (
     size INTEGER NOT NULL,
     modified_ns INTEGER NOT NULL,
     content_hash TEXT NOT NULL,
+    sidecar TEXT NOT NULL,
     indexed_at TEXT NOT NULL,
+    pages INTEGER,
+    characters INTEGER NOT NULL,
+    first_chunk INTEGER NOT NULL,
+    chunk_count INTEGER NOT NULL,
+    metadata TEXT NOT NULL
+);
+CREATE INDEX documents_by_content ON documents (content_hash);
+CREATE INDEX documents_by_chunk ON documents (first_chunk, chunk_count);
+CREATE TABLE contents (
+    document_id INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
     page_starts TEXT NOT NULL,
     page_statuses TEXT NOT NULL,
     headings TEXT NOT NULL,
     text TEXT NOT NULL
 );
-
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, text_hash BLOB NOT NULL UNIQUE, vector BLOB NOT NULL);
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -39,6 +53,6 @@ CREATE TABLE removed_chunks (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL
 CREATE INDEX removed_chunks_by_generation ON removed_chunks (generation);
 CREATE TABLE failures (
     source TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
-    status TEXT NOT NULL, message TEXT NOT NULL, page INTEGER
+    status TEXT NOT NULL, message TEXT NOT NULL, page INTEGER, sidecar TEXT NOT NULL
 ) WITHOUT ROWID;
 """

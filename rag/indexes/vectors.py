@@ -63,7 +63,7 @@ class VectorStore:
     def search(self, question: Vectors, n: int, *, among: Collection[int] | None = None) -> list[tuple[int, float]]:
         """At most `n` (chunk, cosine), best first, ties by lower chunk; with `among`, of those chunks only."""
         n = min(n, len(self))
-        if n == 0 or (among is not None and not among):
+        if n == 0 or (among is not None and not len(among)):
             return []
         parameters = None if among is None else _only(among)
         scores, ids = self._index.search(np.ascontiguousarray(question, np.float32)[None], n, params=parameters)

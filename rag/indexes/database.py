@@ -1,0 +1,191 @@
+"""The SQLite file under the catalog: opened safely, migrated, read in snapshots and written in transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import IndexFormatError, IndexStoreError
+from rag.indexes.migrations import EARLIEST, migrate
+from rag.indexes.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+VARIABLES_A_QUERY = 500
+PAGE_BYTES = 8192
+"""Five vectors of 384 numbers fill such a page to 95 %; SQLite's usual 4096 bytes would leave a quarter of each empty."""
+
+SECONDS_TO_WAIT_FOR_SQLITE = 30
+REMEDY = "Remove the index folder, and index its sources again."
+
+
+class Database:
+    """A connection to one file. Methods may be called from several threads, one at a time.
+
+    A file in a folder that cannot be written is opened for reading. Nothing that a stranger put into the file is run:
+    tables other than ours, views and triggers are refused.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            self._connect(create=create)
+            self._check_version(create=create)
+            self._refuse_foreign_parts()
+        except sqlite3.OperationalError as error:
+            self._close_quietly()
+            raise IndexStoreError(f"The catalog {path} cannot be opened: {error}.") from error
+        except sqlite3.DatabaseError as error:
+            self._close_quietly()
+            raise IndexFormatError(f"The catalog {path} cannot be read ({error}). {REMEDY}") from error
+        except BaseException:
+            self._close_quietly()
+            raise
+
+    def _connect(self, *, create: bool) -> None:
+        if self.path.is_symlink():
+            raise IndexFormatError(f"The catalog {self.path} is a link; an index must not point outside of its folder.")
+        self.read_only = not create and not os.access(self.path.parent, os.W_OK)
+        mode = "rwc" if create else "rw"
+        if self.read_only:  # without a log beside it nobody can be writing, and SQLite must not try to make one
+            mode = "ro" if self.path.with_name(self.path.name + "-wal").exists() else "ro&immutable=1"
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=SECONDS_TO_WAIT_FOR_SQLITE)
+        self._connection.isolation_level = None
+        pragmas = "trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
+        self._connection.executescript(f"PRAGMA {pragmas}")
+        if create and not self._version():  # both have to be said before the first table
+            self._connection.executescript(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL;")
+        if not self.read_only:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+
+    def _check_version(self, *, create: bool) -> None:
+        if create and self._version() == 0:
+            with self.transaction():
+                if self._version() == 0:  # and no other process was faster
+                    for statement in SCHEMA.split(";\n"):
+                        self._connection.execute(statement)
+                    self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        version = self._version()
+        if EARLIEST <= version < SCHEMA_VERSION:
+            self._migrate()
+        elif version != SCHEMA_VERSION:
+            raise IndexFormatError(
+                f"The index {self.path.parent} has format {version}; this version of groundtext reads formats {EARLIEST} to "
+                f"{SCHEMA_VERSION}. Use the groundtext that made it, or index its sources again into a new folder."
+            )
+
+    def _migrate(self) -> None:
+        if self.read_only:
+            raise IndexStoreError(
+                f"The index {self.path.parent} has the older format {self._version()} and cannot be written. "
+                "Open it once where it can be, with `rag status`, which brings it to the new format."
+            )
+        self._connection.execute("PRAGMA foreign_keys = OFF")
+        try:
+            with self.transaction():
+                version = self._version()  # another process may have been faster
+                if version < SCHEMA_VERSION:
+                    migrate(self._connection, version, to=SCHEMA_VERSION)
+        finally:
+            self._connection.execute("PRAGMA foreign_keys = ON")
+
+    def _refuse_foreign_parts(self) -> None:
+        """Only our tables and their indexes may be in the file: views, triggers and virtual tables would run when used."""
+        parts = self._connection.execute(
+            "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        )
+        for kind, name, sql in parts.fetchall():
+            known = kind == "index" or (kind == "table" and f"CREATE TABLE {name} (" in SCHEMA)
+            if not known or "VIRTUAL" in sql[:40].upper():
+                raise IndexFormatError(
+                    f"The catalog {self.path} holds a {kind} '{name}' that groundtext did not make. {REMEDY}"
+                )
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _close_quietly(self) -> None:
+        if hasattr(self, "_connection"):
+            self._connection.close()
+
+    def close(self) -> None:
+        """Close the file; the catalog cannot be used afterwards."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that happens inside is committed together, or not at all."""
+        with self._lock, self._told_plainly():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read inside is the state of one moment, whatever a writer commits meanwhile. May be nested."""
+        with self._lock, self._told_plainly():
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
+
+    def compact(self) -> None:
+        """Write the file anew without the room of what was removed. Raises IndexStoreError where another has it open to write."""
+        with self._lock, self._told_plainly():
+            self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # for files from before format 2
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def give_back_space(self, *, from_share: float = 0.1) -> None:
+        """Return free pages to the file system where they are more than `from_share` of the file; costs in proportion to them."""
+        with self._lock, self._told_plainly():
+            free, pages = (
+                int(self._connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("freelist_count", "page_count")
+            )
+            if free > from_share * pages:
+                self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    @contextmanager
+    def _told_plainly(self) -> Iterator[None]:
+        """SQLite's errors as ours; broken constraints, which would be mistakes of this package, go through."""
+        where = f"The index {self.path.parent}"
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise IndexStoreError(f"{where} could not be read or written: {error}.") from error
+        except sqlite3.ProgrammingError as error:
+            raise IndexStoreError(f"{where} is closed. Open it again with rag.open_index.") from error
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise IndexFormatError(f"{where} is damaged ({error}). {REMEDY}") from error
+
+    def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock, self._told_plainly():
+            return self._connection.execute(query, values).fetchall()
+
+    def _in_groups(self, query: str, keys: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query with `IN ({})`, asked in groups that SQLite takes."""
+        rest = list(keys)
+        for first in range(0, len(rest), VARIABLES_A_QUERY):
+            group = rest[first : first + VARIABLES_A_QUERY]
+            yield from self._rows(query.format(", ".join("?" * len(group))), group)
