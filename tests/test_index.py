@@ -55,19 +55,20 @@ def test_vectors_that_no_chunk_uses_are_dropped_and_shared_ones_stay(index):
     assert count() == 0
 
 
-@pytest.mark.parametrize("damage", ["vectors.faiss", "keywords", "keywords.stamp", "flipped", "segment"])
+@pytest.mark.parametrize("damage", ["vectors", "vectors.stamp", "keywords", "keywords.stamp", "flipped", "segment"])
 def test_derived_files_that_are_missing_or_damaged_come_back_from_the_catalog_without_embedding(index, embedder, damage):
     fill(index, "red apples", "green pears")
     embedder.embedded.clear()
     expected = rag.search("green", index=index)
     if damage == "flipped":
-        content = bytearray((index.path / "vectors.faiss").read_bytes())
-        content[-3] ^= 255
-        (index.path / "vectors.faiss").write_bytes(content)
+        (segment,) = (index.path / "vectors").glob("*.seg")
+        content = bytearray(segment.read_bytes())
+        content[-30] ^= 255
+        segment.write_bytes(content)
     elif damage == "segment":
         next((index.path / "keywords").glob("*.store")).write_bytes(b"rubbish")
-    elif damage == "keywords":
-        shutil.rmtree(index.path / "keywords")
+    elif damage in ("keywords", "vectors"):
+        shutil.rmtree(index.path / damage)
     else:
         (index.path / damage).unlink()
     with rag.open_index(index.path, embedder=embedder) as again:
@@ -78,10 +79,10 @@ def test_derived_files_that_are_missing_or_damaged_come_back_from_the_catalog_wi
 
 def test_derived_files_left_behind_by_a_killed_run_are_brought_up_to_the_catalog(index, embedder):
     fill(index, "red apples")
-    saved = {name: (index.path / name).read_bytes() for name in ("vectors.faiss", "keywords.stamp")}
+    saved = {path: path.read_bytes() for path in (*index.path.glob("*.stamp"), *index.path.glob("vectors/*"))}
     fill(index, "red apples", "green pears")
-    for name, content in saved.items():
-        (index.path / name).write_bytes(content)
+    for path, content in saved.items():
+        path.write_bytes(content)
     with rag.open_index(index.path, embedder=embedder) as again:
         assert [hit.text for hit in rag.search("pears", index=again, mode="keyword")] == ["green pears"]
         assert again.verify() == []

@@ -56,6 +56,17 @@ class Catalog(Database):
         return int(self.setting("generation") or 0)
 
     @property
+    def log_begins(self) -> int:
+        """The earliest generation from which a derived store can catch up: what was removed before it is no longer known."""
+        return int(self.setting("log_begins") or 0)
+
+    def forget_removed(self) -> None:
+        """Drop the record of removed chunks; whatever is derived must be at the present generation, or made anew."""
+        with self.transaction():
+            self._rows("DELETE FROM removed_chunks")
+            self.set_setting("log_begins", self.generation)
+
+    @property
     def embedder_identity(self) -> EmbedderIdentity | None:
         """The embedder of all vectors, or None while there are none."""
         stored = self.setting("embedder")
@@ -287,6 +298,10 @@ class Catalog(Database):
     def chunks_added_since(self, generation: int) -> list[int]:
         """Ids of the chunks that are here and were not at that generation, ascending."""
         return [row[0] for row in self._rows("SELECT id FROM chunks WHERE generation > ? ORDER BY id", (generation,))]
+
+    def count_added_since(self, generation: int) -> int:
+        """How many chunks `chunks_added_since` would give."""
+        return int(self._rows("SELECT count(*) FROM chunks WHERE generation > ?", (generation,))[0][0])
 
     def chunks_removed_since(self, generation: int) -> list[int]:
         """Ids of the chunks that were here at that generation (or came and went since) and are gone, ascending."""

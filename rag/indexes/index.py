@@ -14,16 +14,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from rag.errors import EmbedderMismatchError, IndexLockedError, IndexStoreError, NoIndexError, UsageError, nearest
+from rag.indexes import keywords
 from rag.indexes.catalog import Catalog
 from rag.indexes.integrity import check_catalog
 from rag.indexes.keywords import KeywordStore
+from rag.indexes.vector_files import remove_vector_files, update_vector_files
+from rag.indexes.vectors import STAMP as VECTORS_STAMP
 from rag.indexes.vectors import VectorStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from rag.indexes.catalog import Chunks
     from rag.protocols import Embedder, Vectors
     from rag.types import Hit
 
@@ -32,6 +36,8 @@ CHUNKS_A_BATCH = 4096
 SECONDS_TO_EXCHANGE_FILES = 10.0
 DEFAULT_EMBEDDER = "minilm"
 SECONDS_FOR_A_REPAIR = 2.0
+MOST_IN_MEMORY = 2000
+"""Chunks newer than the files that a reader keeps in memory; with more, the files are brought up to date."""
 
 
 class Index:
@@ -150,65 +156,98 @@ class Index:
         """Bring the derived files up to the catalog; the caller holds `writing()`. Nothing is embedded again."""
         if not self.catalog.embedder_identity:
             return
+        update_vector_files(self.path, self.catalog)
+        generation = self.catalog.generation
         with self._opening:
-            generation = self.catalog.generation
-            vectors = self._vector_store()
-            if vectors.saved_generation != generation:
-                self._catch_up_vectors(vectors, generation)
-                vectors.save()
-            keywords = self._keyword_store()
-            if keywords.generation != generation:
-                self._catch_up_keywords(keywords, generation)
+            if self._keywords is None or self._keywords.generation != generation:
+                self._keywords = self._caught_up_keywords(KeywordStore(self.path), generation)
 
-    def _catch_up_vectors(self, store: VectorStore, generation: int) -> None:
-        added = self.catalog.chunks_added_since(store.generation)
-        removed = self.catalog.chunks_removed_since(store.generation)
-        store.apply([], self.catalog.vectors([]), removed, generation=store.generation)
-        for first in range(0, len(added), CHUNKS_A_BATCH):
-            batch = added[first : first + CHUNKS_A_BATCH]
-            store.apply(batch, self.catalog.vectors(batch), [], generation=store.generation)
-        store.generation = generation
+    def _caught_up_keywords(self, store: KeywordStore, generation: int) -> KeywordStore:
+        if store.generation < self.catalog.log_begins:
+            keywords.remove(self.path)
+            store = KeywordStore(self.path)
+        if store.generation != generation:
+            added = self.catalog.chunks_added_since(store.generation)
+            batches = (added[first : first + CHUNKS_A_BATCH] for first in range(0, len(added), CHUNKS_A_BATCH))
+            hits = (hit for batch in batches for hit in self.catalog.hits([(chunk, 0.0) for chunk in batch]))
+            store.apply(hits, [*self.catalog.chunks_removed_since(store.generation), *added], generation=generation)
+        return store
 
-    def _catch_up_keywords(self, store: KeywordStore, generation: int) -> None:
-        added = self.catalog.chunks_added_since(store.generation)
-        batches = (added[first : first + CHUNKS_A_BATCH] for first in range(0, len(added), CHUNKS_A_BATCH))
-        hits = (hit for batch in batches for hit in self.catalog.hits([(chunk, 0.0) for chunk in batch]))
-        store.apply(hits, [*self.catalog.chunks_removed_since(store.generation), *added], generation=generation)
+    def repair(self) -> list[str]:
+        """Make all that is derived anew from the catalog. Returns what is still wrong, which is in the catalog itself."""
+        with self.writing(), self._opening:
+            remove_vector_files(self.path)
+            keywords.remove(self.path)
+            self._vectors = self._keywords = None
+            self.refresh()
+        return self.verify()
+
+    def compact(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> None:
+        """Give back the room of what was removed, in the catalog and in what is derived. Raises IndexLockedError."""
+        with self.writing(patience=patience), self._opening:
+            self.catalog.compact()
+            removed = bool(self.catalog.chunks_removed_since(-1))
+            if self.catalog.embedder_identity:
+                update_vector_files(self.path, self.catalog, merge_all=True)
+            if removed:  # tantivy gives room back only when it merges, and cannot be asked to
+                keywords.remove(self.path)
+            self._vectors = self._keywords = None
+            self.refresh()
+            self.catalog.forget_removed()
 
     # reading
 
-    def _vector_store(self) -> VectorStore:
-        if self._vectors is None:
-            identity = self.catalog.embedder_identity
-            self._vectors = VectorStore(self.path, identity.dimension if identity else 1)
-        return self._vectors
-
-    def _keyword_store(self) -> KeywordStore:
-        if self._keywords is None:
-            self._keywords = KeywordStore(self.path)
-        return self._keywords
+    def _opened_vectors(self) -> VectorStore:
+        identity = self.catalog.embedder_identity
+        return VectorStore.open(self.path, identity.dimension if identity else 1, self.catalog.vectors_present)
 
     def _current_vectors(self) -> VectorStore:
-        """The vectors in memory, caught up with what any writer has committed."""
+        """The vectors, caught up in memory with what any writer has committed; of a great backlog, files are written first."""
         with self._opening:
-            store = self._vector_store()
+            store = self._vectors or self._opened_vectors()
+            if self._is_far_behind(store):
+                store = self._opened_vectors()
+                if self._is_far_behind(store) and self._refreshed_by_us():
+                    store = self._opened_vectors()
             with self.catalog.snapshot():
-                generation = self.catalog.generation
-                if store.generation != generation:
-                    self._catch_up_vectors(store, generation)
+                store = self._caught_up_vectors(store)
+            self._vectors = store
             return store
+
+    def _is_far_behind(self, store: VectorStore) -> bool:
+        if store.generation == self.catalog.generation:
+            return False
+        backlog = self.catalog.count_added_since(store.generation) + store.recent
+        return store.state is None or store.generation < self.catalog.log_begins or backlog > MOST_IN_MEMORY
+
+    def _caught_up_vectors(self, store: VectorStore) -> VectorStore:
+        generation = self.catalog.generation
+        if store.generation == generation:
+            return store
+        if store.generation < self.catalog.log_begins:
+            store = VectorStore(store.dimension, self.catalog.vectors_present)
+        added = self.catalog.chunks_added_since(store.generation)
+        removed = self.catalog.chunks_removed_since(store.generation)
+        return store.caught_up(added, self.catalog.vectors(added), removed, generation=generation)
+
+    def _refreshed_by_us(self) -> bool:
+        """Whether the derived files could be written now: not while a writer is at work, who will do it, nor where nobody can."""
+        try:
+            with self.writing(patience=0):
+                self.refresh()
+        except IndexStoreError:
+            return False
+        return True
 
     def _current_keywords(self) -> KeywordStore:
         """The keywords; brought up to the catalog first, unless a writer is at work and will do it."""
         with self._opening:
-            store = self._keyword_store()
-            if store.generation != self.catalog.generation:
-                try:
-                    with self.writing(patience=0):
-                        self._keywords = store = KeywordStore(self.path)
-                        self.refresh()
-                except IndexStoreError:
-                    self._keywords = store = self._keywords_beside_a_writer(store)
+            store = self._keywords or KeywordStore(self.path)
+            if store.generation != self.catalog.generation and not self._refreshed_by_us():
+                store = self._keywords_beside_a_writer(store)
+            elif self._keywords is not None:
+                store = self._keywords
+            self._keywords = store
             return store
 
     def _keywords_beside_a_writer(self, store: KeywordStore) -> KeywordStore:
@@ -233,8 +272,7 @@ class Index:
         """At most `n` (chunk, cosine) pairs, best first."""
         if self.catalog.embedder_identity is None:
             return []
-        with self._opening:  # another thread must not bring the store up to date under this search
-            return self._current_vectors().search(question, n, among=self._among(where))
+        return self._current_vectors().search(question, n, among=self._among(where))
 
     def search_words(self, question: str, n: int, *, where: Mapping[str, str] | None = None) -> list[tuple[int, float]]:
         """At most `n` (chunk, BM25 score) pairs, best first."""
@@ -257,7 +295,7 @@ class Index:
         """The vectors of chunks as float32, shape (len(chunks), dimension)."""
         return self.catalog.vectors(chunks)
 
-    def _among(self, where: Mapping[str, str] | None) -> Collection[int] | None:
+    def _among(self, where: Mapping[str, str] | None) -> Chunks | None:
         for key in where or {}:
             if key not in WHERE_KEYS:
                 raise UsageError(
@@ -266,15 +304,41 @@ class Index:
         return self.catalog.chunks_matching(where or {})
 
     def verify(self) -> list[str]:
-        """All that is wrong, in words: in the catalog, or between it and what is derived from it. Empty when sound."""
+        """All that is wrong, in words: in the catalog, or between it and what is derived from it. Empty when sound.
+
+        Every byte of every file is read. What is derived may be behind the catalog; it is brought up to it first, as a search
+        would. Raises IndexLockedError while another process writes.
+        """
+        if self.catalog.read_only:
+            return self._problems()
+        with self.writing():
+            damaged = self._damaged_files()
+            self.refresh()
+            return damaged + self._problems()
+
+    def _problems(self) -> list[str]:
         problems = check_catalog(self.catalog)
         chunks = set(self.catalog.chunks_added_since(-1))
-        if not chunks:
+        if self.catalog.embedder_identity is None:
             return problems
+        self._vectors = None  # the files are looked at, and not what is in memory
         for name, ids in (("vectors", self._current_vectors().ids()), ("keywords", self._current_keywords().ids())):
             if ids != chunks:
                 problems.append(f"{name}: {len(chunks - ids)} chunks missing, {len(ids - chunks)} too many")
         return problems
+
+    def _damaged_files(self) -> list[str]:
+        identity = self.catalog.embedder_identity
+        if identity is None:
+            return []
+        vectors = VectorStore.open(self.path, identity.dimension, self.catalog.vectors_present, thorough=True)
+        words = KeywordStore(self.path, thorough=True)
+        there = {"vectors": (VECTORS_STAMP, vectors.generation), "keywords": (keywords.STAMP, words.generation)}
+        return [
+            f"{name}: the files are damaged; rag verify --repair makes them anew"
+            for name, (stamp, generation) in there.items()
+            if (self.path / stamp).exists() and not generation
+        ]
 
 
 def _make_folder(path: Path) -> None:

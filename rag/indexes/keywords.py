@@ -3,56 +3,86 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-import zlib
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rag.errors import IndexFormatError
+from rag.indexes.checksums import Checksum, are_intact, checksum
 from rag.indexes.stamped import read_stamped, write_stamped
 from rag.words import analyzer, content_stems, segment_cjk, stems
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from rag.types import Hit
 
+    Chunks = npt.NDArray[np.int64]
+
+FOLDER = "keywords"
+STAMP = "keywords.stamp"
 WRITER_BYTES = 48_000_000
+FEW = 20_000
+"""Up to so many allowed chunks are named in the query; with more, a longer ranking is filtered."""
+
+_NAME_OF_OURS = re.compile(r"\.?[\w-]+(\.[\w-]+)*")
+_CHANGING = ("meta.json", ".managed.json")
 
 
 class KeywordStore:
-    """BM25 over chunks, each with its title and heading in front; higher scores are better."""
+    """BM25 over chunks, each with its title and heading in front; higher scores are better.
 
-    FOLDER = "keywords"
-    STAMP = "keywords.stamp"
+    It opens as empty, at generation 0, where its files are missing or damaged. `thorough` reads every byte of them, whatever
+    is remembered of an earlier reading.
+    """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / self.FOLDER
-        self.stamp = folder / self.STAMP
+    def __init__(self, folder: Path, *, thorough: bool = False) -> None:
+        self._home = folder
+        self.folder = folder / FOLDER
         self.generation = 0
         self._index: Any = None
-        self._open()
+        self._checksums: dict[str, Checksum] = {}
+        stamped = read_stamped(folder / STAMP)
+        if stamped is not None:
+            try:
+                self._open(stamped[0], stamped[1], thorough=thorough)
+            except (IndexFormatError, ValueError, TypeError, KeyError, OSError):
+                self._index = None
 
-    def _open(self) -> None:
+    def _open(self, generation: int, payload: memoryview, *, thorough: bool) -> None:
         import tantivy
 
-        stamped = read_stamped(self.stamp)
-        if stamped is None or not _is_intact(self.folder, json.loads(bytes(stamped[1]))):
+        files = {str(name): Checksum(int(size), int(crc)) for name, (size, crc) in json.loads(bytes(payload)).items()}
+        if (
+            self.folder.is_symlink()
+            or not are_intact(self.folder, files, remember=not thorough)
+            or not _names_only_itself(self.folder)
+        ):
             return
-        self._index = tantivy.Index(_schema(), path=str(self.folder), reuse=True)
-        self._index.register_tokenizer("words", analyzer())
-        self.generation = stamped[0]
+        with panics_as_damage(self.folder):
+            self._index = tantivy.Index(_schema(), path=str(self.folder), reuse=True)
+            self._index.register_tokenizer("words", analyzer())
+            self._index.searcher()
+        self._checksums = files
+        self.generation = generation
 
     @classmethod
     def stamped_generation(cls, folder: Path) -> int:
         """The generation that the files in an index folder say they hold; 0 where there are none."""
-        stamped = read_stamped(folder / cls.STAMP)
+        stamped = read_stamped(folder / STAMP)
         return stamped[0] if stamped else 0
 
     def __len__(self) -> int:
         return int(self._index.searcher().num_docs) if self._index is not None else 0
 
     def apply(self, added: Iterable[Hit], outdated: Sequence[int], *, generation: int) -> None:
-        """Commit a change to the files: `outdated` chunks go, then `added` ones come.
+        """Commit a change to the files: `outdated` chunks go, then `added` ones come. Raises IndexFormatError for damaged files.
 
         A chunk may be in both, so that a change which was half applied before can be applied again.
         """
@@ -60,49 +90,76 @@ class KeywordStore:
 
         if self._index is None:
             self._create()
-        writer = self._index.writer(heap_size=WRITER_BYTES, num_threads=1)
-        if outdated and len(self):
-            writer.delete_documents_by_query(tantivy.Query.term_set_query(_schema(), "chunk", list(outdated)))
-        for hit in added:
-            words = segment_cjk(f"{hit.title}\n{hit.heading}\n{hit.text}")
-            writer.add_document(tantivy.Document.from_dict({"chunk": hit.chunk, "words": words}, _schema()))
-        writer.commit()
-        writer.wait_merging_threads()
-        self._index.reload()
-        self.generation = generation
-        write_stamped(self.stamp, json.dumps(_checksums(self.folder)).encode(), generation=generation)
+        with panics_as_damage(self.folder):
+            writer = self._index.writer(heap_size=WRITER_BYTES, num_threads=1)
+            if outdated and len(self):
+                writer.delete_documents_by_query(tantivy.Query.term_set_query(_schema(), "chunk", list(outdated)))
+            for hit in added:
+                words = segment_cjk(f"{hit.title}\n{hit.heading}\n{hit.text}")
+                writer.add_document(tantivy.Document.from_dict({"chunk": hit.chunk, "words": words}, _schema()))
+            writer.commit()
+            self.generation = generation
+            self._stamp()  # merging may take long, and readers should not have to wait for it
+            writer.wait_merging_threads()
+            self._index.reload()
+        self._stamp()
+
+    def _stamp(self) -> None:
+        """Sum the files that are new; tantivy never changes a file, but for the two that name the others."""
+        known = {name: known for name, known in self._checksums.items() if name not in _CHANGING}
+        self._checksums = {}
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix != ".lock":
+                with suppress(FileNotFoundError):  # a merge may take away what it has replaced
+                    self._checksums[path.name] = known.get(path.name) or checksum(path)
+        payload = json.dumps({name: [known.bytes, known.crc32] for name, known in self._checksums.items()})
+        write_stamped(self._home / STAMP, payload.encode(), generation=self.generation)
 
     def _create(self) -> None:
         import tantivy
 
-        if self.folder.is_dir():
-            shutil.rmtree(self.folder)
-        else:
-            self.folder.unlink(missing_ok=True)
+        remove(self._home)
         self.folder.mkdir()
+        self._checksums = {}
         self._index = tantivy.Index(_schema(), path=str(self.folder))
         self._index.register_tokenizer("words", analyzer())
 
-    def search(self, question: str, n: int, *, among: Collection[int] | None = None) -> list[tuple[int, float]]:
-        """At most `n` (chunk, BM25 score), best first; with `among`, of those chunks only."""
+    def search(self, question: str, n: int, *, among: Chunks | None = None) -> list[tuple[int, float]]:
+        """At most `n` (chunk, BM25 score), best first; with `among` (ascending), of those chunks only."""
+        words = dict.fromkeys(content_stems(question) or stems(question))
+        if self._index is None or not words or n < 1 or (among is not None and not len(among)):
+            return []
+        with panics_as_damage(self.folder):
+            if among is None or len(among) <= FEW:
+                pairs = self._ranked(list(words), n, named=among)
+            else:
+                pairs = self._filtered(list(words), n, among)
+        return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+
+    def _ranked(self, words: Sequence[str], n: int, *, named: Chunks | None = None) -> list[tuple[int, float]]:
         import tantivy
 
-        words = dict.fromkeys(content_stems(question) or stems(question))
-        if self._index is None or not words or (among is not None and not len(among)):
-            return []
         query = tantivy.Query.boolean_query(
             [(tantivy.Occur.Should, tantivy.Query.term_query(_schema(), "words", word)) for word in words]
         )
-        if among is not None:
-            allowed = tantivy.Query.const_score_query(
-                tantivy.Query.term_set_query(_schema(), "chunk", [int(chunk) for chunk in among]), 0.0
-            )
+        if named is not None:
+            allowed = tantivy.Query.const_score_query(tantivy.Query.term_set_query(_schema(), "chunk", named.tolist()), 0.0)
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, allowed)])
         searcher = self._index.searcher()
-        found = searcher.search(query, n, count=False).hits
+        found = searcher.search(query, min(n, max(1, int(searcher.num_docs))), count=False).hits
         chunks = searcher.fast_field_values("chunk", [address for _, address in found])
-        pairs = [(int(chunk), float(score)) for chunk, (score, _) in zip(chunks, found, strict=True)]
-        return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+        return [(int(chunk), float(score)) for chunk, (score, _) in zip(chunks, found, strict=True)]
+
+    def _filtered(self, words: Sequence[str], n: int, among: Chunks) -> list[tuple[int, float]]:
+        """Longer and longer rankings until `n` of the allowed chunks are in one, or it is the whole."""
+        depth = 2 * n
+        while True:
+            ranked = self._ranked(words, depth)
+            chunks = np.array([chunk for chunk, _ in ranked], np.int64)
+            kept = among[np.minimum(np.searchsorted(among, chunks), len(among) - 1)] == chunks
+            if kept.sum() >= n or len(ranked) < depth:
+                return [pair for pair, keep in zip(ranked, kept, strict=True) if keep][:n]
+            depth *= 4
 
     def ids(self) -> set[int]:
         """The chunks whose words are here."""
@@ -110,22 +167,39 @@ class KeywordStore:
 
         if not len(self):
             return set()
-        searcher = self._index.searcher()
-        hits = searcher.search(tantivy.Query.all_query(), len(self), count=False).hits
-        return set(searcher.fast_field_values("chunk", [address for _, address in hits]))
+        with panics_as_damage(self.folder):
+            searcher = self._index.searcher()
+            hits = searcher.search(tantivy.Query.all_query(), len(self), count=False).hits
+            return set(searcher.fast_field_values("chunk", [address for _, address in hits]))
 
 
-def _checksums(folder: Path) -> dict[str, int]:
-    """CRC-32 of every file: tantivy aborts on files that are damaged, so it must not be shown any."""
-    return {path.name: zlib.crc32(path.read_bytes()) for path in sorted(folder.glob("[!.]*")) if path.is_file()}
+def remove(folder: Path) -> None:
+    """Take away the keywords of an index folder, whatever is in their place."""
+    place = folder / FOLDER
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+    (folder / STAMP).unlink(missing_ok=True)
 
 
-def _is_intact(folder: Path, checksums: dict[str, int]) -> bool:
-    """Whether the files that were stamped are as they were; a writer at work adds others."""
+@contextmanager
+def panics_as_damage(folder: Path) -> Iterator[None]:
+    """tantivy panics over files that hold what it never writes; its panic is no Exception and would pass every handler."""
     try:
-        return all(zlib.crc32((folder / name).read_bytes()) == checksum for name, checksum in checksums.items())
-    except OSError:
-        return False
+        yield
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise IndexFormatError(f"The words in {folder} are damaged. Repair them: rag verify --repair") from error
+        raise
+
+
+def _names_only_itself(folder: Path) -> bool:
+    """Whether the files that tantivy keeps for itself name nothing outside: what `.managed.json` lists, it may delete."""
+    managed = json.loads((folder / ".managed.json").read_text(encoding="utf-8"))
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    names = [*managed, *(segment["segment_id"] for segment in meta["segments"])]
+    return all(isinstance(name, str) and _NAME_OF_OURS.fullmatch(name) for name in names)
 
 
 def _schema() -> Any:

@@ -1,84 +1,261 @@
-"""Vectors in FAISS, derived from the catalog."""
+"""Vectors for search, derived from the catalog: segments on disk, what has come and gone since in memory.
+
+The stamp names the layout, the segments and the chunks in them that are gone ("dead"), and the generation of the catalog that
+all this stands for. A change writes a small new segment; segments of like size are merged now and then, so that each vector is
+written again only a few times (a log-structured merge; O'Neil and others, Acta Informatica 1996).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from rag.indexes.stamped import read_stamped, write_stamped
+from rag.errors import IndexFormatError
+from rag.indexes.checksums import Checksum, are_intact
+from rag.indexes.layout import Layout, flat
+from rag.indexes.segments import Allowed, Segment, SegmentInfo, is_in
+from rag.indexes.stamped import read_stamped
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from rag.protocols import Vectors
 
+    Chunks = npt.NDArray[np.int64]
+    ExactVectors = Callable[[Sequence[int]], tuple[Chunks, Vectors]]
+
+FOLDER = "vectors"
+STAMP = "vectors.stamp"
+TIMES_AS_MANY = 2
+"""Quantised codes propose so many times the passages that are wanted, to be ranked again by their exact vectors."""
+RANKED_EXACTLY = 64
+"""Of the passages that lists propose, so many are ranked by their exact vectors; the rest by their codes."""
+ROUNDING = 1e-5
+READINGS = 5
+"""A writer may take files away between the reading of a stamp and of what it names; then the stamp is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the stamp holds. `checksums` are of all files, by name."""
+
+    layout: Layout
+    layout_file: str
+    segments: tuple[SegmentInfo, ...]
+    dead_file: str
+    checksums: dict[str, Checksum]
+
+    def to_json(self) -> bytes:
+        """The stamp's payload; the layout's numbers are in its own file."""
+        return json.dumps(
+            {
+                "layout": {"kind": self.layout.kind, "trained_on": self.layout.trained_on, "lists": self.layout.lists},
+                "layout_file": self.layout_file,
+                "dimension": self.layout.dimension,
+                "segments": [asdict(segment) for segment in self.segments],
+                "dead_file": self.dead_file,
+                "files": {name: [known.bytes, known.crc32] for name, known in self.checksums.items()},
+            }
+        ).encode()
+
 
 class VectorStore:
-    """Exact inner-product search over chunk vectors, kept in memory; scores are cosines, higher is better."""
+    """The vectors of one generation of the catalog. It never changes: `caught_up` makes the next one, which shares its segments.
 
-    FILE = "vectors.faiss"
+    `exact_vectors` gives the float32 vectors of chunks, leaving out those that are gone (`Catalog.vectors_present`). Scores
+    are cosines, higher is better.
+    """
 
-    def __init__(self, folder: Path, dimension: int) -> None:
-        self.path = folder / self.FILE
+    def __init__(
+        self,
+        dimension: int,
+        exact_vectors: ExactVectors,
+        *,
+        generation: int = 0,
+        state: State | None = None,
+        segments: Sequence[Segment] = (),
+        dead: Chunks | None = None,
+        recent: tuple[Chunks, Vectors] | None = None,
+    ) -> None:
         self.dimension = dimension
-        self.generation = 0
-        self.saved_generation = -1
-        self._index: Any = None
-        self._load()
+        self.generation = generation
+        self.state = state
+        self.layout = state.layout if state else flat(dimension)
+        self.segments = tuple(segments)
+        self.dead = np.zeros(0, np.int64) if dead is None else dead
+        self._exact_vectors = exact_vectors
+        empty = np.zeros(0, np.int64), np.zeros((0, dimension), np.float32)
+        self._recent_chunks, self._recent_vectors = recent or empty
 
-    def _load(self) -> None:
-        import faiss
+    @classmethod
+    def open(cls, folder: Path, dimension: int, exact_vectors: ExactVectors, *, thorough: bool = False) -> Self:
+        """What the files in an index folder hold; empty, at generation 0, where they are missing, damaged or of another width.
 
-        stamped = read_stamped(self.path)
-        if stamped is not None:
-            generation, payload = stamped
-            index = faiss.deserialize_index(np.frombuffer(payload, np.uint8))
-            if index.d == self.dimension:
-                self._index = index
-                self.generation = self.saved_generation = generation
-                return
-        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(self.dimension))
+        `thorough` reads every byte, whatever is remembered of an earlier reading.
+        """
+        for _ in range(READINGS):
+            stamped = read_stamped(folder / STAMP)
+            if stamped is None:
+                break
+            try:
+                return cls(dimension, exact_vectors, generation=stamped[0], **_read(folder, stamped[1], dimension, thorough))
+            except (IndexFormatError, OSError, ValueError, KeyError, TypeError):
+                if read_stamped(folder / STAMP) == stamped:
+                    break
+        return cls(dimension, exact_vectors)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return sum(segment.info.count for segment in self.segments) - len(self.dead) + len(self._recent_chunks)
 
-    def apply(self, added: Sequence[int], vectors: Vectors, removed: Sequence[int], *, generation: int) -> None:
-        """Bring the vectors in memory to `generation`; applying the same change twice does no harm."""
-        outdated = np.array([*removed, *added], np.int64)
-        if len(outdated) and len(self):
-            self._index.remove_ids(outdated)
-        if len(added):
-            self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.array(added, np.int64))
-        self.generation = generation
+    @property
+    def recent(self) -> int:
+        """How many chunks are in memory and not in the files."""
+        return len(self._recent_chunks)
 
-    def save(self) -> None:
-        """Write what is in memory, whole, over the file."""
-        import faiss
+    @property
+    def last_chunk(self) -> int:
+        """The highest chunk that the segments have held."""
+        return max((segment.info.last_chunk for segment in self.segments), default=0)
 
-        write_stamped(self.path, faiss.serialize_index(self._index).data, generation=self.generation)
-        self.saved_generation = self.generation
+    def caught_up(self, added: Sequence[int], vectors: Vectors, removed: Sequence[int], *, generation: int) -> VectorStore:
+        """The store after a change. Chunks that it has already and removals that it knows do no harm."""
+        gone = np.array(sorted(removed), np.int64)
+        chunks = np.array(added, np.int64)
+        new = (chunks > self.last_chunk) & ~np.isin(chunks, self._recent_chunks)
+        kept = ~is_in(self._recent_chunks, gone)
+        recent_chunks = np.concatenate([self._recent_chunks[kept], chunks[new]])
+        recent_vectors = np.concatenate(
+            [self._recent_vectors[kept], np.asarray(vectors, np.float32).reshape(-1, self.dimension)[new]]
+        )
+        return VectorStore(
+            self.dimension,
+            self._exact_vectors,
+            generation=generation,
+            state=self.state,
+            segments=self.segments,
+            dead=np.union1d(self.dead, gone[gone <= self.last_chunk]),
+            recent=(recent_chunks, recent_vectors),
+        )
 
-    def search(self, question: Vectors, n: int, *, among: Collection[int] | None = None) -> list[tuple[int, float]]:
-        """At most `n` (chunk, cosine), best first, ties by lower chunk; with `among`, of those chunks only."""
-        n = min(n, len(self))
-        if n == 0 or (among is not None and not len(among)):
+    def search(self, question: Vectors, n: int, *, among: Chunks | None = None) -> list[tuple[int, float]]:
+        """At most `n` (chunk, cosine), best first, ties by lower chunk; with `among` (ascending), of those chunks only.
+
+        With `among`, or in a flat layout, exactly the `n` best. Else the first are ranked by their exact vectors and the rest
+        by their codes, and inverted lists may miss a few.
+        """
+        n = min(n, len(self) if among is None else min(len(self), len(among)))
+        if n < 1:
             return []
-        parameters = None if among is None else _only(among)
-        scores, ids = self._index.search(np.ascontiguousarray(question, np.float32)[None], n, params=parameters)
-        found = [(int(chunk), float(score)) for chunk, score in zip(ids[0], scores[0], strict=True) if chunk >= 0]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+        question = np.ascontiguousarray(question, np.float32)
+        if self.layout.kind == "flat":
+            chunks, scores = self._proposals(question, n, among, all_lists=True)
+        elif among is None:
+            proposed = max(n, RANKED_EXACTLY)
+            in_reach = len(self) * self.layout.probes / self.layout.lists
+            chunks, scores = self._proposals(question, proposed, None, all_lists=proposed > in_reach / 2)
+            chunks, scores = self._best_ranked_exactly(question, chunks, scores)
+        else:
+            chunks, scores = self._certainly_best(question, n, among)
+        order = np.lexsort((chunks, -scores))[:n]
+        return list(zip(chunks[order].tolist(), scores[order].tolist(), strict=True))
+
+    def _proposals(self, question: Vectors, n: int, among: Chunks | None, *, all_lists: bool) -> tuple[Chunks, Vectors]:
+        """At least the `n` best by their codes, those in memory by their vectors."""
+        allowed = self._allowed(among)
+        layout = self.layout
+        lists = np.arange(layout.lists) if all_lists else layout.nearest_lists(question)
+        found = [segment.search(question, n, lists, allowed=allowed) for segment in self.segments]
+        recent = slice(None) if among is None else is_in(self._recent_chunks, among)
+        found.append((self._recent_chunks[recent], self._recent_vectors[recent] @ question))
+        return np.concatenate([chunks for chunks, _ in found]), np.concatenate([scores for _, scores in found])
+
+    def _best_ranked_exactly(self, question: Vectors, chunks: Chunks, scores: Vectors) -> tuple[Chunks, Vectors]:
+        order = np.argsort(-scores, kind="stable")
+        best, rest = order[:RANKED_EXACTLY], order[RANKED_EXACTLY:]
+        present, vectors = self._exact_vectors(chunks[best].tolist())
+        return np.concatenate([present, chunks[rest]]), np.concatenate([vectors @ question, scores[rest]])
+
+    def _certainly_best(self, question: Vectors, n: int, among: Chunks) -> tuple[Chunks, Vectors]:
+        """Exact scores of passages among which the `n` best certainly are.
+
+        A code differs from its vector by `error` at most, so its score by `error` times the question's length. The proposals
+        suffice when the last of them, raised by that, does not reach the n-th best exact score.
+        """
+        error = max((segment.info.error for segment in self.segments), default=0.0) * float(np.linalg.norm(question)) + ROUNDING
+        wanted = TIMES_AS_MANY * n + RANKED_EXACTLY
+        while True:
+            chunks, codes = self._proposals(question, wanted, among, all_lists=True)
+            best = np.argsort(-codes, kind="stable")[:wanted]
+            present, vectors = self._exact_vectors(chunks[best].tolist())
+            scores = vectors @ question
+            last = codes[best[-1]] if len(best) == wanted else -np.inf
+            if len(scores) >= n and last + error <= np.partition(scores, -n)[-n]:
+                return present, scores
+            if last == -np.inf:
+                return present, scores
+            wanted *= 4
+
+    @cached_property
+    def _alive(self) -> Allowed | None:
+        if not len(self.dead):
+            return None
+        mask = np.ones(self.last_chunk + 1, np.bool_)
+        mask[self.dead] = False
+        return Allowed(mask)
+
+    def _allowed(self, among: Chunks | None) -> Allowed | None:
+        if among is None:
+            return self._alive
+        mask = np.zeros(self.last_chunk + 1, np.bool_)
+        mask[among[among <= self.last_chunk]] = True
+        mask[self.dead] = False
+        return Allowed(mask)
 
     def ids(self) -> set[int]:
         """The chunks whose vectors are here."""
-        import faiss
+        kept = [segment.chunks() for segment in self.segments]
+        alive = [chunks[~is_in(chunks, self.dead)] for chunks in kept]
+        return set(np.concatenate([*alive, self._recent_chunks]).tolist())
 
-        return set(faiss.vector_to_array(self._index.id_map).tolist())
+
+def _read(folder: Path, payload: memoryview, dimension: int, thorough: bool) -> dict[str, Any]:
+    """State, segments and dead chunks that a stamp names. Raises IndexFormatError and much else for what is not so."""
+    told = json.loads(bytes(payload))
+    if told["dimension"] != dimension:
+        raise IndexFormatError("The vectors have another width than the embedder's.")
+    files = {str(name): Checksum(int(size), int(crc)) for name, (size, crc) in told["files"].items()}
+    infos = tuple(SegmentInfo(**segment) for segment in told["segments"])
+    named = {*(info.file for info in infos), told["layout_file"], told["dead_file"]} - {""}
+    place = folder / FOLDER
+    if place.is_symlink() or named != set(files) or not are_intact(place, files, remember=not thorough):
+        raise IndexFormatError("The vectors are not what was written.")
+    layout = _read_layout(place, told["layout"], told["layout_file"], dimension)
+    dead = np.fromfile(place / told["dead_file"], np.int64) if told["dead_file"] else np.zeros(0, np.int64)
+    return {
+        "state": State(layout, told["layout_file"], infos, told["dead_file"], files),
+        "segments": [Segment(place / info.file, info, layout) for info in infos],
+        "dead": np.unique(dead[dead >= 0]),
+    }
 
 
-def _only(chunks: Collection[int]) -> Any:
-    from faiss import IDSelectorBatch, SearchParameters
-
-    make: Any = SearchParameters
-    return make(sel=IDSelectorBatch(np.fromiter(chunks, np.int64, len(chunks))))
+def _read_layout(place: Path, told: dict[str, Any], file: str, dimension: int) -> Layout:
+    if told["kind"] == "flat":
+        return flat(dimension)
+    numbers = np.fromfile(place / file, np.float32).reshape(-1, dimension)
+    centroids = numbers[2:] if told["kind"] == "lists" else numbers[:0]
+    if told["kind"] not in ("quantised", "lists") or max(1, len(centroids)) != told["lists"] or not np.isfinite(numbers).all():
+        raise IndexFormatError("The layout of the vectors is not one of ours.")
+    return replace(
+        flat(dimension),
+        kind=told["kind"],
+        trained_on=int(told["trained_on"]),
+        ranges=numbers[:2],
+        centroids=np.ascontiguousarray(centroids),
+    )
