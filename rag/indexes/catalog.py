@@ -212,6 +212,12 @@ class Catalog(Database):
         ((documents, chunks),) = self._rows("SELECT count(*), coalesce(sum(chunk_count), 0) FROM documents")
         return documents, chunks
 
+    @property
+    def free_bytes(self) -> int:
+        """The room in the file that nothing uses any more; `compact` gives it back."""
+        ((pages, size),) = self._rows("SELECT freelist_count, page_size FROM pragma_freelist_count, pragma_page_size")
+        return int(pages) * int(size)
+
     # failures
 
     def failures(self) -> dict[str, tuple[FileStamp, Failure]]:
@@ -251,26 +257,29 @@ class Catalog(Database):
             for rank, (chunk, score, (source, title, first, last, heading, start, end, text)) in enumerate(found, 1)
         ]
 
-    def chunks_matching(self, where: Mapping[str, str]) -> Chunks | None:
-        """The ids that every `where` pattern fits (glob, over the whole value; a source also fits by its file name).
-
-        Ascending, int64; None when there is no pattern.
-        """
-        if not where:
-            return None
-        conditions = {
-            "source": "(source GLOB ? OR source GLOB '*/' || ?)",
-            "title": "title GLOB ?",
-            "media_type": "media_type GLOB ?",
-        }
-        values = [pattern for key, pattern in where.items() for _ in range(conditions[key].count("?"))]
-        query = " AND ".join(conditions[key] for key in where)
-        spans = self._rows(f"SELECT first_chunk, chunk_count FROM documents WHERE {query} ORDER BY first_chunk", values)
-        return np.concatenate([np.arange(0), *(np.arange(first, first + count) for first, count in spans)])
-
     def vectors_by_hash(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
         """The bytes of the vectors that are here already, by the hash of the text that was embedded."""
         return dict(self._in_groups("SELECT text_hash, vector FROM vectors WHERE text_hash IN ({})", set(hashes)))
+
+    def twin_chunks(self, content_hash: str, media_type: str, *, source: str, title: str) -> list[tuple[Chunk, bytes, bytes]]:
+        """Chunks, hashes and vectors of one document whose file has the same bytes, in order; empty where there is none.
+
+        That is a document of another source, or what `source` has now if it has the same title.
+        """
+        same = "content_hash = ? AND media_type = ? AND source"
+        found = self._rows(
+            f"SELECT id FROM documents WHERE {same} = ? AND title = ?", (content_hash, media_type, source, title)
+        )
+        found = found or self._rows(f"SELECT id FROM documents WHERE {same} <> ? LIMIT 1", (content_hash, media_type, source))
+        rows = self._rows(
+            'SELECT text, start, "end", first_page, last_page, heading, text_hash, vector'
+            " FROM chunks JOIN vectors ON vectors.id = vector_id WHERE document_id = ? ORDER BY chunks.id",
+            found[0] if found else (None,),
+        )
+        return [
+            (Chunk(text, start, end, (first, last) if first else None, heading), text_hash, vector)
+            for text, start, end, first, last, heading, text_hash, vector in rows
+        ]
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:
         """float32, shape (len(chunks), dimension), in the order given. Raises KeyError for a chunk that is gone."""

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.errors import IndexFormatError
+from rag.errors import IndexFormatError, IndexStoreError
 from rag.indexes.checksums import Checksum, are_intact, checksum
 from rag.indexes.stamped import read_stamped, write_stamped
 from rag.words import analyzer, content_stems, segment_cjk, stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -48,6 +50,7 @@ class KeywordStore:
         self.generation = 0
         self._index: Any = None
         self._checksums: dict[str, Checksum] = {}
+        self._links: TemporaryDirectory[str] | None = None
         stamped = read_stamped(folder / STAMP)
         if stamped is not None:
             try:
@@ -66,11 +69,20 @@ class KeywordStore:
         ):
             return
         with panics_as_damage(self.folder):
-            self._index = tantivy.Index(_schema(), path=str(self.folder), reuse=True)
+            self._index = tantivy.Index(_schema(), path=str(self._place_to_open(files)), reuse=True)
             self._index.register_tokenizer("words", analyzer())
             self._index.searcher()
         self._checksums = files
         self.generation = generation
+
+    def _place_to_open(self, files: Iterable[str]) -> Path:
+        """The folder; where it cannot be written, one of links to its files, for tantivy makes a lock even to read."""
+        if os.access(self.folder, os.W_OK):
+            return self.folder
+        self._links = TemporaryDirectory(prefix="groundtext-")
+        for name in files:
+            (Path(self._links.name) / name).symlink_to((self.folder / name).absolute())
+        return Path(self._links.name)
 
     @classmethod
     def stamped_generation(cls, folder: Path) -> int:
@@ -90,7 +102,7 @@ class KeywordStore:
 
         if self._index is None:
             self._create()
-        with panics_as_damage(self.folder):
+        with panics_as_damage(self.folder), _refusals_told_plainly(self.folder):
             writer = self._index.writer(heap_size=WRITER_BYTES, num_threads=1)
             if outdated and len(self):
                 writer.delete_documents_by_query(tantivy.Query.term_set_query(_schema(), "chunk", list(outdated)))
@@ -192,6 +204,15 @@ def panics_as_damage(folder: Path) -> Iterator[None]:
         if type(error).__name__ == "PanicException":
             raise IndexFormatError(f"The words in {folder} are damaged. Repair them: rag verify --repair") from error
         raise
+
+
+@contextmanager
+def _refusals_told_plainly(folder: Path) -> Iterator[None]:
+    """tantivy tells of a full disk, and of all that it cannot do, with a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise IndexStoreError(f"The words in {folder} could not be written: {error}.") from error
 
 
 def _names_only_itself(folder: Path) -> bool:

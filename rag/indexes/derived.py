@@ -1,0 +1,211 @@
+"""What is derived from a catalog, vectors and words for search: opened, caught up in memory, written by the one writer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from rag.errors import IndexLockedError, IndexStoreError
+from rag.indexes import keywords as keyword_files
+from rag.indexes.keywords import KeywordStore
+from rag.indexes.vector_files import remove_vector_files, update_vector_files
+from rag.indexes.vectors import STAMP as VECTORS_STAMP
+from rag.indexes.vectors import VectorStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rag.indexes.catalog import Catalog
+
+CHUNKS_A_BATCH = 4096
+SECONDS_TO_EXCHANGE_FILES = 10.0
+MOST_IN_MEMORY = 2000
+"""Chunks newer than the files that a reader keeps in memory; with more, the files are brought up to date."""
+
+
+class Derived:
+    """The two stores of an index folder. `writing(0)` takes the writer's place at once or raises IndexLockedError."""
+
+    def __init__(self, path: Path, catalog: Catalog, *, writing: Callable[[float], AbstractContextManager[None]]) -> None:
+        self.path = path
+        self._catalog = catalog
+        self._writing = writing
+        self._vectors: VectorStore | None = None
+        self._keywords: KeywordStore | None = None
+        self._scratch: TemporaryDirectory[str] | None = None
+        self._opening = threading.RLock()
+
+    def close(self) -> None:
+        """Take away what was written for this process alone."""
+        self.forget()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def forget(self) -> None:
+        """The next search opens the files again."""
+        with self._opening:
+            self._vectors = self._keywords = None
+
+    # writing: the caller holds the writer's place
+
+    def refresh(self) -> None:
+        """Bring the files up to the catalog."""
+        if not self._catalog.embedder_identity:
+            return
+        try:
+            update_vector_files(self.path, self._catalog)
+            generation = self._catalog.generation
+            with self._opening:
+                if self._keywords is None or self._keywords.generation != generation:
+                    self._keywords = self._caught_up_keywords(self.path, generation)
+        except OSError as error:
+            raise IndexStoreError(f"The index {self.path} cannot be written: {error.strerror or error}.") from error
+        self._catalog.give_back_space()
+
+    def make_anew(self) -> None:
+        """Throw the files away, and make them from the catalog."""
+        with self._opening:
+            remove_vector_files(self.path)
+            keyword_files.remove(self.path)
+            self.forget()
+            self.refresh()
+
+    def compact(self) -> None:
+        """Write the files without what is gone, and forget what has gone."""
+        if not self._catalog.embedder_identity:
+            return
+        with self._opening:
+            update_vector_files(self.path, self._catalog, merge_all=True)
+            if self._catalog.chunks_removed_since(-1):  # tantivy gives room back only when it merges, and cannot be asked to
+                keyword_files.remove(self.path)
+            self.forget()
+            self.refresh()
+            self._catalog.forget_removed()
+
+    def _caught_up_keywords(self, home: Path, generation: int) -> KeywordStore:
+        store = KeywordStore(home)
+        if store.generation < self._catalog.log_begins:
+            keyword_files.remove(home)
+            store = KeywordStore(home)
+        if store.generation != generation:
+            added = self._catalog.chunks_added_since(store.generation)
+            batches = (added[first : first + CHUNKS_A_BATCH] for first in range(0, len(added), CHUNKS_A_BATCH))
+            hits = (hit for batch in batches for hit in self._catalog.hits([(chunk, 0.0) for chunk in batch]))
+            store.apply(hits, [*self._catalog.chunks_removed_since(store.generation), *added], generation=generation)
+        return store
+
+    # reading
+
+    def vectors(self) -> VectorStore:
+        """Caught up in memory with what any writer has committed; after a great backlog, or damage, the files are written first."""
+        with self._opening:
+            store = self._vectors or self._opened_vectors()
+            if store.generation == self._catalog.generation:
+                self._vectors = store
+                return store
+            if self._is_far_behind(store):
+                store = self._opened_vectors()
+                if self._is_far_behind(store) and self._refreshed_by_us():
+                    store = self._opened_vectors()
+            with self._catalog.snapshot():
+                store = self._caught_up_vectors(store)
+            self._vectors = store
+            return store
+
+    def keywords(self) -> KeywordStore:
+        """Brought up to the catalog first, unless a writer is at work, who will do it."""
+        with self._opening:
+            store = self._keywords or KeywordStore(self.path)
+            generation = self._catalog.generation
+            if store.generation != generation:
+                if self._refreshed_by_us():
+                    store = self._keywords or store
+                elif self._catalog.read_only:
+                    store = self._private_keywords(generation)
+                else:
+                    store = self._keywords_beside_a_writer(store)
+            self._keywords = store
+            return store
+
+    def _opened_vectors(self, *, thorough: bool = False) -> VectorStore:
+        identity = self._catalog.embedder_identity
+        dimension = identity.dimension if identity else 1
+        return VectorStore.open(self.path, dimension, self._catalog.vectors_present, thorough=thorough)
+
+    def _is_far_behind(self, store: VectorStore) -> bool:
+        backlog = self._catalog.count_added_since(store.generation) + store.recent
+        return store.state is None or store.generation < self._catalog.log_begins or backlog > MOST_IN_MEMORY
+
+    def _caught_up_vectors(self, store: VectorStore) -> VectorStore:
+        generation = self._catalog.generation
+        if store.generation == generation:
+            return store
+        if store.generation < self._catalog.log_begins:
+            store = VectorStore(store.dimension, self._catalog.vectors_present)
+        added = self._catalog.chunks_added_since(store.generation)
+        removed = self._catalog.chunks_removed_since(store.generation)
+        return store.caught_up(added, self._catalog.vectors(added), removed, generation=generation)
+
+    def _refreshed_by_us(self) -> bool:
+        """Whether the files could be written now: not while a writer is at work, nor where nobody can."""
+        if self._catalog.read_only:
+            return False
+        try:
+            with self._writing(0):
+                self.refresh()
+        except IndexLockedError:
+            return False
+        return True
+
+    def _private_keywords(self, generation: int) -> KeywordStore:
+        """Keywords in a folder of our own, for an index that cannot be written and whose keywords are behind or missing."""
+        store = KeywordStore(self.path)
+        if store.generation != generation:
+            self._scratch = TemporaryDirectory(prefix="groundtext-")
+            store = self._caught_up_keywords(Path(self._scratch.name), generation)
+        return store
+
+    def _keywords_beside_a_writer(self, store: KeywordStore) -> KeywordStore:
+        """What the last writer left, if it is newer than the open store, which stays good while its files are exchanged."""
+        patience = time.monotonic() + SECONDS_TO_EXCHANGE_FILES
+        while KeywordStore.stamped_generation(self.path) > store.generation:
+            newer = KeywordStore(self.path)
+            if newer.generation > store.generation:
+                return newer
+            if len(store) or time.monotonic() > patience:
+                break
+            time.sleep(0.05)
+        return store
+
+    # checking
+
+    def disagreements(self) -> list[str]:
+        """Where the files, and what memory adds to them, do not hold exactly the catalog's chunks."""
+        if not self._catalog.embedder_identity:
+            return []
+        self.forget()
+        chunks = set(self._catalog.chunks_added_since(-1))
+        held = {"vectors": self.vectors().ids(), "keywords": self.keywords().ids()}
+        return [
+            f"{name}: {len(chunks - ids)} chunks missing, {len(ids - chunks)} too many"
+            for name, ids in held.items()
+            if ids != chunks
+        ]
+
+    def damaged(self) -> list[str]:
+        """Which files are there and are not what was written; every byte is read."""
+        if not self._catalog.embedder_identity:
+            return []
+        generations = {
+            "vectors": (VECTORS_STAMP, self._opened_vectors(thorough=True).generation),
+            "keywords": (keyword_files.STAMP, KeywordStore(self.path, thorough=True).generation),
+        }
+        return [
+            f"{name}: the files are damaged; rag verify --repair makes them anew"
+            for name, (stamp, generation) in generations.items()
+            if (self.path / stamp).exists() and not generation
+        ]
