@@ -20,6 +20,9 @@ VARIABLES_A_QUERY = 500
 PAGE_BYTES = 8192
 """Five vectors of 384 numbers fill such a page to 95 %; SQLite's usual 4096 bytes would leave a quarter of each empty."""
 
+CACHE_KILOBYTES = 16_384
+"""Room for the inner pages of the tables of a million passages, so that finding a row reads one page."""
+
 SECONDS_TO_WAIT_FOR_SQLITE = 30
 REMEDY = "Remove the index folder, and index its sources again."
 
@@ -62,6 +65,7 @@ class Database:
         self._connection.executescript(f"PRAGMA {pragmas}")
         if create and not self._version():  # both have to be said before the first table
             self._connection.executescript(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL;")
+        self._connection.execute(f"PRAGMA cache_size = -{CACHE_KILOBYTES}")
         if not self.read_only:
             self._connection.execute("PRAGMA journal_mode = WAL")
 

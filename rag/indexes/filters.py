@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +29,6 @@ from rag.indexes.patterns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy.typing as npt
 
     from rag.indexes.catalog import Catalog
@@ -42,9 +42,10 @@ Where = Mapping[str, Wanted | Sequence[Wanted]]
 KEYS = ("source", "title", "media_type", "page", "date")
 """What every document can be chosen by, besides the names in its metadata."""
 
-DATES = ("date", "published", "created")
+DATES = ("date", "published", "created", "updated")
 """Where a document's date stands in its metadata; the first that is a date counts, else the time of the file."""
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NANOSECONDS_A_DAY = 86_400_000_000_000
 _FIRST_DAY = date(1970, 1, 1)
 _DAYS_TO_REMEMBER = 65_536
@@ -75,16 +76,19 @@ def select_chunks(catalog: Catalog, where: Where) -> Ids | None:
     wanted = _wanted(where)
     pages = [page_range(text_of(value)) for value in wanted.pop("page", ())]
     conditions = [_condition(key, values) for key, values in wanted.items()]
-    with catalog.snapshot():
-        documents = _documents(catalog, conditions)
-        return _chunks_on_pages(catalog, documents, pages) if pages else _ids(documents)
+    try:
+        with catalog.snapshot():
+            documents = _documents(catalog, conditions)
+            return _chunks_on_pages(catalog, documents, pages) if pages else _ids(documents)
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:  # values of kinds that are never written
+        raise IndexFormatError(f"The index {catalog.path.parent} is damaged: {error}. {REMEDY}") from error
 
 
 def _wanted(where: Where) -> dict[str, tuple[Wanted, ...]]:
-    """The values for each key, in lower case as metadata has it."""
+    """The values for each key, spelled as metadata spells it."""
     wanted: dict[str, tuple[Wanted, ...]] = {}
     for key, value in where.items():
-        name = " ".join(str(key).split()).lower()
+        name = unicodedata.normalize("NFC", " ".join(str(key).split())).lower()
         values = tuple(value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
         if name in wanted:
             raise UsageError(
@@ -94,6 +98,8 @@ def _wanted(where: Where) -> dict[str, tuple[Wanted, ...]]:
             raise UsageError(
                 f"{name}={value!r} cannot be searched for. Give text, a number, true or false, a date, or a list of these."
             )
+        if any(_UNSTORABLE.search(f"{name}{item}") for item in values):
+            raise UsageError(f"A filter by {name!r} holds what is no text: {value!r}. Write it in UTF-8.")
         wanted[name] = values
     return wanted
 
@@ -173,15 +179,12 @@ def _documents(catalog: Catalog, conditions: Sequence[_Condition]) -> Ids:
     sieves = " AND ".join(["1", *(f"({condition.sieve})" for condition in conditions)])
     values = [value for condition in conditions for value in condition.sieve_values]
     rows = catalog._rows(f"SELECT {', '.join(columns)} FROM documents WHERE {sieves}", values)
-    try:
-        by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
-        spans, rest = np.array(by_column[:3], np.int64).T, iter(by_column[3:])
-        fit = np.ones(len(rows), bool)
-        for condition in conditions:
-            known = list(islice(rest, len(condition.columns)))
-            fit &= np.fromiter(map(condition.fits, *known), bool, len(rows))
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:  # values of kinds that are never written
-        raise IndexFormatError(f"The index {catalog.path.parent} is damaged: {error}. {REMEDY}") from error
+    by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
+    spans, rest = np.array(by_column[:3], np.int64).T, iter(by_column[3:])
+    fit = np.ones(len(rows), bool)
+    for condition in conditions:
+        known = list(islice(rest, len(condition.columns)))
+        fit &= np.fromiter(map(condition.fits, *known), bool, len(rows))
     if not fit.any():
         _check_keys(catalog, [condition.key for condition in conditions])
     return _checked(catalog, spans[fit])
@@ -223,15 +226,18 @@ def _ids(documents: Ids) -> Ids:
     return np.repeat(first - before, count) + np.arange(count.sum())
 
 
-def _chunks_on_pages(catalog: Catalog, documents: Ids, ranges: Iterable[tuple[int, int]]) -> Ids:
+def _chunks_on_pages(catalog: Catalog, documents: Ids, ranges: Sequence[tuple[int, int]]) -> Ids:
     """The chunks of these documents that lie on a page of any range, if only in part."""
-    on_pages = " OR ".join(f"(first_page <= {last} AND last_page >= {first})" for first, last in ranges)
     ids = _ids(documents)
+    lowest, highest = min(first for first, _ in ranges), max(last for _, last in ranges)
+    query = f"SELECT id, first_page, last_page FROM chunks WHERE first_page <= {highest} AND last_page >= {lowest}"
     ((_, everything),) = catalog._rows("SELECT count(*), coalesce(sum(chunk_count), 0) FROM documents")
     if len(ids) > _SHARE_TO_LOOK_THROUGH_ALL * everything:
-        rows = catalog._rows(f"SELECT id FROM chunks WHERE {on_pages}")
+        rows = catalog._rows(query)
     else:
-        query = f"SELECT id FROM chunks WHERE document_id IN ({{}}) AND ({on_pages})"
-        rows = list(catalog._in_groups(query, documents[:, 0].tolist()))
-    found = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-    return np.intersect1d(found, ids, assume_unique=True)
+        rows = list(catalog._in_groups(f"{query} AND document_id IN ({{}})", documents[:, 0].tolist()))
+    found = np.fromiter(chain.from_iterable(rows), np.int64, 3 * len(rows)).reshape(-1, 3)
+    fit = np.zeros(len(rows), bool)
+    for first, last in ranges:
+        fit |= (found[:, 1] <= last) & (found[:, 2] >= first)
+    return np.intersect1d(found[fit, 0], ids, assume_unique=True)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
 from rag.errors import EmbedderMismatchError, IndexStoreError, NoIndexError
 from rag.indexes.catalog import Catalog
 from rag.indexes.derived import Derived
@@ -167,6 +169,16 @@ class Index:
     def search_words(self, question: str, n: int, *, where: Where | None = None) -> list[tuple[int, float]]:
         """At most `n` (chunk, BM25 score) pairs, best first."""
         return self._derived.keywords().search(question, n, among=select_chunks(self.catalog, where or {}))
+
+    def cosines(self, question: Vectors, chunks: Sequence[int]) -> dict[int, float]:
+        """The exact cosine of each chunk that is still there."""
+        present, vectors = self.catalog.vectors_present(chunks)
+        return dict(zip(present.tolist(), (vectors @ question).tolist(), strict=True))
+
+    def word_scores(self, question: str, chunks: Sequence[int]) -> dict[int, float]:
+        """The BM25 score of each chunk that has any of the question's words."""
+        among = np.array(sorted(chunks), np.int64)
+        return dict(self._derived.keywords().search(question, len(among), among=among))
 
     def hits(self, scored: Sequence[tuple[int, float]]) -> list[Hit]:
         """The passages of (chunk, score) pairs, in that order."""

@@ -35,7 +35,7 @@ FOLDER = "vectors"
 STAMP = "vectors.stamp"
 TIMES_AS_MANY = 2
 """Quantised codes propose so many times the passages that are wanted, to be ranked again by their exact vectors."""
-RANKED_EXACTLY = 64
+RANKED_EXACTLY = 40
 """Of the passages that lists propose, so many are ranked by their exact vectors; the rest by their codes."""
 ROUNDING = 1e-5
 READINGS = 5
