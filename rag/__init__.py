@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rag.pipelines.ingest import ChunkSizes as ChunkSizes
     from rag.pipelines.ingest import split as split
     from rag.pipelines.ingest import sync as sync
+    from rag.pipelines.remove import remove as remove
     from rag.pipelines.retrieve import search as search
     from rag.specs import open_embedder as open_embedder
     from rag.specs import open_index as open_index
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from rag.types import Citation as Citation
     from rag.types import Document as Document
     from rag.types import Hit as Hit
+    from rag.types import RemoveReport as RemoveReport
     from rag.types import Sampling as Sampling
     from rag.types import Sentence as Sentence
     from rag.types import SyncReport as SyncReport
@@ -44,6 +46,7 @@ _HOMES = {
     "split": "rag.pipelines.ingest",
     "open_index": "rag.specs",
     "sync": "rag.pipelines.ingest",
+    "remove": "rag.pipelines.remove",
     "search": "rag.pipelines.retrieve",
     "open_llm": "rag.specs",
     "ask": "rag.pipelines.ask",
@@ -54,7 +57,9 @@ _HOMES = {
     "ChunkSizes": "rag.pipelines.ingest",
     "Index": "rag.indexes.index",
     "RagError": "rag.errors",
-    **dict.fromkeys(("Answer", "Chunk", "Citation", "Document", "Hit", "Sampling", "Sentence", "SyncReport"), "rag.types"),
+    **dict.fromkeys(
+        ("Answer", "Chunk", "Citation", "Document", "Hit", "RemoveReport", "Sampling", "Sentence", "SyncReport"), "rag.types"
+    ),
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 import rag
-from rag.options import EXIT_SOME_FAILED, Commands, debug, of_an_index, retrieval, sampling
+from rag.options import (
+    EXIT_ERROR,
+    EXIT_SOME_FAILED,
+    Commands,
+    choosing,
+    debug,
+    of_an_index,
+    retrieval,
+    sampling,
+    waiting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,11 +50,11 @@ def main(ctx: click.Context) -> None:
 @click.option(
     "--overlap-tokens", type=click.IntRange(min=0), help="Tokens that a chunk repeats of the one before (default 30)."
 )
-@click.option("--include", multiple=True, metavar="GLOB", help="Only files that fit, whatever their suffix.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="No files that fit.")
+@choosing
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes that load files (default: one a core).")
 @click.option("--retry-failed", is_flag=True, help="Try files again that failed before and have not changed.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done.")
+@waiting
 @of_an_index
 def index_command(
     sources: tuple[str, ...],
@@ -52,32 +62,34 @@ def index_command(
     embedder: str | None,
     chunk_tokens: int | None,
     overlap_tokens: int | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
     jobs: int | None,
     retry_failed: bool,
     dry_run: bool,
+    wait: float,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Make the index mirror files and folders: add, update, rename, remove."""
+    from rag.pipelines.find import Selection
     from rag.pipelines.ingest import ChunkSizes, plan_for, sync
-    from rag.terminal import IndexingProgress, report_lines
+    from rag.terminal import IndexingProgress, plan_lines, report_lines
 
     settings = _settings(embedder=embedder)
     if dry_run:
         with _index_to_look_at(index_path, settings) as index:
-            _print_plan(plan_for(sources, index=index, include=include, exclude=exclude, retry_failed=retry_failed)[0], as_json)
+            plan, _ = plan_for(sources, index=index, selection=Selection(**chosen), retry_failed=retry_failed)
+        _print(plan.to_dict(), plan_lines(plan), as_json)
         return
     with _open_index(index_path, settings, create=True) as index, IndexingProgress(shown=not as_json) as progress:
         report = sync(
             sources,
             index=index,
-            include=include,
-            exclude=exclude,
             jobs=jobs,
             retry_failed=retry_failed,
+            wait=wait,
             sizes=ChunkSizes(chunk_tokens, overlap_tokens),
             progress=progress,
+            **chosen,
         )
     _print(report.to_dict(), report_lines(report), as_json)
     if report.failed:
@@ -177,25 +189,70 @@ def documents_command(index_path: str | None, as_json: bool) -> None:
     _print({"documents": [row.to_dict() for row in rows]}, lines if rows else ["The index is empty."], as_json)
 
 
+@main.command("remove")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+@waiting
+@of_an_index
+def remove_command(sources: tuple[str, ...], index_path: str | None, wait: float, as_json: bool) -> None:
+    """Take documents out of an index: files, folders, or globs over whole paths. The files themselves stay."""
+    from rag.pipelines.remove import remove
+    from rag.terminal import removal_lines
+
+    with _open_index(index_path, _settings()) as index:
+        report = remove(sources, index=index, wait=wait)
+    _print(report.to_dict(), removal_lines(report), as_json)
+
+
 @main.command("status")
 @of_an_index
 def status_command(index_path: str | None, as_json: bool) -> None:
-    """Show what an index holds, its embedder, its size, and the files that could not be read."""
+    """Show what an index holds, its embedder, its sizes, and the files that could not be read."""
     from rag.pipelines.status import index_status
-    from rag.terminal import printable
+    from rag.terminal import status_lines
 
     with _open_index(index_path, _settings()) as index:
         status = index_status(index)
-    lines = [
-        f"index      {status['index']}",
-        f"documents  {status['documents']}",
-        f"chunks     {status['chunks']}",
-        f"embedder   {status['embedder'] or 'none yet'}",
-        f"generation {status['generation']}",
-        f"size       {status['bytes'] / 1e6:.1f} MB",
-        *(f"failed     {printable(failure['message'])} ({failure['status']})" for failure in status["failed"]),
-    ]
-    _print(status, lines, as_json)
+    _print(status, status_lines(status), as_json)
+
+
+@main.command("verify")
+@click.option("--repair", is_flag=True, help="Make what is derived from the catalog anew where it is not sound.")
+@of_an_index
+def verify_command(index_path: str | None, repair: bool, as_json: bool) -> None:
+    """Check an index: every file, every document, and whether all parts agree. Exit code 1 if something is wrong."""
+    from rag.errors import IndexFormatError
+    from rag.pipelines.status import check_index, unsound
+    from rag.terminal import check_lines
+
+    settings = _settings()
+    try:
+        with _open_index(index_path, settings) as index:
+            checked = check_index(index, repair=repair)
+    except IndexFormatError as error:
+        checked = unsound(index_path or settings.index, error)
+    _print(checked, check_lines(checked), as_json)
+    if not checked["sound"]:
+        sys.exit(EXIT_ERROR)
+
+
+@main.command("compact")
+@waiting
+@of_an_index
+def compact_command(index_path: str | None, wait: float, as_json: bool) -> None:
+    """Give the room that removed documents have left back to the disk."""
+    import time
+
+    from rag.pipelines.status import bytes_on_disk
+    from rag.terminal import megabytes
+
+    started = time.perf_counter()
+    with _open_index(index_path, _settings()) as index:
+        before = bytes_on_disk(index.path)["total"]
+        index.compact(patience=wait)
+    now = bytes_on_disk(index.path)["total"]  # without the log that SQLite keeps beside an open catalog
+    seconds = round(time.perf_counter() - started, 4)
+    done = {"index": str(index.path), "bytes_before": before, "bytes": now, "seconds": seconds}
+    _print(done, [f"{megabytes(before)} before, {megabytes(now)} now"], as_json)
 
 
 @main.command("run")
@@ -203,7 +260,7 @@ def status_command(index_path: str | None, as_json: bool) -> None:
 @debug
 def run_command(recipe: Path) -> None:
     """Run a whole pipeline from a recipe (TOML); see pipelines/."""
-    from rag.pipelines.recipe import answer_line, read_recipe, run_recipe
+    from rag.pipelines.recipe import answer_line, read_recipe, run_recipe, write_lines
     from rag.terminal import IndexingProgress, report_lines
 
     steps = read_recipe(recipe)
@@ -220,7 +277,8 @@ def run_command(recipe: Path) -> None:
             for answer in run_recipe(steps, progress=progress, on_indexed=indexed, api_key=_settings().api_key)
         )
         if steps.output:
-            _write_lines(steps.output, answers)
+            write_lines(steps.output, answers)
+            click.echo(f"Answers are in {steps.output}", err=True)
         else:
             for line in answers:
                 click.echo(line)
@@ -306,14 +364,6 @@ def _print(value: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
     click.echo(json.dumps(value, ensure_ascii=False) if as_json else "\n".join(lines))
 
 
-def _print_plan(plan: Any, as_json: bool) -> None:
-    from rag.terminal import relative
-
-    steps = {"added": plan.added, "changed": plan.changed, "renamed": sorted(plan.renamed_from), "removed": plan.removed}
-    lines = [f"{word:8} {relative(source)}" for word, sources in steps.items() for source in sources]
-    _print({**steps, "unchanged": len(plan.unchanged) + len(plan.touched)}, lines or ["Nothing would change."], as_json)
-
-
 def _stream_sentence(sentence: Sentence, _: Sequence[Citation]) -> None:
     from rag.terminal import sentence_text
 
@@ -328,21 +378,3 @@ def _print_answer(answer: Answer, *, streamed: bool) -> None:
         click.echo()
     click.echo("\n".join(answer_lines(answer, with_text=not streamed)))
     click.echo(click.style(f"\n{answer_footnote(answer)}", dim=True), err=True)
-
-
-def _write_lines(path: Path, lines: Iterator[str]) -> None:
-    """Each line as soon as it is there; the file that was there before stays until the first one is."""
-    from itertools import chain
-
-    from rag.errors import SettingsError
-
-    try:
-        path.open("a", encoding="utf-8").close()  # told now, and not after hours of work
-        first = next(lines)
-        with path.open("w", encoding="utf-8") as file:
-            for line in chain([first], lines):
-                file.write(line + "\n")
-                file.flush()
-    except OSError as error:
-        raise SettingsError(f"The answers cannot be written to {path}: {error.strerror or error}.") from error
-    click.echo(f"Answers are in {path}", err=True)

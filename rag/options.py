@@ -55,6 +55,28 @@ def of_an_index(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+waiting = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait while another process writes to the index.",
+)
+
+
+def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what is taken of a folder; see `rag.pipelines.find.Selection`."""
+    for option in (
+        click.option("--follow-links", is_flag=True, help="Go into folders that are links, each folder once."),
+        click.option("--hidden", is_flag=True, help="Take files and folders too whose names begin with a dot."),
+        click.option("--exclude", multiple=True, metavar="GLOB", help="No files that fit."),
+        click.option("--include", multiple=True, metavar="GLOB", help="Only files that fit, whatever their suffix."),
+    ):
+        command = option(command)
+    return command
+
+
 def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         if "=" not in value:

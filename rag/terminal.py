@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, Self
 from rag.notebook import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
-    from rag.types import Answer, Citation, Hit, Sentence, SyncReport
+    from rag.pipelines.plan import Plan
+    from rag.types import Answer, Citation, Hit, RemoveReport, Sentence, SyncReport
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of writing."""
 WIDTH = 100
 PASSAGE_CHARACTERS = 300
-FAILURES_SHOWN = 20
+COLUMN = 48
+FAILURES_SHOWN = REMOVALS_SHOWN = 20
 
 
 def printable(text: str) -> str:
@@ -34,6 +36,10 @@ def relative(source: str) -> str:
         return source
     here = os.path.relpath(source)
     return here if len(here) < len(source) else source
+
+
+def _path(source: str) -> str:
+    return printable(relative(source))
 
 
 def where(item: Hit | Citation) -> str:
@@ -96,10 +102,67 @@ def report_lines(report: SyncReport) -> list[str]:
     return lines
 
 
+def plan_lines(plan: Plan) -> list[str]:
+    """What indexing would do, a document a line."""
+    lines = [f"added    {_path(source)}" for source in plan.added]
+    lines += [f"changed  {_path(source)}" for source in plan.changed]
+    lines += [f"renamed  {_path(plan.former[source])} → {_path(source)}" for source in plan.renamed]
+    lines += [f"removed  {_path(source)}" for source in plan.removed]
+    return lines or ["Nothing would change."]
+
+
+def removal_lines(report: RemoveReport) -> list[str]:
+    """What was taken out of an index, and what it holds now."""
+    number = len(report.removed)
+    return [
+        *(f"removed  {_path(source)}" for source in report.removed[:REMOVALS_SHOWN]),
+        *([f"… and {number - REMOVALS_SHOWN} more"] if number > REMOVALS_SHOWN else []),
+        f"{number} removed · {report.documents} documents, {report.chunks} chunks in {relative(report.index)} · {report.seconds:.1f} s",
+        "Files that are still in a folder that you index come back with the next `rag index`; --exclude keeps them out.",
+    ]
+
+
+def status_lines(status: Mapping[str, Any]) -> list[str]:
+    """What an index holds; see `rag.pipelines.status.index_status`."""
+    sizes = ", ".join(f"{part} {megabytes(size)}" for part, size in status["sizes"].items())
+    unused = f", {megabytes(status['free_bytes'])} unused: `rag compact` gives them back" if status["free_bytes"] > 1e6 else ""
+    return [
+        f"index      {status['index']}",
+        f"documents  {status['documents']}",
+        f"chunks     {status['chunks']}",
+        f"embedder   {status['embedder'] or 'none yet'}",
+        f"generation {status['generation']}",
+        f"format     {status['format']}",
+        f"size       {megabytes(status['bytes'])} ({sizes}{unused})",
+        *(f"failed     {printable(failure['message'])} ({failure['status']})" for failure in status["failed"]),
+    ]
+
+
+def check_lines(checked: Mapping[str, Any]) -> list[str]:
+    """Whether an index is sound, and what to do if not; see `rag.pipelines.status.check_index`."""
+    problems = [printable(problem) for problem in checked["problems"]]
+    if checked["sound"]:
+        holds = (
+            f"sound: {checked['documents']} documents, {checked['chunks']} chunks, every file read · {checked['seconds']:.1f} s"
+        )
+        return [*problems, f"repaired, and {holds}"] if checked["repaired"] else [holds]
+    return [
+        *problems,
+        f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}. `rag verify --repair` makes all but catalog.sqlite anew; "
+        "for the catalog itself, take a copy of the index folder from before the damage, or remove the folder and index its "
+        "sources again.",
+    ]
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes, for people."""
+    return f"{size / 1e6:.1f} MB"
+
+
 def table_lines(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> list[str]:
-    """Columns aligned by their widest cell; numbers to the right."""
+    """Columns aligned by their widest cell; numbers to the right. Cells wider than COLUMN push only their own line."""
     cells = [[printable(str("" if cell is None else cell)) for cell in row] for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [min(COLUMN, max(map(len, column))) for column in zip(*cells, strict=True)]
     numeric = [all(isinstance(row[i], int) or row[i] is None for row in rows) for i in range(len(header))]
     return [
         "  ".join(
@@ -141,7 +204,7 @@ class IndexingProgress:
             self._bar.start()
 
     def advance(self, *, documents: int = 0, chunks: int = 0, expected_chunks: int = 0) -> None:
-        """Move the bar; see `rag.pipelines.ingest.Progress`."""
+        """Move the bar; see `rag.pipelines.prepare.Progress`."""
         if self._bar is None:
             return
         self._loaded += bool(expected_chunks)

@@ -263,6 +263,10 @@ class Failure:
     message: str
     page: int | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as INTERFACE describes it."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
@@ -285,6 +289,21 @@ class SyncReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as INTERFACE describes it."""
+        return _plain_dict(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveReport:
+    """The sources that were taken out of an index; `documents` and `chunks` are what it holds now."""
+
+    index: str
+    removed: tuple[str, ...]
+    documents: int
+    chunks: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-ready values."""
         return _plain_dict(asdict(self))
 
 

@@ -51,6 +51,10 @@ def indexed(rag, folder):
         (["serach", "x"], 2, "No such command 'serach'"),
         (["search", "x", "--mode", "danse"], 2, "'danse' is not one of 'hybrid', 'dense', 'keyword'"),
         (["search", "x", "--where", "source"], 2, "not of the form KEY=GLOB"),
+        (["remove", "documents/tower.txt"], 1, "Error: There is no index at indexes/default."),
+        (["remove"], 2, "Missing argument 'SOURCE…"),
+        (["verify"], 1, "Error: There is no index at indexes/default."),
+        (["compact", "--wait", "-1"], 2, "-1.0 is not in the range x>=0"),
         (["run", "absent.toml"], 1, "absent.toml cannot be read: No such file or directory"),
     ],
 )  # fmt: skip
@@ -147,6 +151,82 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(indexed, folder):
         2,
     )
     assert json.loads(indexed("status", "--index", "i", "--json").stdout)["documents"] == 3
+
+
+@pytest.mark.slow
+def test_a_dry_run_names_both_ends_of_a_renaming(indexed, folder):
+    (folder / "tower.txt").rename(folder / "light.txt")
+    assert indexed("index", "documents", "--index", "i", "--dry-run").stdout == (
+        "renamed  documents/tower.txt → documents/light.txt\n"
+    )
+
+
+@pytest.mark.slow
+def test_hidden_files_and_links_are_taken_when_asked_for(rag, folder, tmp_path):
+    (folder / ".draft.txt").write_text("A draft.", encoding="utf-8")
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "away.txt").write_text("Far away.", encoding="utf-8")
+    (folder / "link").symlink_to(tmp_path / "far", target_is_directory=True)
+    plan = json.loads(rag("index", "documents", "--dry-run", "--json").stdout)
+    wider = json.loads(rag("index", "documents", "--dry-run", "--json", "--hidden", "--follow-links").stdout)
+    assert [Path(name).name for name in wider["added"] if name not in plan["added"]] == [".draft.txt", "away.txt"]
+
+
+@pytest.mark.slow
+def test_removing_says_what_is_gone_and_that_it_may_come_back(indexed):
+    done = indexed("remove", "documents/tower.txt", "--index", "i")
+    assert done.stdout.startswith("removed  documents/tower.txt\n1 removed · 2 documents, ")
+    assert "come back with the next `rag index`" in done.stdout
+    again = indexed("remove", "documents/tower.txt", "--index", "i")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "Nothing was removed" in again.stderr
+    removed = json.loads(indexed("remove", "*.md", "--index", "i", "--json").stdout)
+    assert set(removed) == {"index", "removed", "documents", "chunks", "seconds"}
+    assert ([Path(name).name for name in removed["removed"]], removed["documents"]) == (["garden.md"], 1)
+
+
+@pytest.mark.slow
+def test_verifying_tells_what_is_wrong_and_repairs_what_can_be(indexed, tmp_path):
+    sound = indexed("verify", "--index", "i")
+    assert (sound.returncode, sound.stdout.startswith("sound: 3 documents, 4 chunks")) == (0, True)
+    harm(next((tmp_path / "i" / "vectors").glob("*.seg")))
+    repaired = json.loads(indexed("verify", "--repair", "--index", "i", "--json").stdout)
+    assert set(repaired) == {"index", "sound", "problems", "repaired", "documents", "chunks", "seconds"}
+    assert (repaired["sound"], repaired["repaired"], len(repaired["problems"])) == (True, True, 1)
+    assert json.loads(indexed("verify", "--index", "i", "--json").stdout)["problems"] == []
+    harm(next((tmp_path / "i" / "vectors").glob("*.seg")))
+    found = indexed("verify", "--index", "i")
+    assert (found.returncode, found.stderr) == (1, "")
+    assert "1 problem. `rag verify --repair`" in found.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--repair"]])
+def test_verifying_an_index_that_cannot_be_opened_is_a_result_and_not_a_crash(indexed, tmp_path, options):
+    (tmp_path / "i" / "catalog.sqlite").write_bytes(b"no database " * 1000)
+    done = indexed("verify", "--index", "i", "--json", *options)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["sound"], found["repaired"]) == (1, False, False)
+    assert "catalog.sqlite cannot be read" in found["problems"][0]
+    assert "remove the folder and index its sources again" in indexed("verify", "--index", "i", *options).stdout
+
+
+def harm(path: Path) -> None:
+    """Turn one bit."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.slow
+def test_compacting_and_status_tell_sizes(indexed, tmp_path):
+    status = json.loads(indexed("status", "--index", "i", "--json").stdout)
+    assert set(status["sizes"]) == {"catalog", "vectors", "keywords"}
+    assert status["format"] == 2
+    assert "size       " in indexed("status", "--index", "i").stdout
+    done = json.loads(indexed("compact", "--index", "i", "--json").stdout)
+    assert set(done) == {"index", "bytes_before", "bytes", "seconds"}
+    assert done["bytes"] == sum(path.stat().st_size for path in (tmp_path / "i").rglob("*") if path.is_file())
 
 
 @pytest.mark.slow

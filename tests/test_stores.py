@@ -8,7 +8,7 @@ import pytest
 from rag.fusion import reciprocal_rank_fusion, weighted_sum
 from rag.indexes.exact import exact_search
 from rag.indexes.keywords import KeywordStore
-from rag.indexes.stamped import read_stamped, write_stamped
+from rag.indexes.stamped import Stamp, read_stamped, write_stamped
 from rag.indexes.vectors import VectorStore
 from rag.types import Hit
 
@@ -72,9 +72,9 @@ def test_a_change_applied_twice_does_no_harm():
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other"])
 def test_a_damaged_file_is_noticed_and_not_parsed(tmp_path, damage):
     path = tmp_path / "file"
-    write_stamped(path, b"payload " * 100, generation=7)
+    write_stamped(path, b"payload " * 100, generation=7, token="a")
     content = bytearray(path.read_bytes())
-    assert read_stamped(path) == (7, b"payload " * 100)
+    assert read_stamped(path) == Stamp(7, "a", memoryview(b"payload " * 100))
     if damage == "flip":
         content[-5] ^= 1
     path.write_bytes({"cut": content[:-10], "flip": content, "empty": b"", "other": b'{"generation": "x"}\n'}[damage])
@@ -86,9 +86,13 @@ def hit(chunk, text, title="", heading=""):
     return Hit(0, 0.0, "s", title, None, heading, 0, 0, text, chunk)
 
 
+def known(generation, token):
+    return token == "a"
+
+
 @pytest.fixture
 def keywords(tmp_path):
-    store = KeywordStore(tmp_path)
+    store = KeywordStore(tmp_path, is_known=known)
     store.apply(
         [
             hit(1, "The keeper lights the lamps."),
@@ -98,6 +102,7 @@ def keywords(tmp_path):
         ],
         [],
         generation=1,
+        token="a",
     )
     return store
 
@@ -125,8 +130,8 @@ def test_keywords_among_some_chunks_are_scored_as_without_the_filter(keywords):
 
 def test_keywords_survive_reopening_and_a_change_applied_twice(keywords, tmp_path):
     for _ in range(2):
-        keywords.apply([hit(5, "A new lamp")], [1, 5], generation=2)
-    again = KeywordStore(tmp_path)
+        keywords.apply([hit(5, "A new lamp")], [1, 5], generation=2, token="a")
+    again = KeywordStore(tmp_path, is_known=known)
     assert (again.generation, again.ids()) == (2, {2, 3, 4, 5})
 
 

@@ -65,7 +65,7 @@ class Library:
         update_vector_files(self.folder, self.catalog, **options)
 
     def open(self):
-        return VectorStore.open(self.folder, DIMENSION, self.catalog.vectors_present)
+        return VectorStore.open(self.folder, DIMENSION, self.catalog.vectors_present, is_known=self.catalog.knows)
 
     def question(self):
         question = self.centres[self.random.integers(12)] + 0.7 * self.random.standard_normal(DIMENSION)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, cast
 
 from rag.documents.encodings import is_binary
+from rag.documents.sidecar import with_sidecar
 from rag.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def is_supported(path: str | Path) -> bool:
 def load(path: str | Path, *, source: str | None = None) -> Document:
     """The document in a file. `source` is what citations call it: the path as given, unless told otherwise.
 
+    What its side-car says of it is in its metadata; of a side-car that cannot be used there is a warning.
     Raises DocumentError, whose `status` tells why there is no document.
     """
     source = str(path) if source is None else source
@@ -68,7 +71,10 @@ def load(path: str | Path, *, source: str | None = None) -> Document:
         raise DocumentError(
             f"{source} cannot be read: {reason}. Check the path and its permissions.", status="unreadable"
         ) from error
-    return load_bytes(content, source=source, name_hint=PurePath(path).name)
+    document, problem = with_sidecar(load_bytes(content, source=source, name_hint=PurePath(path).name), Path(path))
+    if problem:
+        warnings.warn(str(problem), stacklevel=2)
+    return document
 
 
 def load_bytes(content: bytes, *, source: str, name_hint: str | None = None) -> Document:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from rag.documents.encodings import decode
+from rag.documents.html_meta import page_metadata
 from rag.documents.html_text import render
 from rag.documents.titles import readable_name, title_like
 from rag.errors import DocumentError
@@ -25,12 +26,13 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     """The page's main text, tables and lists included. Raises DocumentError when there is no text in it."""
     declared = _DECLARED.search(content[:4096])
     root = _parse(decode(content, declared=declared[1].decode("ascii") if declared else None), source=source)
+    metadata = {} if root is None else page_metadata(root)  # first, for extraction takes elements out of the tree
     text, headings = ("", ()) if root is None else _main_text(root)
     if not text:
         hint = "If the page builds its text by script, save it from a browser, or print it to PDF, and index that."
         raise DocumentError(f"{source} holds no text. {hint}", status="no-text")
     title = _title(root) or next((title_like(heading.text) for heading in headings), "") or readable_name(name)
-    return Document(text=text, source=source, title=title, media_type="text/html", headings=headings)
+    return Document(text, source, title, media_type="text/html", headings=headings, metadata=metadata)
 
 
 def _parse(page: str, *, source: str) -> Any:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from itertools import accumulate, pairwise
 
+from rag.documents.front_matter import read_front_matter
+from rag.documents.metadata import text_of
 from rag.documents.text import read
 from rag.documents.titles import readable_name, title_like
 from rag.types import Document, Heading
 
-# A rule ("---") may open a file too: it is front matter only where a key follows.
-_FRONT_MATTER = re.compile(
-    r"""\A(---|\+\+\+)[ \t]*\n(?=\s*(?:\[|["']?\w[\w-]*["']?\s*[:=]))(.*?\n)(?:\1|\.\.\.)[ \t]*(?:\n|\Z)""", re.DOTALL
-)
-_TITLE = re.compile(r"""^title[ \t]*[:=][ \t]*(["']?)(.*?)\1[ \t]*$""", re.MULTILINE | re.IGNORECASE)
 _ATTRIBUTES = re.compile(r"\s*\{[#.:][^{}]*\}\s*$")
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _MARKS = re.compile(r"\*\*|__|`+|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
@@ -22,12 +19,11 @@ _MARKS = re.compile(r"\*\*|__|`+|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 def load(content: bytes, *, source: str, name: str) -> Document:
     """The text as it stands; a heading starts where its line starts. Raises DocumentError when there is no text."""
     text = read(content, source=source)
-    front = _FRONT_MATTER.match(text)
-    headings = _headings(text, front.end() if front else 0)
-    declared = _TITLE.search(front[2]) if front else None
+    metadata, begin = read_front_matter(text)
+    headings = _headings(text, begin)
     first = next((heading.text for heading in headings if heading.level == 1), "")
-    title = title_like(declared[2] if declared else "") or title_like(first) or readable_name(name)
-    return Document(text=text, source=source, title=title, media_type="text/markdown", headings=headings)
+    title = title_like(text_of(metadata.get("title", ""))) or title_like(first) or readable_name(name)
+    return Document(text, source, title, media_type="text/markdown", headings=headings, metadata=metadata)
 
 
 def _headings(text: str, begin: int) -> tuple[Heading, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.documents.characters import tidy
 from rag.documents.hyphens import join_divided_words
+from rag.documents.pdf_meta import information
 from rag.documents.titles import named
 from rag.errors import DocumentError
 from rag.types import Document
@@ -25,7 +26,7 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     Raises DocumentError: `encrypted` when a password is needed, `corrupt` when no page can be read, `no-text` when the
     readable pages hold none. pdfium is not made for threads: use one thread a process.
     """
-    pages, title = _read(content, source)
+    pages, title, metadata = _read(content, source)
     if None in pages:
         pages = _second_reading(content, pages)
     if all(page is None for page in pages):
@@ -45,6 +46,7 @@ def load(content: bytes, *, source: str, name: str) -> Document:
         media_type="application/pdf",
         page_starts=tuple(starts),
         page_statuses=tuple(_status(page, text) for page, text in zip(pages, texts, strict=True)),
+        metadata=metadata,
     )
 
 
@@ -59,8 +61,8 @@ def _status(page: str | None, text: str) -> str:
     return "ok" if text else "no-text"
 
 
-def _read(content: bytes, source: str) -> tuple[list[str | None], str]:
-    """What pdfium makes of each page (None where it fails), and the title in the metadata."""
+def _read(content: bytes, source: str) -> tuple[list[str | None], str, dict[str, Any]]:
+    """What pdfium makes of each page (None where it fails), the title, and the other metadata."""
     from pypdfium2 import PdfDocument, PdfiumError, raw
 
     try:
@@ -73,7 +75,8 @@ def _read(content: bytes, source: str) -> tuple[list[str | None], str]:
             ) from error
         raise DocumentError(_damaged(source, "it cannot be opened as PDF"), status="corrupt") from error
     try:
-        return [_page_text(document, number) for number in range(len(document))], document.get_metadata_value("Title")
+        pages = [_page_text(document, number) for number in range(len(document))]
+        return pages, document.get_metadata_value("Title"), information(document.get_metadata_value)
     finally:
         document.close()
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from rag.documents.characters import with_line_feeds
 from rag.documents.encodings import decode
-from rag.documents.titles import readable_name
+from rag.documents.front_matter import read_front_matter
+from rag.documents.metadata import text_of
+from rag.documents.titles import readable_name, title_like
 from rag.errors import DocumentError
 from rag.types import Document
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
     """The text as it stands, with "\\n" as its line end. Raises DocumentError when there is none."""
-    return Document(text=read(content, source=source), source=source, title=readable_name(name), media_type="text/plain")
+    text = read(content, source=source)
+    metadata, _ = read_front_matter(text, forgiving=False)
+    title = title_like(text_of(metadata.get("title", ""))) or readable_name(name)
+    return Document(text, source, title, media_type="text/plain", metadata=metadata)
 
 
 def read(content: bytes, *, source: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import PurePath
 
 _LONGEST = 160
@@ -33,6 +34,12 @@ def title_like(text: str | None) -> str:
     title = _MADE_BY.sub("", _one_line(text or ""))
     if _PLACEHOLDER.match(title) or _FILE_NAME.search(title) or not _LETTERS.search(title):
         return ""
+    return shortened(title)
+
+
+def shortened(title: str) -> str:
+    """`title` on one line, cut at a word where it is longer than a title should be."""
+    title = _one_line(title)
     return title if len(title) <= _LONGEST else title[:_LONGEST].rsplit(" ", 1)[0] + "…"
 
 
@@ -53,4 +60,4 @@ def _words(text: str) -> set[str]:
 
 
 def _one_line(text: str) -> str:
-    return _WHITE.sub(" ", text).strip()
+    return unicodedata.normalize("NFC", _WHITE.sub(" ", text).strip())

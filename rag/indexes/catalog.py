@@ -11,6 +11,9 @@ What readers and the derived stores rely on:
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +33,40 @@ if TYPE_CHECKING:
 
     Chunks = npt.NDArray[np.int64]
 
+TOKENS_REMEMBERED = 16
+MOST_NUMBER = 2**62
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_NUMBER
+
+
+def _is_identity(value: Any) -> bool:
+    names = {field.name: field.type for field in fields(EmbedderIdentity)}
+    return value is None or (
+        isinstance(value, dict)
+        and set(value) == set(names)
+        and all(_is_number(value[name]) if kind == "int" else isinstance(value[name], str) for name, kind in names.items())
+        and 1 <= value["dimension"] <= MOST_DIMENSIONS
+    )
+
+
+def _is_sizes(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and set(value) == set(SIZES) and all(map(_is_number, value.values())))
+
+
+MOST_DIMENSIONS = 65_536
+SIZES = ("chunk_tokens", "overlap_tokens")
+SETTINGS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
+    "generation": (0, _is_number),
+    "log_begins": (0, _is_number),
+    "embedder": (None, _is_identity),
+    "embedder_spec": (None, lambda value: value is None or isinstance(value, str)),
+    "chunks": (None, _is_sizes),
+    "tokens": ([], lambda value: isinstance(value, list)),
+}
+"""What is stored under each name: the value where there is none yet, and whether a value can be ours."""
+
 HIT_COLUMNS = """
 SELECT chunks.id, source, title, first_page, last_page, heading, start, "end", chunks.text
 FROM chunks JOIN documents ON documents.id = chunks.document_id
@@ -42,9 +79,17 @@ class Catalog(Database):
     # settings and generation
 
     def setting(self, name: str) -> Any:
-        """The stored value, or None."""
+        """The stored value, or what holds where none is stored. Raises IndexFormatError for one of another shape."""
+        default, is_sound = SETTINGS[name]
         rows = self._rows("SELECT value FROM settings WHERE name = ?", (name,))
-        return self._json(rows[0][0]) if rows else None
+        if not rows:
+            return default
+        value = self._json(rows[0][0])
+        if not is_sound(value):
+            raise IndexFormatError(
+                f"The index {self.path.parent} is damaged: its setting {name} is {str(value)[:80]!r}. {REMEDY}"
+            )
+        return value
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store any JSON value under a name."""
@@ -53,12 +98,23 @@ class Catalog(Database):
     @property
     def generation(self) -> int:
         """How many changes have been committed. A derived store with the same number is up to date."""
-        return int(self.setting("generation") or 0)
+        return int(self.setting("generation"))
+
+    def new_token(self, generation: int) -> str:
+        """A name for what is about to be derived from the present state; only the latest are remembered."""
+        token = secrets.token_hex(8)
+        with self.transaction():
+            self.set_setting("tokens", [*self.setting("tokens"), [generation, token]][-TOKENS_REMEMBERED:])
+        return token
+
+    def knows(self, generation: int, token: str) -> bool:
+        """Whether what bears this stamp was derived from this catalog, and not from one that it has taken the place of."""
+        return [generation, token] in self.setting("tokens")
 
     @property
     def log_begins(self) -> int:
         """The earliest generation from which a derived store can catch up: what was removed before it is no longer known."""
-        return int(self.setting("log_begins") or 0)
+        return int(self.setting("log_begins"))
 
     def forget_removed(self) -> None:
         """Drop the record of removed chunks; whatever is derived must be at the present generation, or made anew."""
@@ -70,12 +126,7 @@ class Catalog(Database):
     def embedder_identity(self) -> EmbedderIdentity | None:
         """The embedder of all vectors, or None while there are none."""
         stored = self.setting("embedder")
-        try:
-            return EmbedderIdentity(**stored) if stored else None
-        except TypeError as error:
-            raise IndexFormatError(
-                f"The index {self.path.parent} names its embedder in an unknown way ({error}). {REMEDY}"
-            ) from error
+        return EmbedderIdentity(**stored) if stored else None
 
     # documents
 
@@ -174,16 +225,19 @@ class Catalog(Database):
         for text, name, title, media_type, starts, statuses, headings, metadata in self._rows(
             f"SELECT {columns} FROM documents JOIN contents ON document_id = id WHERE source = ?", (source,)
         ):
-            return Document(
-                text,
-                name,
-                title,
-                media_type,
-                tuple(self._json(starts)),
-                tuple(self._json(statuses)),
-                tuple(Heading(*heading) for heading in self._json(headings)),
-                self._json(metadata),
-            )
+            try:
+                return Document(
+                    text,
+                    name,
+                    title,
+                    media_type,
+                    tuple(self._json(starts)),
+                    tuple(self._json(statuses)),
+                    tuple(Heading(*heading) for heading in self._json(headings)),
+                    dict(self._json(metadata)),
+                )
+            except (TypeError, ValueError) as error:
+                raise IndexFormatError(f"The index {self.path.parent} is damaged: {source}: {error}. {REMEDY}") from error
         return None
 
     def pages_of(self, source: str, start: int, end: int) -> Pages | None:

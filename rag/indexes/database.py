@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import IndexFormatError, IndexStoreError
+from rag.errors import IndexFormatError, IndexStoreError, NoIndexError
 from rag.indexes.migrations import EARLIEST, migrate
 from rag.indexes.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 
@@ -27,6 +28,15 @@ SECONDS_TO_WAIT_FOR_SQLITE = 30
 REMEDY = "Remove the index folder, and index its sources again."
 
 
+def _plain(statement: str) -> str:
+    """An SQL statement on one line; a table that was renamed has its name in quotes."""
+    return re.sub(r'^CREATE TABLE "(\w+)"', r"CREATE TABLE \1", " ".join(statement.split()))
+
+
+PARTS = {statement.split()[2]: _plain(statement) for statement in SCHEMA.split(";\n") if statement.strip()}
+"""Every table and index that a catalog has, by name."""
+
+
 class Database:
     """A connection to one file. Methods may be called from several threads, one at a time.
 
@@ -43,7 +53,8 @@ class Database:
             self._refuse_foreign_parts()
         except sqlite3.OperationalError as error:
             self._close_quietly()
-            raise IndexStoreError(f"The catalog {path} cannot be opened: {error}.") from error
+            hindered = "written" if create and "readonly" in str(error) else "opened"
+            raise IndexStoreError(f"The catalog {path} cannot be {hindered}: {error}.") from error
         except sqlite3.DatabaseError as error:
             self._close_quietly()
             raise IndexFormatError(f"The catalog {path} cannot be read ({error}). {REMEDY}") from error
@@ -55,9 +66,20 @@ class Database:
         if self.path.is_symlink():
             raise IndexFormatError(f"The catalog {self.path} is a link; an index must not point outside of its folder.")
         self.read_only = not create and not os.access(self.path.parent, os.W_OK)
+        try:
+            self._open(create=create)
+        except sqlite3.OperationalError:  # a full disk has no room even for what SQLite needs to read beside a writer
+            if create or self.read_only:
+                raise
+            self._close_quietly()
+            self.read_only = True
+            self._open(create=False)
+
+    def _open(self, *, create: bool) -> None:
         mode = "rwc" if create else "rw"
         if self.read_only:  # without a log beside it nobody can be writing, and SQLite must not try to make one
-            mode = "ro" if self.path.with_name(self.path.name + "-wal").exists() else "ro&immutable=1"
+            log = self.path.with_name(self.path.name + "-wal")
+            mode = "ro" if log.exists() and log.stat().st_size else "ro&immutable=1"
         uri = f"{self.path.absolute().as_uri()}?mode={mode}"
         self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=SECONDS_TO_WAIT_FOR_SQLITE)
         self._connection.isolation_level = None
@@ -78,6 +100,10 @@ class Database:
                     self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                     self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         version = self._version()
+        if version == 0 and not self._connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise NoIndexError(
+                f"The index {self.path.parent} was not finished when it was made. Run `rag index` again with the same folder."
+            )
         if EARLIEST <= version < SCHEMA_VERSION:
             self._migrate()
         elif version != SCHEMA_VERSION:
@@ -97,21 +123,22 @@ class Database:
             with self.transaction():
                 version = self._version()  # another process may have been faster
                 if version < SCHEMA_VERSION:
-                    migrate(self._connection, version, to=SCHEMA_VERSION)
+                    migrate(self._connection, version)
         finally:
             self._connection.execute("PRAGMA foreign_keys = ON")
 
     def _refuse_foreign_parts(self) -> None:
-        """Only our tables and their indexes may be in the file: views, triggers and virtual tables would run when used."""
+        """The tables must be ours to the letter: a view, a trigger or a computed column would run when it is used."""
         parts = self._connection.execute(
-            "SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-        )
-        for kind, name, sql in parts.fetchall():
-            known = kind == "index" or (kind == "table" and f"CREATE TABLE {name} (" in SCHEMA)
-            if not known or "VIRTUAL" in sql[:40].upper():
+            "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        ).fetchall()
+        for kind, name, sql in parts:
+            if PARTS.get(name) != _plain(str(sql)):
                 raise IndexFormatError(
                     f"The catalog {self.path} holds a {kind} '{name}' that groundtext did not make. {REMEDY}"
                 )
+        if missing := set(PARTS) - {name for _, name, _ in parts}:
+            raise IndexFormatError(f"The catalog {self.path} lacks {', '.join(sorted(missing))}. {REMEDY}")
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])

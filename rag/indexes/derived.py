@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from rag.errors import IndexLockedError, IndexStoreError
+from rag.errors import IndexFormatError, IndexLockedError, IndexStoreError
 from rag.indexes import keywords as keyword_files
 from rag.indexes.keywords import KeywordStore
 from rag.indexes.vector_files import remove_vector_files, update_vector_files
@@ -18,6 +15,8 @@ from rag.indexes.vectors import VectorStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from rag.indexes.catalog import Catalog
 
@@ -36,14 +35,7 @@ class Derived:
         self._writing = writing
         self._vectors: VectorStore | None = None
         self._keywords: KeywordStore | None = None
-        self._scratch: TemporaryDirectory[str] | None = None
         self._opening = threading.RLock()
-
-    def close(self) -> None:
-        """Take away what was written for this process alone."""
-        self.forget()
-        if self._scratch is not None:
-            self._scratch.cleanup()
 
     def forget(self) -> None:
         """The next search opens the files again."""
@@ -61,7 +53,7 @@ class Derived:
             generation = self._catalog.generation
             with self._opening:
                 if self._keywords is None or self._keywords.generation != generation:
-                    self._keywords = self._caught_up_keywords(self.path, generation)
+                    self._keywords = self._written_keywords(generation)
         except OSError as error:
             raise IndexStoreError(f"The index {self.path} cannot be written: {error.strerror or error}.") from error
         self._catalog.give_back_space()
@@ -86,17 +78,21 @@ class Derived:
             self.refresh()
             self._catalog.forget_removed()
 
-    def _caught_up_keywords(self, home: Path, generation: int) -> KeywordStore:
-        store = KeywordStore(home)
+    def _written_keywords(self, generation: int) -> KeywordStore:
+        store = self._opened_keywords()
         if store.generation < self._catalog.log_begins:
-            keyword_files.remove(home)
-            store = KeywordStore(home)
+            keyword_files.remove(self.path)
+            store = self._opened_keywords()
         if store.generation != generation:
-            added = self._catalog.chunks_added_since(store.generation)
-            batches = (added[first : first + CHUNKS_A_BATCH] for first in range(0, len(added), CHUNKS_A_BATCH))
-            hits = (hit for batch in batches for hit in self._catalog.hits([(chunk, 0.0) for chunk in batch]))
-            store.apply(hits, [*self._catalog.chunks_removed_since(store.generation), *added], generation=generation)
+            self._catch_up(store, generation, token=self._catalog.new_token(generation))
         return store
+
+    def _catch_up(self, store: KeywordStore, generation: int, *, token: str = "") -> None:
+        added = self._catalog.chunks_added_since(store.generation)
+        batches = (added[first : first + CHUNKS_A_BATCH] for first in range(0, len(added), CHUNKS_A_BATCH))
+        hits = (hit for batch in batches for hit in self._catalog.hits([(chunk, 0.0) for chunk in batch]))
+        outdated = [*self._catalog.chunks_removed_since(store.generation), *added]
+        store.apply(hits, outdated, generation=generation, token=token)
 
     # reading
 
@@ -109,7 +105,7 @@ class Derived:
                 return store
             if self._is_far_behind(store):
                 store = self._opened_vectors()
-                if self._is_far_behind(store) and self._refreshed_by_us():
+                if self._is_far_behind(store) and self._refreshed_by_us() == "done":
                     store = self._opened_vectors()
             with self._catalog.snapshot():
                 store = self._caught_up_vectors(store)
@@ -119,22 +115,28 @@ class Derived:
     def keywords(self) -> KeywordStore:
         """Brought up to the catalog first, unless a writer is at work, who will do it."""
         with self._opening:
-            store = self._keywords or KeywordStore(self.path)
+            store = self._keywords or self._opened_keywords()
             generation = self._catalog.generation
             if store.generation != generation:
-                if self._refreshed_by_us():
+                outcome = self._refreshed_by_us()
+                if outcome == "done":
                     store = self._keywords or store
-                elif self._catalog.read_only:
-                    store = self._private_keywords(generation)
-                else:
+                elif outcome == "busy":
                     store = self._keywords_beside_a_writer(store)
+                else:
+                    store = self._keywords_in_memory(generation)
             self._keywords = store
             return store
 
     def _opened_vectors(self, *, thorough: bool = False) -> VectorStore:
         identity = self._catalog.embedder_identity
         dimension = identity.dimension if identity else 1
-        return VectorStore.open(self.path, dimension, self._catalog.vectors_present, thorough=thorough)
+        return VectorStore.open(
+            self.path, dimension, self._catalog.vectors_present, is_known=self._catalog.knows, thorough=thorough
+        )
+
+    def _opened_keywords(self, *, thorough: bool = False) -> KeywordStore:
+        return KeywordStore(self.path, is_known=self._catalog.knows, thorough=thorough)
 
     def _is_far_behind(self, store: VectorStore) -> bool:
         backlog = self._catalog.count_added_since(store.generation) + store.recent
@@ -150,30 +152,34 @@ class Derived:
         removed = self._catalog.chunks_removed_since(store.generation)
         return store.caught_up(added, self._catalog.vectors(added), removed, generation=generation)
 
-    def _refreshed_by_us(self) -> bool:
-        """Whether the files could be written now: not while a writer is at work, nor where nobody can."""
+    def _refreshed_by_us(self) -> Literal["done", "busy", "refused"]:
+        """Bring the files up to the catalog now; not while a writer is at work, nor where there is no room or right to write."""
         if self._catalog.read_only:
-            return False
+            return "refused"
         try:
             with self._writing(0):
                 self.refresh()
         except IndexLockedError:
-            return False
-        return True
+            return "busy"
+        except IndexFormatError:
+            raise
+        except IndexStoreError:
+            return "refused"
+        return "done"
 
-    def _private_keywords(self, generation: int) -> KeywordStore:
-        """Keywords in a folder of our own, for an index that cannot be written and whose keywords are behind or missing."""
-        store = KeywordStore(self.path)
+    def _keywords_in_memory(self, generation: int) -> KeywordStore:
+        """For an index that cannot be written and whose keywords are behind or missing."""
+        store = self._opened_keywords()
         if store.generation != generation:
-            self._scratch = TemporaryDirectory(prefix="groundtext-")
-            store = self._caught_up_keywords(Path(self._scratch.name), generation)
+            store = KeywordStore.in_memory()
+            self._catch_up(store, generation)
         return store
 
     def _keywords_beside_a_writer(self, store: KeywordStore) -> KeywordStore:
         """What the last writer left, if it is newer than the open store, which stays good while its files are exchanged."""
         patience = time.monotonic() + SECONDS_TO_EXCHANGE_FILES
         while KeywordStore.stamped_generation(self.path) > store.generation:
-            newer = KeywordStore(self.path)
+            newer = self._opened_keywords()
             if newer.generation > store.generation:
                 return newer
             if len(store) or time.monotonic() > patience:
@@ -202,7 +208,7 @@ class Derived:
             return []
         generations = {
             "vectors": (VECTORS_STAMP, self._opened_vectors(thorough=True).generation),
-            "keywords": (keyword_files.STAMP, KeywordStore(self.path, thorough=True).generation),
+            "keywords": (keyword_files.STAMP, self._opened_keywords(thorough=True).generation),
         }
         return [
             f"{name}: the files are damaged; rag verify --repair makes them anew"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from rag.indexes.catalog import Chunks
     from rag.indexes.filters import Where
     from rag.protocols import Embedder, Vectors
     from rag.types import Hit
@@ -51,6 +52,7 @@ class Index:
         self._embedder: Embedder | None = None
         self._derived = Derived(path, self.catalog, writing=lambda patience: self.writing(patience=patience))
         self._counted = -1, 0
+        self._choice: tuple[tuple[int, str], Chunks | None] = (-1, ""), None
         self._building = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -71,7 +73,7 @@ class Index:
 
     def close(self) -> None:
         """Close the catalog; the index cannot be used afterwards."""
-        self._derived.close()
+        self._derived.forget()
         self.catalog.close()
 
     # the embedder
@@ -164,11 +166,11 @@ class Index:
         """At most `n` (chunk, cosine) pairs, best first."""
         if self.catalog.embedder_identity is None:
             return []
-        return self._derived.vectors().search(question, n, among=select_chunks(self.catalog, where or {}))
+        return self._derived.vectors().search(question, n, among=self._chosen(where))
 
     def search_words(self, question: str, n: int, *, where: Where | None = None) -> list[tuple[int, float]]:
         """At most `n` (chunk, BM25 score) pairs, best first."""
-        return self._derived.keywords().search(question, n, among=select_chunks(self.catalog, where or {}))
+        return self._derived.keywords().search(question, n, among=self._chosen(where))
 
     def cosines(self, question: Vectors, chunks: Sequence[int]) -> dict[int, float]:
         """The exact cosine of each chunk that is still there."""
@@ -179,6 +181,15 @@ class Index:
         """The BM25 score of each chunk that has any of the question's words."""
         among = np.array(sorted(chunks), np.int64)
         return dict(self._derived.keywords().search(question, len(among), among=among))
+
+    def _chosen(self, where: Where | None) -> Chunks | None:
+        """The chunks that may be found. The last choice is kept, for both searches of a question make the same."""
+        if not where:
+            return None
+        wanted = self.catalog.generation, repr(sorted(where.items(), key=str))
+        if self._choice[0] != wanted:
+            self._choice = wanted, select_chunks(self.catalog, where)
+        return self._choice[1]
 
     def hits(self, scored: Sequence[tuple[int, float]]) -> list[Hit]:
         """The passages of (chunk, score) pairs, in that order."""

@@ -47,7 +47,7 @@ def _document_problems(catalog: Catalog, source: str) -> Iterator[str]:
     if characters != len(document.text):
         yield f"{source}: has {len(document.text)} characters and is said to have {characters}"
     chunks = [row for row in chunks if row[0] is not None]
-    if [row[0] for row in chunks] != list(range(first_chunk, first_chunk + chunk_count)):
+    if len(chunks) != chunk_count or any(row[0] != number for number, row in enumerate(chunks, first_chunk)):
         yield f"{source}: its chunks are not those numbered from {first_chunk}, {chunk_count} of them"
     for chunk, start, end, first_page, last_page, text, *_ in chunks:
         if document.text[start:end] != text:

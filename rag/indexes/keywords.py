@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from rag.errors import IndexFormatError, IndexStoreError
 from rag.indexes.checksums import Checksum, are_intact, checksum
-from rag.indexes.stamped import read_stamped, write_stamped
+from rag.indexes.stamped import read_stamped, take_away, write_stamped
+from rag.indexes.vectors import NOT_AS_WRITTEN
 from rag.words import analyzer, content_stems, segment_cjk, stems
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from rag.indexes.vectors import IsKnown
     from rag.types import Hit
 
     Chunks = npt.NDArray[np.int64]
@@ -44,29 +45,27 @@ class KeywordStore:
     is remembered of an earlier reading.
     """
 
-    def __init__(self, folder: Path, *, thorough: bool = False) -> None:
+    def __init__(self, folder: Path, *, is_known: IsKnown, thorough: bool = False) -> None:
+        self._is_in_memory = False
         self._home = folder
         self.folder = folder / FOLDER
         self.generation = 0
         self._index: Any = None
         self._checksums: dict[str, Checksum] = {}
         self._links: TemporaryDirectory[str] | None = None
-        stamped = read_stamped(folder / STAMP)
-        if stamped is not None:
+        stamp = read_stamped(folder / STAMP)
+        if stamp is not None and is_known(stamp.generation, stamp.token):
             try:
-                self._open(stamped[0], stamped[1], thorough=thorough)
-            except (IndexFormatError, ValueError, TypeError, KeyError, OSError):
+                self._open(stamp.generation, stamp.payload, thorough=thorough)
+            except (IndexFormatError, OSError, *NOT_AS_WRITTEN):
                 self._index = None
 
     def _open(self, generation: int, payload: memoryview, *, thorough: bool) -> None:
         import tantivy
 
         files = {str(name): Checksum(int(size), int(crc)) for name, (size, crc) in json.loads(bytes(payload)).items()}
-        if (
-            self.folder.is_symlink()
-            or not are_intact(self.folder, files, remember=not thorough)
-            or not _names_only_itself(self.folder)
-        ):
+        there = self.folder.is_dir() and not self.folder.is_symlink() and set(_CHANGING) <= set(files)
+        if not there or not are_intact(self.folder, files, remember=not thorough) or not _names_only_itself(self.folder):
             return
         with panics_as_damage(self.folder):
             self._index = tantivy.Index(_schema(), path=str(self._place_to_open(files)), reuse=True)
@@ -85,15 +84,22 @@ class KeywordStore:
         return Path(self._links.name)
 
     @classmethod
+    def in_memory(cls) -> Self:
+        """An empty one that writes no file."""
+        store = cls(Path(), is_known=lambda generation, token: False)
+        store._is_in_memory = True
+        return store
+
+    @classmethod
     def stamped_generation(cls, folder: Path) -> int:
         """The generation that the files in an index folder say they hold; 0 where there are none."""
-        stamped = read_stamped(folder / STAMP)
-        return stamped[0] if stamped else 0
+        stamp = read_stamped(folder / STAMP)
+        return stamp.generation if stamp else 0
 
     def __len__(self) -> int:
         return int(self._index.searcher().num_docs) if self._index is not None else 0
 
-    def apply(self, added: Iterable[Hit], outdated: Sequence[int], *, generation: int) -> None:
+    def apply(self, added: Iterable[Hit], outdated: Sequence[int], *, generation: int, token: str) -> None:
         """Commit a change to the files: `outdated` chunks go, then `added` ones come. Raises IndexFormatError for damaged files.
 
         A chunk may be in both, so that a change which was half applied before can be applied again.
@@ -111,29 +117,34 @@ class KeywordStore:
                 writer.add_document(tantivy.Document.from_dict({"chunk": hit.chunk, "words": words}, _schema()))
             writer.commit()
             self.generation = generation
-            self._stamp()  # merging may take long, and readers should not have to wait for it
+            self._stamp(token)  # merging may take long, and readers should not have to wait for it
             writer.wait_merging_threads()
             self._index.reload()
-        self._stamp()
+        self._stamp(token)
 
-    def _stamp(self) -> None:
+    def _stamp(self, token: str) -> None:
         """Sum the files that are new; tantivy never changes a file, but for the two that name the others."""
+        if self._is_in_memory:
+            return
         known = {name: known for name, known in self._checksums.items() if name not in _CHANGING}
         self._checksums = {}
         for path in sorted(self.folder.iterdir()):
-            if path.suffix != ".lock":
+            if path.suffix != ".lock" and path.is_file():
                 with suppress(FileNotFoundError):  # a merge may take away what it has replaced
                     self._checksums[path.name] = known.get(path.name) or checksum(path)
         payload = json.dumps({name: [known.bytes, known.crc32] for name, known in self._checksums.items()})
-        write_stamped(self._home / STAMP, payload.encode(), generation=self.generation)
+        write_stamped(self._home / STAMP, payload.encode(), generation=self.generation, token=token)
 
     def _create(self) -> None:
         import tantivy
 
-        remove(self._home)
-        self.folder.mkdir()
-        self._checksums = {}
-        self._index = tantivy.Index(_schema(), path=str(self.folder))
+        if self._is_in_memory:
+            self._index = tantivy.Index(_schema())
+        else:
+            remove(self._home)
+            self.folder.mkdir()
+            self._checksums = {}
+            self._index = tantivy.Index(_schema(), path=str(self.folder))
         self._index.register_tokenizer("words", analyzer())
 
     def search(self, question: str, n: int, *, among: Chunks | None = None) -> list[tuple[int, float]]:
@@ -187,12 +198,8 @@ class KeywordStore:
 
 def remove(folder: Path) -> None:
     """Take away the keywords of an index folder, whatever is in their place."""
-    place = folder / FOLDER
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place)
-    else:
-        place.unlink(missing_ok=True)
-    (folder / STAMP).unlink(missing_ok=True)
+    take_away(folder / FOLDER)
+    take_away(folder / STAMP)
 
 
 @contextmanager

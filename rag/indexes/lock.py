@@ -6,11 +6,12 @@ import json
 import os
 import socket
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rag.errors import IndexLockedError, IndexStoreError
+from rag.indexes.stamped import take_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,8 @@ def writers_place(folder: Path, *, patience: float) -> Iterator[None]:
         _note(holder)
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -44,7 +46,9 @@ def _note(holder: Path) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
     who = {"pid": os.getpid(), "host": socket.gethostname(), "since": since, "command": " ".join(sys.argv)[:200]}
     try:
-        holder.write_text(json.dumps(who), encoding="utf-8")
+        take_away(holder)  # a link there must not be followed
+        with holder.open("x", encoding="utf-8") as file:
+            json.dump(who, file)
     except OSError as error:
         raise IndexStoreError(f"The index {holder.parent} cannot be written: {error.strerror or error}.") from error
 

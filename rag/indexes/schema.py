@@ -7,7 +7,7 @@ APPLICATION_ID = 0x67747874
 
 # What is long stands in `contents`, so that looking through all documents reads none of it.
 SCHEMA = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     source TEXT NOT NULL UNIQUE,
@@ -23,7 +23,7 @@ CREATE TABLE documents (
     first_chunk INTEGER NOT NULL,
     chunk_count INTEGER NOT NULL,
     metadata TEXT NOT NULL
-);
+) STRICT;
 CREATE INDEX documents_by_content ON documents (content_hash);
 CREATE INDEX documents_by_chunk ON documents (first_chunk, chunk_count);
 CREATE TABLE contents (
@@ -32,8 +32,8 @@ CREATE TABLE contents (
     page_statuses TEXT NOT NULL,
     headings TEXT NOT NULL,
     text TEXT NOT NULL
-);
-CREATE TABLE vectors (id INTEGER PRIMARY KEY, text_hash BLOB NOT NULL UNIQUE, vector BLOB NOT NULL);
+) STRICT;
+CREATE TABLE vectors (id INTEGER PRIMARY KEY, text_hash BLOB NOT NULL UNIQUE, vector BLOB NOT NULL) STRICT;
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
@@ -45,14 +45,14 @@ CREATE TABLE chunks (
     last_page INTEGER,
     heading TEXT NOT NULL,
     text TEXT NOT NULL
-);
-CREATE INDEX chunks_by_document ON chunks (document_id);
+) STRICT;
+CREATE INDEX chunks_by_document ON chunks (document_id, first_page, last_page);
 CREATE INDEX chunks_by_vector ON chunks (vector_id);
 CREATE INDEX chunks_by_generation ON chunks (generation);
-CREATE TABLE removed_chunks (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
+CREATE TABLE removed_chunks (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL) STRICT;
 CREATE INDEX removed_chunks_by_generation ON removed_chunks (generation);
 CREATE TABLE failures (
     source TEXT PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
     status TEXT NOT NULL, message TEXT NOT NULL, page INTEGER, sidecar TEXT NOT NULL
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 """

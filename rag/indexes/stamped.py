@@ -1,44 +1,73 @@
-"""Derived files that say which generation of the catalog they hold, and notice when they are damaged.
+"""Derived files that say which state of the catalog they hold, and notice when they are damaged.
 
-A stamped file is one line of JSON (generation, length and CRC-32 of what follows) and then the bytes. It is written
+A stamped file is one line of JSON (generation, token, length and CRC-32 of what follows) and then the bytes. It is written
 beside its place and renamed into it, so a reader finds the old one or the new one, whole.
+
+The token is random, and the catalog knows the tokens of the latest stamps: a catalog that was put back from a backup does not
+know what was derived from the one that it replaces, though the generations may be the same.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import stat
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_stamped(path: Path, payload: bytes | memoryview, *, generation: int) -> None:
-    """Replace `path` in one step."""
-    header = json.dumps({"generation": generation, "bytes": len(payload), "crc32": zlib.crc32(payload)}).encode()
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a stamped file says, and holds."""
+
+    generation: int
+    token: str
+    payload: memoryview
+
+
+def write_stamped(path: Path, payload: bytes | memoryview, *, generation: int, token: str) -> None:
+    """Replace `path`, whatever it is, in one step."""
+    header = {"generation": generation, "token": token, "bytes": len(payload), "crc32": zlib.crc32(payload)}
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         with fresh.open("wb") as file:
-            file.write(header + b"\n")
+            file.write(json.dumps(header).encode() + b"\n")
             file.write(payload)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
 
 
-def read_stamped(path: Path) -> tuple[int, memoryview] | None:
-    """Generation and bytes, or None where the file is missing, cut short or altered."""
+def read_stamped(path: Path) -> Stamp | None:
+    """None where the file is missing, cut short or altered, or is no plain file."""
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
         content = path.read_bytes()
     except OSError:
         return None
-    header, _, _ = content[:200].partition(b"\n")
+    header, _, _ = content[:300].partition(b"\n")
     try:
-        stamp = json.loads(header)
-        generation, length, crc = int(stamp["generation"]), int(stamp["bytes"]), int(stamp["crc32"])
-    except (ValueError, KeyError, TypeError):
+        told = json.loads(header)
+        generation, token, length, crc = (told[name] for name in ("generation", "token", "bytes", "crc32"))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     payload = memoryview(content)[len(header) + 1 :]
-    return (generation, payload) if len(payload) == length and zlib.crc32(payload) == crc else None
+    if not isinstance(generation, int) or not isinstance(token, str) or len(payload) != length or zlib.crc32(payload) != crc:
+        return None
+    return Stamp(generation, token, payload)
+
+
+def take_away(path: Path) -> None:
+    """Remove what is there, be it a file, a folder or a link (never what it leads to), or nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import numpy as np
 from rag.indexes.checksums import Checksum, checksum
 from rag.indexes.layout import fits, flat, sample_size, train, wanted_kind
 from rag.indexes.segments import Segment, is_in, merge_segments, write_segment
-from rag.indexes.stamped import write_stamped
+from rag.indexes.stamped import take_away, write_stamped
 from rag.indexes.vectors import FOLDER, STAMP, State, VectorStore
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def update_vector_files(folder: Path, catalog: Catalog, *, rebuild: bool = False
     """
     identity = catalog.embedder_identity
     assert identity is not None
-    store = VectorStore.open(folder, identity.dimension, catalog.vectors_present)
+    store = VectorStore.open(folder, identity.dimension, catalog.vectors_present, is_known=catalog.knows)
     known = store.generation if store.state and store.generation >= catalog.log_begins and not rebuild else -1
     generation, total = catalog.generation, catalog.counts()[1]
     if known == generation and not merge_all:
@@ -61,13 +60,8 @@ def update_vector_files(folder: Path, catalog: Catalog, *, rebuild: bool = False
 
 def remove_vector_files(folder: Path) -> None:
     """Take away the vectors' files of an index folder, and what earlier formats called them."""
-    place = folder / FOLDER
-    if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place)
-    else:
-        place.unlink(missing_ok=True)
-    for name in (STAMP, *FORMER_FILES):
-        (folder / name).unlink(missing_ok=True)
+    for name in (FOLDER, STAMP, *FORMER_FILES):
+        take_away(folder / name)
 
 
 class _Files:
@@ -84,8 +78,8 @@ class _Files:
         self.segments: list[Segment] = list(store.segments) if store else []
         self.dead: Chunks = store.dead if store else np.zeros(0, np.int64)
         self._checksums: dict[str, Checksum] = dict(store.state.checksums) if store and store.state else {}
-        if self._place.is_symlink() or (self._place.exists() and not self._place.is_dir()):
-            self._place.unlink()
+        if self._place.is_symlink() or not self._place.is_dir():
+            take_away(self._place)
         self._place.mkdir(exist_ok=True)
 
     def lay_out_all(self, total: int) -> None:
@@ -163,10 +157,11 @@ class _Files:
         names = {*(segment.info.file for segment in self.segments), self._layout_file, dead_file} - {""}
         known = {name: self._checksums.get(name) or checksum(self._place / name) for name in sorted(names)}
         state = State(self.layout, self._layout_file, tuple(segment.info for segment in self.segments), dead_file, known)
-        write_stamped(self._folder / STAMP, state.to_json(), generation=generation)
+        token = self._catalog.new_token(generation)
+        write_stamped(self._folder / STAMP, state.to_json(), generation=generation, token=token)
         strays = [path for path in self._place.iterdir() if path.name not in names]
         for path in [*strays, *(self._folder / name for name in FORMER_FILES), *self._folder.glob("*.new")]:
-            path.unlink(missing_ok=True)
+            take_away(path)
 
     def _new_name(self, suffix: str) -> str:
         return f"{uuid.uuid4().hex[:12]}-{os.getpid()}.{suffix}"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     Chunks = npt.NDArray[np.int64]
     ExactVectors = Callable[[Sequence[int]], tuple[Chunks, Vectors]]
+    IsKnown = Callable[[int, str], bool]
 
 FOLDER = "vectors"
 STAMP = "vectors.stamp"
@@ -38,6 +39,8 @@ TIMES_AS_MANY = 2
 RANKED_EXACTLY = 40
 """Of the passages that lists propose, so many are ranked by their exact vectors; the rest by their codes."""
 ROUNDING = 1e-5
+NOT_AS_WRITTEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What reading JSON of another shape than ours may raise."""
 READINGS = 5
 """A writer may take files away between the reading of a stamp and of what it names; then the stamp is read again."""
 
@@ -95,19 +98,24 @@ class VectorStore:
         self._recent_chunks, self._recent_vectors = recent or empty
 
     @classmethod
-    def open(cls, folder: Path, dimension: int, exact_vectors: ExactVectors, *, thorough: bool = False) -> Self:
-        """What the files in an index folder hold; empty, at generation 0, where they are missing, damaged or of another width.
+    def open(
+        cls, folder: Path, dimension: int, exact_vectors: ExactVectors, *, is_known: IsKnown, thorough: bool = False
+    ) -> Self:
+        """What the files in an index folder hold; empty, at generation 0, where they cannot be used.
 
+        That is where they are missing, damaged, of another width, or of a state (generation, token) that `is_known` denies.
         `thorough` reads every byte, whatever is remembered of an earlier reading.
         """
         for _ in range(READINGS):
-            stamped = read_stamped(folder / STAMP)
-            if stamped is None:
+            stamp = read_stamped(folder / STAMP)
+            if stamp is None or not is_known(stamp.generation, stamp.token):
                 break
             try:
-                return cls(dimension, exact_vectors, generation=stamped[0], **_read(folder, stamped[1], dimension, thorough))
-            except (IndexFormatError, OSError, ValueError, KeyError, TypeError):
-                if read_stamped(folder / STAMP) == stamped:
+                held = _read(folder, stamp.payload, dimension, thorough)
+                return cls(dimension, exact_vectors, generation=stamp.generation, **held)
+            except (IndexFormatError, OSError, *NOT_AS_WRITTEN):
+                again = read_stamped(folder / STAMP)
+                if again is None or again.token == stamp.token:
                     break
         return cls(dimension, exact_vectors)
 

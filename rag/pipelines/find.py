@@ -1,27 +1,54 @@
-"""Sources on disk: which files a list of files and folders stands for, and what has become of them since the last run."""
+"""Sources on disk: which files a list of files and folders stands for."""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePath
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
+from rag.documents.sidecar import NOTATIONS, is_sidecar
+from rag.documents.stamps import sidecar_stamp, stamp_of
 from rag.errors import UsageError
 from rag.indexes.rows import FileStamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What the system says of a path that leads nowhere; after any other error there may be something."""
+
+
+LINKS_TO_NOTHING = "links that lead to no file"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is taken of a folder.
+
+    `include` and `exclude` are globs that are held against the path inside the folder and against the file's name.
+    `hidden` takes files and folders whose names begin with a dot; `follow_links` goes into folders that are links.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    hidden: bool = False
+    follow_links: bool = False
+
+
+DEFAULT_SELECTION = Selection()
 
 
 @dataclass(slots=True)
 class Found:
     """The files that sources stand for; `roots` are the sources themselves, by absolute path.
 
-    `unlisted` are folders that could not be looked into, so that nothing is known of what lies in them.
+    `unlisted` are folders and files that could not be looked into, so that nothing is known of what lies in them.
     `skipped` counts the files of each suffix that were passed over as not supported, `left_out` those that the globs
     left out; `unnameable` are files whose names are not valid text, spelled as well as can be.
     """
@@ -34,101 +61,33 @@ class Found:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What has to happen to an index; every list holds sources in order."""
-
-    load: list[str] = field(default_factory=list)
-    renamed_from: dict[str, str] = field(default_factory=dict)
-    touched: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    still_failing: list[str] = field(default_factory=list)
-    no_longer_failing: list[str] = field(default_factory=list)
-    known: frozenset[str] = frozenset()
-
-    @property
-    def added(self) -> list[str]:
-        """Sources to load that the index does not have, under this name or another."""
-        return [source for source in self.load if source not in self.known and source not in self.renamed_from]
-
-    @property
-    def changed(self) -> list[str]:
-        """Sources to load that the index has with another content."""
-        return [source for source in self.load if source in self.known]
-
-
 def find_files(
-    sources: Sequence[str | Path],
+    sources: Iterable[str | Path],
     *,
-    is_supported: Callable[[Path], bool],
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
+    is_supported: Callable[[str], bool],
+    selection: Selection = DEFAULT_SELECTION,
     known: Sequence[str] = (),
+    index_folder: Path | None = None,
 ) -> Found:
     """All files that the sources name, by absolute path, with their size and time.
 
-    A file named outright is taken whatever its suffix. In a folder, hidden files and folders are passed over. `include`
-    and `exclude` are globs that are held against the path inside the folder and against the file's name. Raises
-    UsageError for a source that neither is there nor is in the index (`known`).
+    A file named outright is taken whatever its suffix. The folder of the index is passed over. Raises UsageError for a
+    source that neither is there nor is in the index (`known`), and for one that lies in the folder of the index.
     """
-    found = Found()
+    search = _Search(is_supported, selection, index_folder)
     for source in sources:
         if not str(source).strip():
             raise UsageError("A source is an empty string. Name a file or a folder.")
-        root = Path(os.path.abspath(Path(source).expanduser()))  # noqa: PTH100 (links are kept as they are named)
-        found.roots.append(str(root))
-        if root.is_dir():
-            for path, stamp in _walk(root, found):
-                inside = path.relative_to(root).as_posix()
-                if not _is_text(str(path)):
-                    found.unnameable.append(str(path).encode("utf-8", "backslashreplace").decode())
-                elif (include and not _fits(inside, include)) or _fits(inside, exclude):
-                    found.left_out += 1
-                elif include or is_supported(path):
-                    found.files[str(path)] = stamp
-                else:
-                    found.skipped[path.suffix.lower() or "no suffix"] += 1
-        elif root.is_file():
-            found.files[str(root)] = _stamp(root.stat())
-        elif not is_within(str(root), known):
+        root = absolute_path(source)
+        if not search.look_at(root) and not is_within(root, known):
             raise UsageError(f"There is no file or folder {source}. Check the spelling, and where you are: {Path.cwd()}")
-    return found
+    search.follow_links()
+    return search.found
 
 
-def plan_sync(
-    found: Found,
-    indexed: Mapping[str, FileStamp],
-    failed: Mapping[str, FileStamp],
-    *,
-    retry_failed: bool = False,
-) -> Plan:
-    """Compare what is on disk with what is indexed. Files of equal size and time are not read; others by their content.
-
-    What lies in a folder that could not be looked into is left as it is.
-    """
-    plan = Plan(known=frozenset(indexed))
-    gone = {source: stamp for source, stamp in indexed.items() if _is_gone(source, found)}
-    gone_by_content = {stamp.content_hash: source for source, stamp in gone.items()}
-    for source, stamp in sorted(found.files.items()):
-        before = indexed.get(source)
-        if before is None and not retry_failed and _same(failed.get(source), stamp):
-            plan.still_failing.append(source)
-        elif _same(before, stamp):
-            plan.unchanged.append(source)
-        elif before is not None and before.size == stamp.size and hash_file(source) == before.content_hash:
-            plan.touched.append(source)
-        else:
-            plan.load.append(source)
-            if before is None and gone_by_content and (former := gone_by_content.pop(hash_file(source), None)):
-                plan.renamed_from[source] = former
-    plan.no_longer_failing.extend(sorted(source for source in failed if _is_gone(source, found)))
-    plan.removed.extend(sorted(set(gone) - set(plan.renamed_from.values())))
-    return plan
-
-
-def _is_gone(source: str, found: Found) -> bool:
-    return source not in found.files and is_under(source, found.roots) and not is_under(source, found.unlisted)
+def absolute_path(source: str | Path) -> str:
+    """How a source is called in an index: from the root, without dots, links as they are named."""
+    return os.path.abspath(Path(source).expanduser())  # noqa: PTH100 (Path would leave the dots or follow the links)
 
 
 def is_under(source: str, roots: Sequence[str]) -> bool:
@@ -136,7 +95,7 @@ def is_under(source: str, roots: Sequence[str]) -> bool:
     return any(source == root or source.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
 
 
-def is_within(root: str, known: Sequence[str]) -> bool:
+def is_within(root: str, known: Iterable[str]) -> bool:
     """Whether any known source is `root` or lies in it."""
     return any(is_under(source, [root]) for source in known)
 
@@ -153,30 +112,137 @@ def hash_file(path: str) -> str:
     return digest.hexdigest()
 
 
-def _walk(root: Path, found: Found) -> Iterator[tuple[Path, FileStamp]]:
-    """Files below a folder in order of name, hidden ones and links to folders left out."""
-    try:
-        entries = sorted(os.scandir(root), key=lambda entry: entry.name)
-    except OSError:
-        found.unlisted.append(str(root))
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
+class _Search:
+    """Goes through folders, and remembers which it has seen and which links to folders are still to be followed.
+
+    Links wait until all other folders are done, so that a folder is met under its own name where it has one in the sources.
+    """
+
+    def __init__(self, is_supported: Callable[[str], bool], selection: Selection, index_folder: Path | None) -> None:
+        self.found = Found()
+        self._is_supported = is_supported
+        self._selection = selection
+        self._index_folder = os.path.realpath(index_folder) if index_folder else None
+        self._own = _identity(self._index_folder) if self._index_folder else None
+        self._seen: set[tuple[int, int]] = set()
+        self._links: deque[tuple[str, str]] = deque()
+
+    def look_at(self, root: str) -> bool:
+        """Take the files that a source stands for; False where there is no such thing."""
+        self.found.roots.append(root)
+        if self._index_folder and is_under(os.path.realpath(root), [self._index_folder]):
+            raise UsageError(f"{root} belongs to the index {self._index_folder}. Name other sources, or another --index.")
+        try:
+            mode = os.stat(root).st_mode  # noqa: PTH116 (paths are strings here, for there may be many)
+            if S_ISDIR(mode):
+                self._go_through(root, root)
+            elif S_ISREG(mode):
+                stamp = stamp_of(root)
+                self.found.files[root] = FileStamp(stamp.size, stamp.modified_ns, sidecar=stamp.sidecar)
+            return S_ISDIR(mode) or S_ISREG(mode)
+        except OSError as error:
+            self._note(root, error)
+            return error.errno not in NOT_THERE
+
+    def follow_links(self) -> None:
+        """Go into the folders that links lead to and that have not been seen yet."""
+        while self._links:
+            folder, root = self._links.popleft()
+            self._go_through(folder, root, linked=True)
+
+    def _go_through(self, folder: str, root: str, *, linked: bool = False) -> None:
+        waiting = [folder]
+        while waiting:
+            folder = waiting.pop()
+            if not self._is_new(folder, linked=linked):
+                continue
+            entries = self._entries(folder)
+            for name in sorted(entries):
+                if name.startswith(".") and not self._selection.hidden:
+                    continue
+                try:
+                    self._take(entries[name], entries, waiting, root)
+                except OSError as error:
+                    self._note_of(entries[name], folder, error)
+
+    def _is_new(self, folder: str, *, linked: bool) -> bool:
+        """Whether a folder is to be gone through: not the index, and not seen before where a link led to it."""
+        identity = _identity(folder)
+        if identity is None:
+            return True
+        if identity == self._own or (linked and identity in self._seen):
+            return False
+        self._seen.add(identity)
+        return True
+
+    def _entries(self, folder: str) -> dict[str, os.DirEntry[str]]:
+        try:
+            return {entry.name: entry for entry in os.scandir(folder)}
+        except OSError as error:
+            self._note(folder, error)
+            return {}
+
+    def _take(self, entry: os.DirEntry[str], beside: Mapping[str, os.DirEntry[str]], waiting: list[str], root: str) -> None:
+        """Note a file, a folder to go into, or a link to follow later."""
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path), found)
-        elif (stamp := _stamp_of_file(entry)) is not None:
-            yield Path(entry.path), stamp
+            waiting.append(entry.path)
+        elif entry.is_file():
+            if not is_sidecar(Path(entry.name)) and self._is_chosen(entry.path, root):
+                stat = entry.stat()
+                self.found.files[entry.path] = FileStamp(stat.st_size, stat.st_mtime_ns, sidecar=_sidecar(entry.name, beside))
         elif entry.is_symlink():
-            found.skipped["links that lead to no file"] += 1
+            if not entry.is_dir():
+                self.found.skipped[LINKS_TO_NOTHING] += 1
+            elif self._selection.follow_links:
+                self._links.append((entry.path, root))
+            else:
+                self.found.skipped["links to folders"] += 1
+
+    def _is_chosen(self, path: str, root: str) -> bool:
+        """Whether the globs and the suffix choose a file; what is not chosen is counted."""
+        include, exclude = self._selection.include, self._selection.exclude
+        inside = path.removeprefix(root.rstrip(os.sep) + os.sep)
+        if not _is_text(path):
+            self.found.unnameable.append(path.encode("utf-8", "backslashreplace").decode())
+        elif (include and not _fits(inside, include)) or _fits(inside, exclude):
+            self.found.left_out += 1
+        elif include or self._is_supported(path):
+            return True
+        else:
+            self.found.skipped[PurePath(path).suffix.lower() or "no suffix"] += 1
+        return False
+
+    def _note_of(self, entry: os.DirEntry[str], folder: str, error: OSError) -> None:
+        """A file that cannot be looked at tells of its whole folder, a link only of itself."""
+        if not entry.is_symlink():
+            self._note(folder, error)
+        elif error.errno in NOT_THERE:
+            self.found.skipped[LINKS_TO_NOTHING] += 1
+        else:
+            self._note(entry.path, error)
+
+    def _note(self, path: str, error: OSError) -> None:
+        """What cannot be looked at is unknown, unless there is nothing."""
+        if error.errno not in NOT_THERE and path not in self.found.unlisted:
+            self.found.unlisted.append(path)
 
 
-def _stamp_of_file(entry: os.DirEntry[str]) -> FileStamp | None:
-    """None for what is no file, has just gone, or is a link that leads nowhere or in a circle."""
+def _sidecar(name: str, beside: Mapping[str, os.DirEntry[str]]) -> str:
+    """The stamp of the side-car among the files beside a document; see `rag.documents.sidecar.sidecar_of`."""
+    for ending in NOTATIONS:
+        entry = beside.get(name + ending)
+        if entry is not None and entry.is_file():
+            return sidecar_stamp(entry)
+    return ""
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """What tells a folder from all others, however it was reached; None where it cannot be looked at."""
     try:
-        return _stamp(entry.stat()) if entry.is_file() else None
+        stat = os.stat(folder)  # noqa: PTH116
     except OSError:
         return None
+    return stat.st_dev, stat.st_ino
 
 
 def _is_text(path: str) -> bool:
@@ -189,11 +255,3 @@ def _is_text(path: str) -> bool:
 
 def _fits(path: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch(path, pattern) or fnmatch(path.rsplit("/", 1)[-1], pattern) for pattern in patterns)
-
-
-def _stamp(stat: os.stat_result) -> FileStamp:
-    return FileStamp(stat.st_size, stat.st_mtime_ns)
-
-
-def _same(before: FileStamp | None, now: FileStamp) -> bool:
-    return before is not None and (before.size, before.modified_ns) == (now.size, now.modified_ns)

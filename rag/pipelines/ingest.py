@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from hashlib import blake2b
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from rag import documents as loaders
-from rag.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, check_sizes, embedded_text, split_text
-from rag.errors import DocumentError, UsageError
+from rag.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, check_sizes, split_text
+from rag.errors import UsageError
 from rag.indexes.rows import FileStamp
-from rag.pipelines.find import Found, Plan, find_files, plan_sync
-from rag.pipelines.workers import load_all
+from rag.pipelines.find import DEFAULT_SELECTION, Found, Selection, find_files
+from rag.pipelines.plan import Plan, plan_sync
+from rag.pipelines.prepare import Prepared, Progress, commit, hash_text, prepare
+from rag.pipelines.workers import Loaded, load_all
 from rag.specs import open_embedder, using_index
 from rag.types import Failure, SyncReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from rag.indexes.index import Index
     from rag.protocols import Embedder
@@ -30,15 +30,8 @@ WINDOW_CHUNKS = 256
 """Small documents are embedded together until they make up so many chunks: enough to fill batches of equal length, few
 enough that a kill loses only seconds of work."""
 
-
-class Progress(Protocol):
-    """Told of what goes on; all numbers are increments."""
-
-    def found(self, documents: int) -> None:
-        """So many documents have to be loaded."""
-
-    def advance(self, *, documents: int = 0, chunks: int = 0, expected_chunks: int = 0) -> None:
-        """More documents are committed, more chunks embedded, more chunks known."""
+SECONDS_BETWEEN_REFRESHES = 10.0
+"""How long what is committed may wait until searches find it while more is indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +42,17 @@ class ChunkSizes:
     overlap_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document that is ready to be committed once its texts are embedded."""
+@dataclass(slots=True)
+class Run:
+    """One run of indexing: what it works with, and what became of the files so far."""
 
-    document: Document
-    stamp: FileStamp
-    chunks: list[Chunk]
-    texts: list[str]
-    hashes: list[bytes]
+    index: Index
+    sizes: ChunkSizes
+    plan: Plan
+    found: Found
+    progress: Progress | None = None
+    failures: list[Failure] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
 
 def sync(
@@ -66,64 +61,57 @@ def sync(
     index: Index | str | Path,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    hidden: bool = False,
+    follow_links: bool = False,
     jobs: int | None = None,
     retry_failed: bool = False,
+    wait: float = 2.0,
     sizes: ChunkSizes | None = None,
     progress: Progress | None = None,
 ) -> SyncReport:
     """Make the index mirror the sources: add, update, rename, remove; what is unchanged is not read.
 
     Documents outside the sources stay. Files that cannot be read are reported in `failed` and tried again when they
-    change, or with `retry_failed`. `jobs` is the number of loading processes (default: one a core).
+    change, or with `retry_failed`. For `include`, `exclude`, `hidden` and `follow_links` see `Selection`. `jobs` is the
+    number of loading processes (default: one a core). Another writer is given `wait` seconds to end; after that
+    IndexLockedError names it.
     """
     started = time.perf_counter()
-    with using_index(index, create=True) as opened, opened.writing():
+    selection = Selection(include, exclude, hidden, follow_links)
+    with using_index(index, create=True) as opened, opened.writing(patience=wait):
         opened.forget_embedder_of_nothing()
         opened.check_embedder_spec()
-        sizes = _settle_sizes(opened, sizes or ChunkSizes())
-        plan, found = plan_for(sources, index=opened, include=include, exclude=exclude, retry_failed=retry_failed)
-        for source in plan.touched:
-            opened.catalog.touch(source, found.files[source])
-        for source in plan.removed:
-            opened.catalog.remove_document(source)
-        for source in plan.no_longer_failing:
-            opened.catalog.forget_failure(source)
-        failures = [
-            Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it.") for name in found.unnameable
-        ]
-        failures += [
-            Failure(name, "unreadable", f"The folder {name} cannot be looked into; what was indexed of it stays.")
-            for name in found.unlisted
-        ]
-        known_failures = opened.catalog.failures()
-        failures += [known_failures[source][1] for source in plan.still_failing]
+        settled = _settle_sizes(opened, sizes or ChunkSizes())
+        plan, found = plan_for(sources, index=opened, selection=selection, retry_failed=retry_failed)
+        run = Run(opened, settled, plan, found, progress)
+        _do_without_reading(run)
         if plan.load:
-            _adopt(opened, sizes)
-            with closing(_loaded(plan, found, jobs)) as loaded:  # an error or Ctrl-C ends the worker processes at once
-                failures += _add(
-                    loaded,
-                    index=opened,
-                    sizes=sizes,
-                    renamed_from=plan.renamed_from,
-                    progress=progress,
-                    expected=len(plan.load),
-                )
+            _adopt(opened, settled)
+            if progress:
+                progress.found(len(plan.load))
+            with closing(load_all(plan.load, jobs=jobs)) as loaded:  # an error or Ctrl-C ends the worker processes at once
+                _add(loaded, run)
         opened.refresh()
-        return _report(opened, plan, failures, skipped=sum(found.skipped.values()), seconds=time.perf_counter() - started)
+        return _report(run, seconds=time.perf_counter() - started)
 
 
 def plan_for(
     sources: Sequence[str | Path],
     *,
     index: Index,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
+    selection: Selection = DEFAULT_SELECTION,
     retry_failed: bool = False,
 ) -> tuple[Plan, Found]:
     """What `sync` would do with these sources, and the files that it would look at. Raises UsageError if there are none."""
     indexed = index.catalog.stamps()
     failed = {source: stamp for source, (stamp, _) in index.catalog.failures().items()}
-    found = find_files(sources, is_supported=loaders.is_supported, include=include, exclude=exclude, known=[*indexed, *failed])
+    found = find_files(
+        sources,
+        is_supported=loaders.is_supported,
+        selection=selection,
+        known=[*indexed, *failed],
+        index_folder=index.path,
+    )
     plan = plan_sync(found, indexed, failed, retry_failed=retry_failed)
     if not (found.files or found.unnameable or found.unlisted or plan.removed or plan.no_longer_failing):
         looked = ", ".join(str(source) for source in sources)
@@ -141,9 +129,15 @@ def add_documents(documents: Iterable[Document], *, index: Index, sizes: ChunkSi
     with index.writing():
         settled = _settle_sizes(index, sizes or ChunkSizes())
         _adopt(index, settled)
-        stamped = ((document, FileStamp(len(document.text), 0, _hash(document.text).hex())) for document in documents)
-        _add(stamped, index=index, sizes=settled, renamed_from={}, progress=None, expected=0)
+        loaded = (Loaded(document.source, document, stamp=_stamp_in_memory(document)) for document in documents)
+        _add(loaded, Run(index, settled, Plan(), Found()))
         index.refresh()
+
+
+def _stamp_in_memory(document: Document) -> FileStamp:
+    """Titles of documents in memory are meant, so only those that share theirs as well have the same content."""
+    content = hash_text(f"{document.title}\0{document.text}").hex()
+    return FileStamp(len(document.text), 0, content)
 
 
 def split(document: Document, *, embedder: Embedder | str = "minilm", sizes: ChunkSizes | None = None) -> list[Chunk]:
@@ -173,54 +167,80 @@ def _settle_sizes(index: Index, wanted: ChunkSizes) -> ChunkSizes:
     return ChunkSizes(**stored)
 
 
-def _loaded(plan: Plan, found: Found, jobs: int | None) -> Generator[tuple[Document | Failure, FileStamp], None, None]:
-    with closing(load_all(plan.load, jobs=jobs)) as outcomes:
-        for source, outcome, content_hash in outcomes:
-            stamp = replace(found.files[source], content_hash=content_hash)
-            if isinstance(outcome, DocumentError):
-                yield Failure(source, outcome.status, str(outcome), outcome.page), stamp
-            else:
-                yield outcome, stamp
+def _do_without_reading(run: Run) -> None:
+    """Take note of new times, of what is gone and of what cannot be read.
+
+    A document that is gone and whose content is wanted under another name stays until it is there.
+    """
+    plan, catalog = run.plan, run.index.catalog
+    wanted = set(plan.former.values())
+    for source in plan.touched:
+        catalog.touch(source, run.found.files[source])
+    for source in plan.removed:
+        if source not in wanted:
+            catalog.remove_document(source)
+    for source in plan.no_longer_failing:
+        catalog.forget_failure(source)
+    known = catalog.failures()
+    run.failures += [known[source][1] for source in plan.still_failing]
+    for name in run.found.unnameable:
+        run.failures.append(Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it."))
+    for name in run.found.unlisted:
+        message = f"{name} cannot be looked into; what was indexed of it stays. Check its permissions."
+        run.failures.append(Failure(name, "unreadable", message))
 
 
-def _add(
-    loaded: Iterable[tuple[Document | Failure, FileStamp]],
-    *,
-    index: Index,
-    sizes: ChunkSizes,
-    renamed_from: dict[str, str],
-    progress: Progress | None,
-    expected: int,
-) -> list[Failure]:
-    """Split, embed and commit documents as they come; failures are recorded and returned."""
-    failures: list[Failure] = []
+def _add(loaded: Iterable[Loaded], run: Run) -> None:
+    """Split, embed and commit documents as they come. Searches find them after a while, and not only when all are done."""
     window: list[Prepared] = []
-    if progress:
-        progress.found(expected)
-    for outcome, stamp in loaded:
-        if isinstance(outcome, Failure):
-            index.catalog.record_failure(outcome, stamp)
-            failures.append(outcome)
-            if progress:
-                progress.advance(documents=1)
+    refreshed = time.monotonic()
+    for one in loaded:
+        if one.failure is not None:
+            run.failures.append(one.failure)
+            run.index.catalog.record_failure(one.failure, one.stamp or run.found.files[one.source])
+        if one.document is None:
+            _drop(one, run)
             continue
-        window.append(_prepare(outcome, stamp, index, sizes))
-        if progress:
-            progress.advance(expected_chunks=len(window[-1].chunks))
+        window.append(_prepare(one, one.document, run, window))
+        if run.progress:
+            run.progress.advance(expected_chunks=len(window[-1].chunks))
         if sum(len(prepared.chunks) for prepared in window) >= WINDOW_CHUNKS:
-            _commit(window, index, renamed_from, progress)
+            commit(window, run.index, progress=run.progress)
             window = []
-    _commit(window, index, renamed_from, progress)
-    return failures
+            if time.monotonic() - refreshed >= SECONDS_BETWEEN_REFRESHES:
+                run.index.refresh()
+                refreshed = time.monotonic()
+    commit(window, run.index, progress=run.progress)
 
 
-def _prepare(document: Document, stamp: FileStamp, index: Index, sizes: ChunkSizes) -> Prepared:
-    embedder = index.embedder
-    chunk_tokens, overlap_tokens = sizes.chunk_tokens or CHUNK_TOKENS, sizes.overlap_tokens or 0
-    chunks = split_text(document, count_tokens=embedder.count_tokens, chunk_tokens=chunk_tokens, overlap_tokens=overlap_tokens)
-    limit = embedder.identity.max_tokens
-    texts = [embedded_text(chunk, document.title, count_tokens=embedder.count_tokens, max_tokens=limit) for chunk in chunks]
-    return Prepared(document, stamp, chunks, texts, [_hash(text) for text in texts])
+def _drop(one: Loaded, run: Run) -> None:
+    """Take away all that the index says of a file that failed or is gone: its former name, and the failures of its side-car."""
+    ended = [*run.plan.bad_sidecars.get(one.source, []), *filter(None, [run.plan.former.get(one.source)])]
+    if one.failure is None:
+        run.gone.append(one.source)
+        ended.append(one.source)
+    for source in ended:
+        if source in run.plan.known:
+            run.index.catalog.remove_document(source)
+        else:
+            run.index.catalog.forget_failure(source)
+    if run.progress:
+        run.progress.advance(documents=1)
+
+
+def _prepare(one: Loaded, document: Document, run: Run, window: Sequence[Prepared]) -> Prepared:
+    """The document, which ends its former name and the failure of its side-car as soon as it is committed."""
+    failing = one.failure.source if one.failure else ""
+    mended = [sidecar for sidecar in run.plan.bad_sidecars.get(one.source, []) if sidecar != failing]
+    return prepare(
+        document,
+        one.stamp or FileStamp(-1, -1),
+        index=run.index,
+        chunk_tokens=run.sizes.chunk_tokens or CHUNK_TOKENS,
+        overlap_tokens=run.sizes.overlap_tokens or 0,
+        window=window,
+        replaces=[*filter(None, [run.plan.former.get(one.source)]), *mended],
+    )
 
 
 def _adopt(index: Index, sizes: ChunkSizes) -> None:
@@ -239,48 +259,22 @@ def _check_limit(chunk_tokens: int, embedder: Embedder) -> None:
         )
 
 
-def _commit(window: list[Prepared], index: Index, renamed_from: dict[str, str], progress: Progress | None) -> None:
-    """Embed what the catalog has no vector for, all documents of the window together; then commit each document."""
-    wanted = {h: text for prepared in window for h, text in zip(prepared.hashes, prepared.texts, strict=True)}
-    vectors = index.catalog.vectors_by_hash(wanted)  # held until all are committed: one document may drop what another needs
-    fresh = [h for h in wanted if h not in vectors]
-    if fresh:
-        report: Callable[[int], None] | None = (lambda n: progress.advance(chunks=n)) if progress else None
-        embedded = index.embedder.embed_passages([wanted[h] for h in fresh], on_progress=report)
-        vectors |= {h: vector.tobytes() for h, vector in zip(fresh, embedded, strict=True)}
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    for prepared in window:
-        former = renamed_from.get(prepared.document.source)
-        index.catalog.replace_document(
-            prepared.document,
-            prepared.stamp,
-            prepared.chunks,
-            prepared.hashes,
-            vectors,
-            indexed_at=now,
-            replaces=[former] if former else [],
-        )
-        if progress:
-            progress.advance(documents=1)
-
-
-def _report(index: Index, plan: Plan, failures: list[Failure], *, skipped: int, seconds: float) -> SyncReport:
-    failed = {failure.source for failure in failures}
-    documents, chunks = index.catalog.counts()
+def _report(run: Run, *, seconds: float) -> SyncReport:
+    plan = run.plan
+    missing = {failure.source for failure in run.failures} | set(run.gone)
+    documents, chunks = run.index.catalog.counts()
+    ended = [source for source in run.gone if source in plan.known]
+    ended += [plan.former[source] for source in plan.renamed if source in missing]
     return SyncReport(
-        index=str(index.path),
-        added=len([source for source in plan.added if source not in failed]),
-        changed=len([source for source in plan.changed if source not in failed]),
-        renamed=len([source for source in plan.renamed_from if source not in failed]),
-        removed=len(plan.removed),
+        index=str(run.index.path),
+        added=len([source for source in plan.added if source not in missing]),
+        changed=len([source for source in plan.changed if source not in missing]),
+        renamed=len([source for source in plan.renamed if source not in missing]),
+        removed=len(plan.removed) + len(ended),
         unchanged=len(plan.unchanged) + len(plan.touched),
-        skipped=skipped,
-        failed=tuple(sorted(failures, key=lambda failure: failure.source)),
+        skipped=sum(run.found.skipped.values()),
+        failed=tuple(sorted(run.failures, key=lambda failure: failure.source)),
         documents=documents,
         chunks=chunks,
         seconds=seconds,
     )
-
-
-def _hash(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

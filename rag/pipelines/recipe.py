@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -20,7 +21,7 @@ from rag.types import Sampling
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rag.pipelines.ingest import Progress
+    from rag.pipelines.prepare import Progress
     from rag.types import Answer, SyncReport
 
 
@@ -134,6 +135,19 @@ def run_recipe(
         mode = cast("Mode", wanted.mode)
         for question in wanted.questions:
             yield ask(question, index=index, llm=llm, k=wanted.k, mode=mode, sampling=sampling, strict=wanted.strict)
+
+
+def write_lines(path: Path, lines: Iterator[str]) -> None:
+    """Each line as soon as it is there; the file that was there before stays until the first one is. Raises SettingsError."""
+    try:
+        path.open("a", encoding="utf-8").close()  # told now, and not after hours of work
+        first = next(lines)
+        with path.open("w", encoding="utf-8") as file:
+            for line in chain([first], lines):
+                file.write(line + "\n")
+                file.flush()
+    except OSError as error:
+        raise SettingsError(f"The answers cannot be written to {path}: {error.strerror or error}.") from error
 
 
 def answer_line(answer: Answer) -> str:

@@ -11,35 +11,52 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rag
-from rag.errors import DocumentError
-from rag.types import Document, Heading
+from rag.documents.worker import READY
+from rag.errors import RagError
+from rag.indexes.rows import FileStamp
+from rag.types import Document, Failure, Heading
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
-
-    Outcome = tuple[str, Document | DocumentError, str]
 
 AHEAD_A_WORKER = 4
 """Files loaded before they are needed, for each worker: enough to keep it busy, few enough to bound memory."""
 
 SECONDS_A_FILE = 300.0
+SECONDS_TO_START = 60.0
+WORKER = [sys.executable, "-P", "-m", "rag.documents.worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of a file: a document, or a failure, or neither where the file is gone.
+
+    With a document, the failure is that of its side-car. `stamp` is what the file looked like as it was read, with the
+    hash of its bytes; None where nothing was read.
+    """
+
+    source: str
+    document: Document | None = None
+    failure: Failure | None = None
+    stamp: FileStamp | None = None
 
 
 def load_all(
     sources: Sequence[str], *, jobs: int | None = None, seconds_a_file: float = SECONDS_A_FILE
-) -> Generator[Outcome, None, None]:
-    """(source, document or error, hash of the bytes read) for every source, in the order given."""
+) -> Generator[Loaded, None, None]:
+    """Every source, in the order given. Raises RagError where no worker process can be started."""
     jobs = max(1, min(jobs or os.cpu_count() or 1, len(sources)))
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
     workers = [_Worker(seconds_a_file) for _ in range(jobs)]
     for worker in workers:
         idle.put(worker)
 
-    def load(source: str) -> Outcome:
+    def load(source: str) -> Loaded:
         worker = idle.get()
         try:
             return worker.load(source)
@@ -47,7 +64,7 @@ def load_all(
             idle.put(worker)
 
     with ThreadPoolExecutor(jobs) as pool:
-        ahead: deque[Future[Outcome]] = deque()
+        ahead: deque[Future[Loaded]] = deque()
         try:
             for source in sources:
                 ahead.append(pool.submit(load, source))
@@ -70,9 +87,11 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
 
-    def load(self, source: str) -> Outcome:
+    def load(self, source: str) -> Loaded:
         if self._stopped.is_set():
-            return source, DocumentError(f"Loading {source} was interrupted.", status="unreadable"), ""
+            return _failed(source, "unreadable", f"Loading {source} was interrupted.")
+        if self._process is not None and self._process.poll() is not None:  # ended from outside, between two files
+            self._end()
         if self._process is None:
             self._process = _start()
         process = self._process
@@ -86,15 +105,11 @@ class _Worker:
         finally:
             timer.cancel()
         if answer is not None:
-            return source, _document(answer), answer["hash"]
+            return loaded(source, answer)
         self._end()
         if timed_out.is_set():
-            return source, DocumentError(f"Reading {source} took longer than {self._seconds:g} s.", status="timeout"), ""
-        return (
-            source,
-            DocumentError(f"Reading {source} crashed the parser; the file is probably damaged.", status="corrupt"),
-            "",
-        )
+            return _failed(source, "timeout", f"Reading {source} took longer than {self._seconds:g} s.")
+        return _failed(source, "corrupt", f"Reading {source} crashed the parser; the file is probably damaged.")
 
     def stop(self) -> None:
         self._stopped.set()
@@ -114,13 +129,40 @@ class _Worker:
 
 
 def _start() -> subprocess.Popen[bytes]:
+    """A worker that has said that it is ready. Raises RagError, which names the cause, where it does not."""
     paths = [str(Path(rag.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "rag.documents.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+    try:
+        process = subprocess.Popen(
+            WORKER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        )
+    except OSError as error:
+        raise _cannot_start(str(error)) from error
+    assert process.stdout is not None
+    assert process.stderr is not None
+    timer = threading.Timer(SECONDS_TO_START, process.kill)
+    timer.start()
+    try:
+        ready = process.stdout.readline() == READY
+    finally:
+        timer.cancel()
+    with process.stderr as errors:
+        if ready:
+            return process
+        process.kill()
+        said = errors.read().decode(errors="replace").split("\n")
+    with process:  # closes its other pipes
+        code = process.wait()
+    raise _cannot_start(next((line.strip() for line in reversed(said) if line.strip()), f"exit code {code}"))
+
+
+def _cannot_start(cause: str) -> RagError:
+    return RagError(
+        f"Files cannot be read, because the process that reads them does not start: {cause}. "
+        f"To see it fail, run: {' '.join(WORKER)}"
     )
 
 
@@ -137,15 +179,21 @@ def _ask(process: subprocess.Popen[bytes], source: str) -> dict[str, Any] | None
     return dict(json.loads(line)) if line.endswith(b"\n") else None
 
 
-def _document(answer: dict[str, Any]) -> Document | DocumentError:
-    if "error" in answer:
-        problem = answer["error"]
-        return DocumentError(problem["message"], status=problem["status"], page=problem["page"])
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in answer["document"].items()
-    }
+def loaded(source: str, answer: dict[str, Any]) -> Loaded:
+    """What a worker's answer says; see `rag.documents.worker.load_file`."""
+    stamp = FileStamp(**answer["stamp"], content_hash=answer["hash"]) if answer["stamp"] else None
+    failure = Failure(**answer["error"]) if "error" in answer else None
+    return Loaded(source, _document(answer["document"]) if "document" in answer else None, failure, stamp)
+
+
+def _document(fields: dict[str, Any]) -> Document:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     values["headings"] = tuple(Heading(**heading) for heading in values["headings"])
     return Document(**values)
+
+
+def _failed(source: str, status: str, message: str) -> Loaded:
+    return Loaded(source, failure=Failure(source, status, message))
 
 
 def _kill(process: subprocess.Popen[bytes], timed_out: threading.Event) -> None:

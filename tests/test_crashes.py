@@ -1,0 +1,275 @@
+"""An index that was killed at, starved, or damaged by hand: it opens, holds whole documents, and forgets nothing.
+
+The long form of the first part is `benchmarks/index_kills.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+
+import pytest
+from faults import acts, damage, fixtures, judge
+from faults.kills import (
+    KillsAtPoints,
+    RandomKills,
+    copy_derived,
+    look,
+    put_derived,
+    some_of_each,
+)
+from faults.nursery import NOBODY
+from faults.sources import Sources
+
+index, nursery, place, sources = fixtures.index, fixtures.nursery, fixtures.place, fixtures.sources
+
+DAMAGES = pytest.mark.parametrize("harm", damage.ALL, ids=lambda harm: harm.__name__)
+FAST = (damage.flipped, damage.deleted)
+DAMAGES_OFTEN_FAST = pytest.mark.parametrize(
+    "harm",
+    [pytest.param(harm, marks=[] if harm in FAST else pytest.mark.slow) for harm in damage.ALL],
+    ids=lambda harm: harm.__name__,
+)
+
+
+def kill_often(nursery, place, kills, *, seed, small_layouts=False):
+    trial, done = RandomKills(nursery, place, seed=seed, small_layouts=small_layouts), []
+    while len(done) < kills:
+        done += trial.round()
+    assert [kill for kill in done if kill.problems] == []
+    assert sum(kill.died for kill in done) > kills / 4
+
+
+def test_killed_a_few_times_an_index_holds_whole_documents_and_the_next_run_completes(nursery, place):
+    kill_often(nursery, place, 3, seed=1)
+
+
+@pytest.mark.slow
+def test_killed_at_random_instants_an_index_holds_whole_documents_and_the_next_run_completes(nursery, place):
+    kill_often(nursery, place, 15, seed=2, small_layouts=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["first run", "next run", "catching up", "repair", "compact"])
+def test_killed_at_any_point_around_a_commit_an_index_loses_nothing(nursery, place, step):
+    trial = KillsAtPoints(nursery, place, step=step, seed=3, small_layouts=step in ("next run", "repair"))
+    names = trial.points()
+    kills = [trial.kill(number, names[number - 1]) for number in some_of_each(names, 5, seed=len(step))]
+    assert [kill for kill in kills if kill.problems] == []
+    assert all(kill.died for kill in kills)
+
+
+# full disks and folders that may not be written
+
+
+def limits(index, count, *, seed):
+    """Sizes at which writes shall fail: around those that files have, and any others."""
+    sizes = [path.stat().st_size for path in index.rglob("*") if path.is_file()]
+    near = [max(0, size + step) for size in sizes for step in (-1, 0, 1)]
+    chance = random.Random(seed)
+    return [0, *chance.sample(near, count // 2), *(chance.randrange(2 * max(sizes)) for _ in range(count // 2))]
+
+
+@pytest.mark.slow
+def test_a_run_without_room_says_so_and_the_next_one_completes(nursery, place, index, sources):
+    before = sources.texts()
+    sources.step(8)
+    after, start = sources.texts(), place / "start"
+    shutil.copytree(index, start)
+    nursery.run("sync", index=str(place / "fresh"), folder=str(sources.folder)).result()
+    fresh = look(nursery, place / "fresh")
+    refused = 0
+    for limit in limits(index, 10, seed=1):
+        shutil.rmtree(index)
+        shutil.copytree(start, index)
+        ended = nursery.run("sync", index=str(index), folder=str(sources.folder), limit_bytes=limit)
+        assert (ended.signal, ended.hung) == (0, False)
+        assert not ended.error or ended.is_rag_error, f"{limit} bytes: {ended.traceback}"
+        refused += bool(ended.error)
+        assert judge.after_a_kill(look(nursery, index), before, after) == [], f"{limit} bytes"
+        nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
+        assert judge.differences(look(nursery, index), fresh) == [], f"{limit} bytes"
+    assert refused > 3
+
+
+@pytest.mark.slow
+def test_the_command_tells_of_a_full_disk_in_words(nursery, index, sources):
+    for limit in limits(index, 6, seed=2):
+        sources.step(6)
+        arguments = ["index", str(sources.folder), "--index", str(index)]
+        ended = nursery.run("command", arguments=arguments, limit_bytes=limit)
+        assert not ended.error, f"{limit} bytes: {ended.traceback}"
+        assert "Traceback" not in ended.printed
+        assert ended.value == 0 or "Error: " in ended.printed, f"{limit} bytes: {ended.printed}"
+
+
+@pytest.mark.slow
+def test_searching_needs_no_room(nursery, index):
+    before = look(nursery, index)
+    ended = nursery.run("look", index=str(index), limit_bytes=0)
+    assert judge.differences(ended.result(), before) == []
+
+
+@pytest.mark.slow
+def test_searching_derived_files_that_are_behind_needs_no_room(nursery, index, sources):
+    before, derived = sources.texts(), copy_derived(index)
+    sources.step(6)
+    nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
+    put_derived(index, derived)
+    ended = nursery.run("search", index=str(index), limit_bytes=0)
+    assert ended.error == "" or ended.is_rag_error, ended.traceback
+    assert judge.after_a_kill(look(nursery, index), before, sources.texts()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_text", [1, 9, 15])
+def test_a_folder_that_is_closed_in_the_middle_of_a_run_ends_it_in_words(nursery, place, at_text):
+    uid = NOBODY if os.getuid() == 0 else None
+    sources = Sources(place / "many", seed=8, files=9)
+    mine = place / "mine"
+    mine.mkdir(mode=0o777)
+    mine.chmod(0o777)
+    arguments = {"index": str(mine / "index"), "folder": str(sources.folder)}
+    ended = nursery.run("sync_and_close_the_folder", **arguments, at_text=at_text, uid=uid)
+    assert not ended.error or ended.is_rag_error, ended.traceback
+    for path in [mine / "index", *(mine / "index").iterdir()]:
+        path.chmod(0o777)
+    assert judge.after_a_kill(nursery.run("look", index=arguments["index"], uid=uid).result(), {}, sources.texts()) == []
+    assert nursery.run("sync", **arguments, uid=uid).result()["documents"] == 9
+    assert nursery.run("look", index=arguments["index"], uid=uid).result()["after"] == []
+
+
+# damage
+
+
+def heal(nursery, index, sound, place):
+    """Search an index with damaged derived files, repair it if verify asks for that, and return what is wrong then."""
+    log = place / "embedded"
+    first = nursery.run("look", index=str(index), log=str(log)).result()
+    if first["after"]:
+        nursery.run("repair", index=str(index), log=str(log)).result()
+        first = look(nursery, index)
+    assert not log.exists(), "texts were embedded again"
+    return judge.differences(first, sound)
+
+
+@pytest.mark.slow
+@DAMAGES
+def test_a_damaged_derived_file_comes_back_from_the_catalog(nursery, place, index, harm):
+    sound, start, chance = look(nursery, index), place / "start", random.Random(harm.__name__)
+    shutil.copytree(index, start)
+    names = [path.relative_to(index) for path in damage.derived_files(index)]
+    for name in chance.sample(names, min(4, len(names))):
+        shutil.rmtree(index)
+        shutil.copytree(start, index)
+        harm(index / name, chance)
+        assert heal(nursery, index, sound, place) == [], name
+
+
+@DAMAGES_OFTEN_FAST
+def test_all_derived_files_damaged_at_once_come_back_from_the_catalog(nursery, place, index, harm):
+    sound, chance = look(nursery, index), random.Random(harm.__name__)
+    for path in damage.derived_files(index):
+        harm(path, chance)
+    assert heal(nursery, index, sound, place) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("instead", ["nothing", "a file", "a link to nothing", "a link to a folder"])
+def test_folders_of_derived_files_that_are_something_else_come_back(nursery, place, index, instead):
+    sound = look(nursery, index)
+    (place / "elsewhere").mkdir()
+    (place / "elsewhere" / "letter.txt").write_text("dear", encoding="utf-8")
+    for folder in damage.derived_folders(index):
+        shutil.rmtree(folder)
+        if instead == "a file":
+            folder.write_text("in the way", encoding="utf-8")
+        elif instead.startswith("a link"):
+            folder.symlink_to(place / ("elsewhere" if instead == "a link to a folder" else "nowhere"))
+    assert heal(nursery, index, sound, place) == []
+    assert [path.name for path in (place / "elsewhere").iterdir()] == ["letter.txt"]
+
+
+def test_verify_says_what_is_damaged_and_repair_mends_it(nursery, index):
+    for path in damage.derived_files(index):
+        damage.flipped_behind_its_time(path, random.Random(1))
+    ended = nursery.run("command", arguments=["verify", "--repair", "--index", str(index)])
+    assert ended.result() == 0, ended.printed
+    ended = nursery.run("command", arguments=["verify", "--index", str(index)])
+    assert ended.result() == 0, ended.printed
+
+
+def test_a_catalog_from_a_backup_makes_the_derived_files_go_back_with_it(nursery, place, index, sources):
+    """The numbers of generations and chunks come again after it, for other documents."""
+    backup = (index / "catalog.sqlite").read_bytes()
+    sources.step(10)
+    nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
+    (index / "catalog.sqlite").write_bytes(backup)
+    assert judge.wrong_hits(look(nursery, index)) == []
+    assert look(nursery, index)["after"] == []
+
+
+@pytest.mark.slow
+def test_an_index_goes_on_from_a_backup_of_its_catalog(nursery, place, index, sources):
+    backup = (index / "catalog.sqlite").read_bytes()
+    for _ in range(3):
+        sources.step(4)
+        nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
+    (index / "catalog.sqlite").write_bytes(backup)
+    sources.step(10)
+    nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
+    nursery.run("sync", index=str(place / "fresh"), folder=str(sources.folder)).result()
+    assert judge.differences(look(nursery, index), look(nursery, place / "fresh")) == []
+
+
+@pytest.mark.slow
+@DAMAGES
+def test_a_damaged_catalog_is_told_in_words_or_still_read(nursery, place, index, harm):
+    start, chance = place / "start", random.Random(harm.__name__)
+    shutil.copytree(index, start)
+    for _ in range(5 if "flipped" in harm.__name__ or "cut" in harm.__name__ else 1):
+        shutil.rmtree(index)
+        shutil.copytree(start, index)
+        harm(index / "catalog.sqlite", chance)
+        ended = nursery.run("use", index=str(index))
+        assert (ended.signal, ended.hung) == (0, False)
+        assert not ended.error or ended.is_rag_error, ended.traceback
+        told = nursery.run("command", arguments=["verify", "--index", str(index)])
+        assert (told.signal, told.hung, told.error) == (0, False, ""), told.traceback
+        assert "Traceback" not in told.printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+@pytest.mark.parametrize("harm", [damage.cut_short, damage.flipped, damage.rubbish, damage.deleted, damage.zeroed])
+def test_what_a_killed_run_left_beside_the_catalog_may_be_damaged(nursery, place, index, sources, harm, suffix):
+    """The newest documents may be lost with it, and come again; what was there before stays."""
+    sources.step(10)
+    names = nursery.run("count_points", of="sync", arguments={"index": str(index), "folder": str(sources.folder)}).result()
+    sources.step(10)
+    killed = nursery.run("sync", index=str(index), folder=str(sources.folder), kill_at=len(names) * 2 // 3)
+    path, chance = index / f"catalog.sqlite{suffix}", random.Random(7)
+    assert killed.signal
+    assert path.exists()
+    harm(path, chance)
+    ended = nursery.run("use", index=str(index))
+    assert not ended.error or ended.is_rag_error, ended.traceback
+    if not ended.error:
+        assert ended.value["problems"] == []
+    nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
+    nursery.run("sync", index=str(place / "fresh"), folder=str(sources.folder)).result()
+    assert judge.differences(look(nursery, index), look(nursery, place / "fresh")) == []
+
+
+def test_the_harness_notices_what_it_looks_for(nursery, place, index, sources):
+    """A judge that finds nothing would prove nothing."""
+    sound, texts = look(nursery, index), sources.texts()
+    assert judge.after_a_kill(sound, texts, texts) == []
+    name = next(iter(texts))
+    torn = {**sound, "documents": {**sound["documents"], name: {**sound["documents"][name], "text": "torn"}}}
+    assert any("never had" in problem for problem in judge.after_a_kill(torn, texts, texts))
+    lost = {**sound, "documents": {key: value for key, value in sound["documents"].items() if key != name}}
+    assert any("is gone" in problem for problem in judge.after_a_kill(lost, texts, texts))
+    assert judge.differences(lost, sound) != []
+    assert acts.WINDOW_CHUNKS < 256
