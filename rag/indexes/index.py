@@ -144,15 +144,17 @@ class Index:
     def verify(self) -> list[str]:
         """All that is wrong, in words: in the catalog, or between it and what is derived from it. Empty when sound.
 
-        Every byte of every file is read. What is derived may be behind the catalog; it is brought up to it first, as a search
-        would. Raises IndexLockedError while another process writes.
+        Every byte of every file is read. What is sound and merely behind the catalog is brought up to it first, as a search would.
+        Raises IndexLockedError while another process writes.
         """
         if self.catalog.read_only:
             return [*check_catalog(self.catalog), *self._derived.disagreements()]
         with self.writing():
             problems = [*check_catalog(self.catalog), *self._derived.damaged()]
+            if problems:  # a search would make damaged files anew; this only tells
+                return problems
             self._derived.refresh()
-            return problems + self._derived.disagreements()
+            return self._derived.disagreements()
 
     # reading
 
