@@ -3,15 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
+CHUNKS ?= 1000000
+KILLS ?= 1000
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-retrieval clean
+.PHONY: help setup demo test check format bench bench-index bench-retrieval clean
 
 help:
 	@echo "make demo     install, index the example documents, ask three questions"
 	@echo "make test     install, then lint, types and all tests"
 	@echo "make check    lint, types and the fast tests (under a minute)"
 	@echo "make bench    speed and memory beside other toolkits, and retrieval quality (an hour or more)"
+	@echo "make bench-index   kills, a million passages, other stores (hours); CHUNKS=20000 KILLS=20 to try it"
 
 setup: $(READY)
 
@@ -49,6 +52,10 @@ bench: $(READY)
 	@if test -d $(DATA)/scifact; \
 	then $(BIN)/python benchmarks/retrieval.py $(DATA)/scifact $(DATA)/cranfield && $(BIN)/python benchmarks/evidence.py $(DATA)/clapnq_dev $(DATA)/xquad/en; \
 	else echo "Retrieval quality is not measured: there are no collections in $(DATA)."; fi
+
+bench-index: $(READY)
+	bash benchmarks/environments.sh
+	$(BIN)/python benchmarks/bench_index.py --chunks $(CHUNKS) --kills $(KILLS) $(if $(OUTPUT),--output $(OUTPUT))
 
 clean:
 	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

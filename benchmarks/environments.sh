@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(llamaindex langchain txtai)
+[ ${#names[@]} -gt 0 ] || names=(llamaindex langchain txtai chroma)
 
 for name in "${names[@]}"; do
     requirements=benchmarks/peers/requirements-$name.txt

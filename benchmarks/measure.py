@@ -24,7 +24,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARAL
 PACKAGES = (
     "torch", "sentence-transformers", "transformers", "tokenizers", "faiss-cpu", "numpy", "openvino", "tantivy",
     "llama-index-core", "llama-index-embeddings-huggingface", "llama-index-vector-stores-faiss",
-    "langchain-core", "langchain-community", "langchain-huggingface", "langchain-text-splitters", "txtai", "chonkie",
+    "chromadb", "langchain-core", "langchain-community", "langchain-huggingface", "langchain-text-splitters", "txtai", "chonkie",
 )  # fmt: skip
 
 

@@ -1,11 +1,17 @@
-"""Hits → a prompt with numbered sources that fits the model's window, counted by the model itself."""
+"""Hits → numbered sources that each say something new and fit the model's window, counted by the model itself.
+
+Wordings are compared by their shingles, here every run of eight words (Broder, "On the resemblance and containment of
+documents", 1997): in forms and tables, shorter runs recur with another meaning.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
 from rag.types import Passage, Prompt
+from rag.words import NEGATION, numbers, stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,24 +20,108 @@ if TYPE_CHECKING:
     from rag.types import Hit, Message
 
     Render = Callable[[str, Sequence[Passage]], tuple[Message, ...]]
+    Merge = Callable[[Sequence[Hit]], tuple[Passage, ...]]
+    Between = Callable[[Hit, Hit], str | None]
+
+SHINGLE_WORDS = 8
+RESEMBLANCE = 0.7
+"""Share of the shingles of two near-duplicates, taken together, that both have: of 150 words, three may differ."""
 
 
-def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int, render: Render) -> Prompt:
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    """What is compared of a text: its shingles, its numbers, and how often it denies something."""
+
+    shingles: frozenset[tuple[str, ...]]
+    numbers: frozenset[str]
+    negations: int
+
+    @classmethod
+    def of(cls, text: str) -> _Wording:
+        words = stems(text)
+        starts = range(max(1, len(words) - SHINGLE_WORDS + 1))
+        shingles = frozenset(tuple(words[start : start + SHINGLE_WORDS]) for start in starts)
+        return cls(shingles, frozenset(numbers(text)), len(NEGATION.findall(text)))
+
+    def nearly_equals(self, other: _Wording) -> bool:
+        common = len(self.shingles & other.shingles)
+        return (
+            common >= RESEMBLANCE * (len(self.shingles) + len(other.shingles) - common)
+            and self.numbers == other.numbers
+            and self.negations == other.negations
+        )
+
+
+def distinct(hits: Sequence[Hit], n: int) -> list[Hit]:
+    """The first `n` hits that say something new, ranked from 1.
+
+    Two kinds are left out: a hit all of whose shingles stand in better ones, so a copy, however it was split; and a
+    near-duplicate of a better one. Two versions that differ in a number or in a "not" are no near-duplicates.
+    """
+    kept: list[Hit] = []
+    wordings: list[_Wording] = []
+    said: set[tuple[str, ...]] = set()
+    for hit in hits:
+        if len(kept) == n:
+            break
+        wording = _Wording.of(hit.text)
+        if wording.shingles <= said or any(wording.nearly_equals(other) for other in wordings):
+            continue
+        kept.append(replace(hit, rank=len(kept) + 1))
+        wordings.append(wording)
+        said |= wording.shingles
+    return kept
+
+
+def merged(hits: Sequence[Hit], *, between: Between) -> tuple[Passage, ...]:
+    """Passages numbered from 1 in the order of their best hits: hits of one document that overlap or touch are one passage.
+
+    `between` tells the white space that separates two hits, the former one first, or None where other text does.
+    Holds for every passage: `document.text[passage.start : passage.start + len(passage.text)] == passage.text`.
+    """
+    passages: list[Passage] = []
+    last: Hit | None = None
+    for hit in sorted(hits, key=lambda hit: (hit.source, hit.start, hit.end)):
+        longer = _extended(passages[-1], last, hit, between) if last and last.source == hit.source else None
+        if longer:
+            passages[-1] = longer
+        else:
+            passages.append(Passage.from_hit(hit.rank, hit))
+        last = hit
+    best_first = sorted(passages, key=lambda passage: passage.number)
+    return tuple(replace(passage, number=number) for number, passage in enumerate(best_first, 1))
+
+
+def _extended(passage: Passage, last: Hit, hit: Hit, between: Between) -> Passage | None:
+    """The passage, which ends with `last`, up to the end of `hit`; None where they are apart. Numbers are ranks still."""
+    overlap = passage.start + len(passage.text) - hit.start
+    gap = "" if overlap >= 0 else between(last, hit)
+    read_from_another_version = overlap > 0 and not passage.text.endswith(hit.text[:overlap])
+    if gap is None or read_from_another_version:
+        return None
+    best = min(passage, Passage.from_hit(hit.rank, hit), key=lambda either: either.number)
+    pages = (passage.pages[0], hit.pages[1]) if passage.pages and hit.pages else None
+    text = passage.text + gap + hit.text[max(0, overlap) :]
+    return replace(best, text=text, start=passage.start, pages=pages)
+
+
+def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int, merge: Merge, render: Render) -> Prompt:
     """The prompt with as many of the best hits as fit: prompt tokens + `max_tokens` ≤ the model's window.
 
-    No more than the model can tell apart (`max_sources`). Sources are whole or absent, never cut. Raises UsageError
-    where the question leaves no room for a single one.
+    No more than the model can tell apart (`max_sources`). Hits are whole or absent, never cut; `merge` makes passages of
+    them. Raises UsageError where the question leaves no room for a single one.
     """
-    passages = tuple(Passage.from_hit(number, hit) for number, hit in enumerate(hits[: llm.max_sources], 1))
+    usable = hits[: llm.max_sources]
     budget = llm.window - max_tokens
 
     def prompt(count: int) -> Prompt:
-        return Prompt(question, passages[:count], render(question, passages[:count]))
+        passages = merge(usable[:count])
+        return Prompt(question, passages, render(question, passages))
 
-    whole = prompt(len(passages))
+    whole = prompt(len(usable))
     if llm.count_tokens(whole.messages) <= budget:
         return whole
-    fits, too_many = 0, len(passages)
+    fits, too_many = 0, len(usable)
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
         if llm.count_tokens(prompt(middle).messages) <= budget:

@@ -1,8 +1,10 @@
 """One ranking from two.
 
-`weighted_sum` is the convex combination that Bruch, Gai and Ingber found better than reciprocal rank fusion, and robust in
-its one parameter ("An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 2023): scores are normalised between
-their theoretical minimum, here 0 for both searches (nothing in common), and the best score found.
+`weighted_sum` is a convex combination of the two scores, which Bruch, Gai and Ingber found better than reciprocal rank
+fusion and robust in its one parameter ("An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 2023). Each
+score is measured in standard deviations over the candidates (Montague and Aslam, "Relevance Score Normalization for
+Metasearch", CIKM 2001). One candidate that shares nothing with the question (score 0) is counted as well: between two or
+three candidates the deviation alone would make much of chance differences.
 `reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is here to be compared with.
 """
 
@@ -15,16 +17,29 @@ if TYPE_CHECKING:
 
     Scored = Sequence[tuple[int, float]]
 
-DENSE_WEIGHT = 0.6
+DENSE_WEIGHT = 0.62
 
 
 def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:
-    """All ids of both rankings, best first, scored between 0 and 1; an id absent from a ranking gets 0 for it."""
-    scores: dict[int, float] = {}
+    """All ids of both lists, best first, ties by lower id, scored between 0 and 1: 1 is an id that is the best in both.
+
+    The lists may come in any order. An id absent from a list counts as 0 there, and so do scores below 0; `dense` should
+    therefore hold the cosines of the ids in `keyword` too, for no cosine is 0 only because others are higher.
+    """
+    import numpy as np
+
+    ids = np.array(sorted({item for item, _ in (*dense, *keyword)}), np.int64)
+    total, highest = np.zeros(len(ids)), 0.0
     for ranking, weight in ((dense, dense_weight), (keyword, 1 - dense_weight)):
-        for item, score in _shares_of_the_best(ranking):
-            scores[item] = scores.get(item, 0.0) + weight * score
-    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+        scores = np.zeros(len(ids) + 1)
+        scores[np.searchsorted(ids, [item for item, _ in ranking])] = [max(score, 0.0) for _, score in ranking]
+        deviation = scores.std()
+        if deviation > 0:
+            total += weight / deviation * scores[:-1]
+            highest += weight / deviation * scores.max()
+    shares = total / highest if highest else total
+    order = np.lexsort((ids, -shares))
+    return list(zip(ids[order].tolist(), shares[order].tolist(), strict=True))
 
 
 def reciprocal_rank_fusion(*rankings: Scored, constant: int = 60) -> list[tuple[int, float]]:
@@ -34,8 +49,3 @@ def reciprocal_rank_fusion(*rankings: Scored, constant: int = 60) -> list[tuple[
         for rank, (item, _) in enumerate(ranking, 1):
             scores[item] = scores.get(item, 0.0) + 1 / (constant + rank)
     return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def _shares_of_the_best(ranking: Scored) -> list[tuple[int, float]]:
-    best = max((score for _, score in ranking), default=0.0)
-    return [(item, max(score, 0.0) / best if best > 0 else 0.0) for item, score in ranking]

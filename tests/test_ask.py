@@ -10,6 +10,7 @@ import rag
 from rag.errors import ModelError, UsageError
 from rag.pipelines.ask import NOT_FOUND
 from rag.pipelines.ingest import add_documents
+from rag.pipelines.retrieve import candidates
 from rag.types import Document, Sampling
 
 
@@ -81,7 +82,8 @@ def test_sentences_are_handed_over_as_they_are_written(library):
 
 @pytest.mark.parametrize("window", [150, 200, 260, 400, 4000])
 def test_prompt_and_answer_always_fit_the_window(index, tmp_path, window):
-    (tmp_path / "tower.txt").write_text("The tower is 34 metres tall, as all agree. " * 60, encoding="utf-8")
+    text = " ".join(f"The tower is 34 metres tall, as {number} people agree." for number in range(60))
+    (tmp_path / "tower.txt").write_text(text, encoding="utf-8")
     rag.sync([tmp_path / "tower.txt"], index=index, sizes=rag.ChunkSizes(60, 0))
     model = scripted("The tower is 34 metres tall.", window=window)
     rag.ask("How tall is the tower?", index=index, llm=model, k=20, sampling=Sampling(max_tokens=30))
@@ -199,3 +201,84 @@ def test_slices_of_hits_show_themselves_too(library):
     hits = rag.search("tower", index=library)
     assert "tower" in hits[:1]._repr_html_()
     assert hits[0].rank == 1
+
+
+STORY = " ".join(f"In the year {1800 + year} the keeper {name} counted the steps of the tower and wrote the sum in the book."
+                 for year, name in enumerate(("Ada", "Bo", "Cy", "Di", "Ed", "Flo", "Gus", "Hal", "Ida", "Jo")))  # fmt: skip
+
+
+@pytest.mark.parametrize("overlap", [0, 8])
+def test_neighbouring_hits_are_one_source_of_the_model_and_stay_single_hits_of_the_answer(index, overlap):
+    add_documents([Document(STORY, "story", "")], index=index, sizes=rag.ChunkSizes(40, overlap))
+    model = scripted("Di counted the steps of the tower in 1803.")
+    answer = rag.ask("Who counted the steps of the tower?", index=index, llm=model, k=20)
+    (passage,) = model.prompts[0].passages
+    assert (passage.text, passage.start, passage.chunk) == (STORY, 0, answer.hits[0].chunk)
+    assert len(answer.hits) == len(index) > 3
+    assert all(STORY[hit.start : hit.end] == hit.text for hit in answer.hits)
+
+
+@pytest.mark.parametrize("overlap", [0, 8])
+def test_a_quote_from_a_merged_source_names_the_chunk_that_holds_it(index, overlap):
+    add_documents([Document(STORY, "story", "")], index=index, sizes=rag.ChunkSizes(40, overlap))
+    said = [f"The keeper {name} counted the steps in {year}. " for name, year in (("Ada", 1800), ("Flo", 1805), ("Jo", 1809))]
+    answer = rag.ask("Who counted the steps of the tower?", index=index, llm=scripted(*said), k=20)
+    assert len(answer.citations) == 3
+    for citation in answer.citations:
+        assert STORY[citation.start : citation.end] == citation.quote
+        (holder,) = [hit for hit in answer.hits if hit.chunk == citation.chunk]
+        assert holder.source == citation.source
+        assert holder.start <= citation.start < citation.end <= holder.end
+
+
+def test_a_quote_may_reach_over_the_border_of_two_chunks(index):
+    text = "The keeper of the tower is called Ada Brandt. " * 2 + "She keeps " + "very " * 30 + "many lamps lit in the tower."
+    add_documents([Document(text, "story", "")], index=index, sizes=rag.ChunkSizes(30, 0))
+    sentence = text[text.index("She") :]
+    answer = rag.ask("Who keeps lamps lit in the tower?", index=index, llm=scripted(sentence), k=20)
+    (citation,) = answer.citations
+    assert citation.quote == sentence
+    assert not any(sentence in hit.text for hit in answer.hits)
+
+
+def test_copies_are_shown_once_and_the_next_passage_takes_their_place(index):
+    texts = {
+        "a": "The tower is 34 metres tall.",
+        "b": "The tower is  34 metres\ntall.",
+        "c": "The tower is 34 metres tall.",
+        "d": "The tower was built in 1872.",
+        "e": "The tower is 40 metres tall.",
+    }
+    add_documents([Document(text, name, "") for name, text in texts.items()], index=index)
+    model = scripted("The tower is 34 metres tall.")
+    answer = rag.ask("How tall is the tower?", index=index, llm=model, k=3)
+    assert sorted({hit.source for hit in answer.hits} - {"a", "b", "c"}) == ["d", "e"]
+    assert [hit.rank for hit in answer.hits] == [1, 2, 3]
+    assert len(model.prompts[0].passages) == 3
+    assert len(rag.search("How tall is the tower?", index=index, k=5)) == 5
+
+
+def test_documents_that_change_while_they_are_asked_about_are_not_mixed(index, monkeypatch):
+    text = "Seven carp live in the pond.\n\nThe tower is 34 metres tall, says the sign at the tower."
+    add_documents([Document(text, "d", "")], index=index, sizes=rag.ChunkSizes(14, 0))
+    monkeypatch.setattr(index.catalog, "document", lambda source: Document("Another text.", source, ""))
+    model = scripted("The tower is 34 metres tall.")
+    answer = rag.ask("How tall is the tower by the pond?", index=index, llm=model)
+    assert len(model.prompts[0].passages) == len(answer.hits) == 2
+    assert all(passage.text in text for passage in model.prompts[0].passages)
+
+
+@pytest.mark.parametrize("k", [0, -2])
+def test_a_number_of_passages_below_1_is_refused(library, k):
+    with pytest.raises(UsageError, match=f"must be at least 1, not {k}"):
+        rag.ask("How tall is the tower?", index=library, llm=scripted("x"), k=k)
+
+
+def test_what_only_the_words_have_found_counts_with_its_cosine(index):
+    texts = ["What is it that is in the box of the queen?", "A zither hangs there.", "Roses grow here.", "Carp swim."]
+    add_documents([Document(text, str(number), "") for number, text in enumerate(texts)], index=index)
+    question = "What is it that is in the zither of the king?"
+    dense, keyword = candidates(question, index=index, depth=1)
+    every_cosine = dict(index.search_vectors(index.embedder.embed_question(question), len(texts)))
+    assert [chunk for chunk, _ in dense[1:]] == [chunk for chunk, _ in keyword]
+    assert dict(dense) == pytest.approx({chunk: every_cosine[chunk] for chunk, _ in dense})

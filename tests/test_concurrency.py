@@ -34,12 +34,12 @@ def a_writer(nursery, place, index):
         nursery.wait(pid)
 
 
-def readers_beside_a_writer(nursery, place, *, readers, threads, rounds, documents):
+def readers_beside_a_writer(nursery, place, *, readers, threads, **work):
     index = str(place / "crowded")
     nursery.run("write", index=index, rounds=1, documents=1).result()
     nursery.run("forget", index=index, source="done").result()
     crowd = [nursery.start("read", index=index, threads=threads, seconds=SECONDS * 2) for _ in range(readers)]
-    writer = nursery.start("write", index=index, rounds=rounds, documents=documents)
+    writer = nursery.start("write", index=index, **work)
     nursery.wait(writer, limit=SECONDS * 3).result()
     return [nursery.wait(reader, limit=SECONDS * 3).result() for reader in crowd]
 
@@ -51,8 +51,9 @@ def test_readers_in_threads_find_whole_documents_while_another_process_writes(nu
 
 
 @pytest.mark.slow
-def test_readers_in_several_processes_find_whole_documents_while_another_writes(nursery, place):
-    for seen in readers_beside_a_writer(nursery, place, readers=3, threads=2, rounds=4, documents=4):
+@pytest.mark.parametrize("tend", [False, True], ids=["", "compacts and repairs"])
+def test_readers_in_several_processes_find_whole_documents_while_another_writes(nursery, place, tend):
+    for seen in readers_beside_a_writer(nursery, place, readers=3, threads=2, rounds=4, documents=4, tend=tend):
         assert (seen["problems"], seen["left"]) == ([], [])
         assert seen["searches"] > 20
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rag.fusion import reciprocal_rank_fusion, weighted_sum
 from rag.indexes.exact import exact_search
 from rag.indexes.keywords import KeywordStore
 from rag.indexes.stamped import Stamp, read_stamped, write_stamped
@@ -133,16 +132,3 @@ def test_keywords_survive_reopening_and_a_change_applied_twice(keywords, tmp_pat
         keywords.apply([hit(5, "A new lamp")], [1, 5], generation=2, token="a")
     again = KeywordStore(tmp_path, is_known=known)
     assert (again.generation, again.ids()) == (2, {2, 3, 4, 5})
-
-
-def test_weighted_sum_keeps_every_id_and_its_scores_between_0_and_1():
-    fused = weighted_sum([(1, 0.9), (2, 0.5), (3, 0.1)], [(3, 12.0), (4, 2.0)], dense_weight=0.6)
-    assert [item for item, _ in fused] == [1, 3, 2, 4]
-    assert dict(fused) == pytest.approx({1: 0.6, 3: 0.6 / 9 + 0.4, 2: 0.6 * 5 / 9, 4: 0.4 * 2 / 12})
-    assert weighted_sum([], []) == []
-    assert weighted_sum([(8, 0.3)], [], dense_weight=0.6) == [(8, 0.6)]
-
-
-def test_reciprocal_rank_fusion_adds_reciprocal_ranks():
-    fused = dict(reciprocal_rank_fusion([(1, 9.0), (2, 1.0)], [(2, 3.0)]))
-    assert fused == {2: pytest.approx(1 / 62 + 1 / 61), 1: pytest.approx(1 / 61)}

@@ -7,33 +7,38 @@ import threading
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from rag.citations import Citations, LexicalVerifier
-from rag.context import pack
+from rag.context import distinct, merged, pack
 from rag.evidence import THRESHOLD, evidence
 from rag.pipelines.retrieve import retrieve
 from rag.prompts import render_answer_prompt
 from rag.sentences import sentence_spans
 from rag.specs import using_index, using_llm
-from rag.types import Answer, Passage, Sampling, Usage
+from rag.types import Answer, Hits, Passage, Sampling, Usage
 from rag.words import is_negated, stems
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
     from pathlib import Path
 
+    from rag.citations import Judged
+    from rag.context import Between
     from rag.indexes.index import Index
     from rag.pipelines.retrieve import Mode, Retrieved
     from rag.protocols import Generator, Reranker, Verifier
-    from rag.types import Citation, Prompt, Sentence
+    from rag.types import Citation, Document, Hit, Prompt, Sentence
 
     OnSentence = Callable[[Sentence, Sequence[Citation]], None]
 
 NOT_FOUND = "Not found in these documents."
 PASSAGES = 5
-"""Sources that a model is shown where nothing else is asked for."""
+"""Hits that a model is shown where nothing else is asked for."""
+
+SPARE = 4
+"""Hits that are looked at for each one that is shown, since some say the same."""
 
 
 @dataclass(slots=True)
@@ -99,18 +104,21 @@ async def aask(
     started = time.perf_counter()
     sampling = sampling or Sampling()
     with using_index(index) as opened, using_llm(llm) as generator:
-        retrieved = await asyncio.to_thread(retrieve, question, index=opened, k=k, mode=mode, where=where, reranker=reranker)
+        retrieved = await asyncio.to_thread(
+            _retrieve_distinct, question, index=opened, k=k, mode=mode, where=where, reranker=reranker
+        )
         likelihood = _evidence(question, retrieved, opened)
+        merge = partial(merged, between=_white_space_between(opened))
         citations = Citations(
-            [Passage.from_hit(hit.rank, hit) for hit in retrieved.hits],
-            verifier or LexicalVerifier(),
+            merge(retrieved.hits),
+            _ChunkOfEachSpan(verifier or LexicalVerifier(), retrieved.hits),
             pages_of=opened.catalog.pages_of,
         )
         written = _Written([], Usage())
         if likelihood >= THRESHOLD:
             render = partial(render_answer_prompt, by_example=generator.max_sources == 1)
             prompt = await asyncio.to_thread(
-                pack, question, retrieved.hits, llm=generator, max_tokens=sampling.max_tokens, render=render
+                pack, question, retrieved.hits, llm=generator, max_tokens=sampling.max_tokens, merge=merge, render=render
             )
             written.usage = Usage(await asyncio.to_thread(generator.count_tokens, prompt.messages))
             await _write(prompt, generator, sampling, citations, written, strict=strict, on_sentence=on_sentence)
@@ -200,6 +208,44 @@ async def _sentences(pieces: AsyncGenerator[str | Usage, None], written: _Writte
                 pending = pending[spans[-1][0] :]
     for start, end in sentence_spans(pending):
         yield pending[start:end]
+
+
+def _retrieve_distinct(question: str, *, index: Index, k: int, **options: Any) -> Retrieved:
+    """The `k` best hits that each say something new."""
+    retrieved = retrieve(question, index=index, k=SPARE * k if k > 0 else k, **options)
+    return replace(retrieved, hits=Hits(distinct(retrieved.hits, k), question=question))
+
+
+def _white_space_between(index: Index) -> Between:
+    """Reads the documents; what has changed since the hits were found is told apart by its text."""
+    document: Callable[[str], Document | None] = cache(index.catalog.document)
+
+    def between(first: Hit, second: Hit) -> str | None:
+        if second.chunk != first.chunk + 1 or (whole := document(first.source)) is None:
+            return None
+        gap = whole.text[first.end : second.start]
+        unchanged = all(whole.text[hit.start : hit.end] == hit.text for hit in (first, second))
+        return gap if unchanged and not gap.strip() else None
+
+    return between
+
+
+class _ChunkOfEachSpan:
+    """Judges as `verifier` does; of a passage that several chunks make up, each span gets the chunk that holds most of it."""
+
+    def __init__(self, verifier: Verifier, hits: Sequence[Hit]) -> None:
+        self._verifier = verifier
+        self._hits = hits
+
+    def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
+        judged, spans = self._verifier.check(sentence, passages)
+        return judged, [(self._of_its_chunk(*span), span[1], span[2]) for span in spans]
+
+    def _of_its_chunk(self, passage: Passage, start: int, end: int) -> Passage:
+        first, last = passage.start + start, passage.start + end
+        hits = [hit for hit in self._hits if hit.source == passage.source]
+        holder = max(hits, key=lambda hit: min(hit.end, last) - max(hit.start, first))
+        return replace(passage, chunk=holder.chunk)
 
 
 def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:

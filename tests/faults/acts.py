@@ -134,6 +134,13 @@ def sync_and_close_the_folder(*, index, folder, at_text):
         return rag.sync([folder], index=opened, sizes=ingest.ChunkSizes(CHUNK_TOKENS, OVERLAP_TOKENS), jobs=1).to_dict()
 
 
+def adopt(*, index):
+    """What a first run does before its first document."""
+    prepare()
+    with rag.open_index(index, create=True) as opened:
+        opened.adopt_embedder(chunks={"chunk_tokens": CHUNK_TOKENS, "overlap_tokens": OVERLAP_TOKENS})
+
+
 def look(*, index, questions=QUESTIONS, **how):
     """Open, check the catalog, search as a reader does, verify; returns all of that and what the index holds."""
     prepare(**how)
@@ -146,7 +153,7 @@ def look(*, index, questions=QUESTIONS, **how):
         searched = time.perf_counter() - started
         return {
             "at_once": at_once,
-            "after": opened.verify(),
+            "after": opened.verify() or opened.verify(),
             "searches": found,
             "documents": holdings(opened),
             "generation": opened.catalog.generation,

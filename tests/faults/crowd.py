@@ -21,8 +21,11 @@ def text_of(number, version):
     return "\n\n".join(f"Part {part} {paragraph} end" for part in range(3))
 
 
-def write(*, index, rounds, documents):
-    """Add, change and remove documents again and again. Document 0 stays; "done" is added last."""
+def write(*, index, rounds, documents, tend=False):
+    """Add, change and remove documents again and again. Document 0 stays; "done" is added last.
+
+    With `tend`, the index is compacted and repaired in between.
+    """
     acts.prepare(refresh_often=True)
     sizes = ChunkSizes(acts.CHUNK_TOKENS, acts.OVERLAP_TOKENS)
     with rag.open_index(index, create=True) as opened:
@@ -33,6 +36,9 @@ def write(*, index, rounds, documents):
                 with opened.writing(patience=20):
                     opened.catalog.remove_document(f"d{number}")
                     opened.refresh()
+            if tend:
+                opened.compact(patience=20)
+                opened.repair()
         add_documents([Document("the end has come", "done", "T")], index=opened, sizes=sizes)
 
 

@@ -81,6 +81,13 @@ def a_link_to_itself(path, _):
     path.symlink_to(path.name)
 
 
+def a_link_to_a_copy(path, _):
+    """What it leads to is as good as it was, and lies elsewhere."""
+    copy = path.parent.parent.parent / f"copy of {path.name}"
+    path.rename(copy)
+    path.symlink_to(copy)
+
+
 def a_fifo(path, _):
     """Reading it would wait for ever."""
     path.unlink()
@@ -89,7 +96,7 @@ def a_fifo(path, _):
 
 ALL = (
     cut_short, emptied, grown, flipped, flipped_behind_its_time, rubbish, rubbish_behind_its_time, zeroed, deleted,
-    a_folder, a_link_to_nowhere, a_link_to_itself, a_fifo,
+    a_folder, a_link_to_nowhere, a_link_to_itself, a_link_to_a_copy, a_fifo,
 )  # fmt: skip
 
 

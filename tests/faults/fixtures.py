@@ -6,6 +6,7 @@ import atexit
 import copy
 import os
 import shutil
+import sys
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,8 @@ from faults.sources import Sources
 
 @pytest.fixture
 def nursery():
+    if sys.platform != "linux":
+        pytest.skip("children are forked, watched and limited as only Linux does it")
     return the_nursery()
 
 

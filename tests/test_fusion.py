@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import statistics
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from rag.fusion import DENSE_WEIGHT, reciprocal_rank_fusion, weighted_sum
+
+IDS = st.integers(1, 40)
+COSINES = st.dictionaries(IDS, st.floats(-1, 1).map(lambda score: round(score, 3)), max_size=30)
+WORD_SCORES = st.dictionaries(IDS, st.floats(0.01, 60).map(lambda score: round(score, 2)), max_size=30)
+
+
+def pairs(scores):
+    return list(scores.items())
+
+
+@given(COSINES, WORD_SCORES)
+def test_every_id_of_either_search_comes_back_once_with_a_score_between_0_and_1(dense, keyword):
+    fused = weighted_sum(pairs(dense), pairs(keyword))
+    assert sorted(item for item, _ in fused) == sorted(dense.keys() | keyword.keys())
+    assert all(0 <= score <= 1 for _, score in fused)
+    assert fused == sorted(fused, key=lambda pair: (-pair[1], pair[0]))
+
+
+@given(COSINES, WORD_SCORES, st.randoms())
+def test_the_order_of_the_input_does_not_matter(dense, keyword, random):
+    shuffled_dense, shuffled_keyword = pairs(dense), pairs(keyword)
+    random.shuffle(shuffled_dense)
+    random.shuffle(shuffled_keyword)
+    assert weighted_sum(shuffled_dense, shuffled_keyword) == weighted_sum(pairs(dense), pairs(keyword))
+
+
+@given(COSINES, WORD_SCORES)
+def test_what_is_better_in_both_searches_is_never_behind(dense, keyword):
+    scores = dict(weighted_sum(pairs(dense), pairs(keyword)))
+    for a in scores:
+        for b in scores:
+            if max(dense.get(a, 0), 0) >= max(dense.get(b, 0), 0) and keyword.get(a, 0) >= keyword.get(b, 0):
+                assert scores[a] >= scores[b]
+
+
+@given(COSINES, WORD_SCORES, st.sampled_from([0.125, 4.0, 1024.0]))
+def test_the_scale_of_either_score_does_not_matter(dense, keyword, scale):
+    fused = weighted_sum(pairs(dense), pairs(keyword))
+    scaled = weighted_sum(pairs(dense), [(item, score * scale) for item, score in keyword.items()])
+    assert dict(scaled) == pytest.approx(dict(fused))
+
+
+def test_an_id_that_both_searches_found_is_before_one_that_only_one_of_them_found():
+    assert [item for item, _ in weighted_sum([(1, 0.5), (2, 0.5)], [(2, 7.0)])] == [2, 1]
+    assert [item for item, _ in weighted_sum([(2, 0.5)], [(1, 7.0), (2, 7.0)])] == [2, 1]
+
+
+def test_ties_go_to_the_lower_id():
+    assert [item for item, _ in weighted_sum([(9, 0.4), (3, 0.4)], [(9, 2.0), (3, 2.0)])] == [3, 9]
+
+
+def test_the_best_of_both_scores_1_and_what_shares_nothing_scores_0():
+    assert weighted_sum([(1, 0.6), (2, 0.0)], [(1, 8.0)]) == [(1, 1.0), (2, 0.0)]
+    assert weighted_sum([(1, 0.6)], []) == [(1, 1.0)]
+    assert weighted_sum([], [(1, 8.0)]) == [(1, 1.0)]
+    assert weighted_sum([(1, -0.2)], []) == [(1, 0.0)]
+    assert weighted_sum([], []) == []
+
+
+def test_a_chance_difference_of_cosines_between_few_candidates_does_not_outweigh_the_words():
+    assert [item for item, _ in weighted_sum([(1, 0.52), (2, 0.50)], [(2, 8.0)])] == [2, 1]
+
+
+@given(COSINES, WORD_SCORES)
+def test_the_order_is_that_of_weighted_deviations_with_one_candidate_of_0_more(dense, keyword):
+    ids = sorted(dense.keys() | keyword.keys())
+    cosines = [max(dense.get(item, 0.0), 0.0) for item in ids]
+    words = [keyword.get(item, 0.0) for item in ids]
+    assume(any(cosines) and any(words))
+    deviations = [statistics.pstdev([*scores, 0.0]) for scores in (cosines, words)]
+    expected = [
+        DENSE_WEIGHT * cosine / deviations[0] + (1 - DENSE_WEIGHT) * word / deviations[1]
+        for cosine, word in zip(cosines, words, strict=True)
+    ]
+    fused = dict(weighted_sum(pairs(dense), pairs(keyword)))
+    highest = DENSE_WEIGHT * max(cosines) / deviations[0] + (1 - DENSE_WEIGHT) * max(words) / deviations[1]
+    assert [fused[item] * highest for item in ids] == pytest.approx(expected)
+
+
+def test_rank_fusion_adds_reciprocal_ranks():
+    assert reciprocal_rank_fusion([(1, 9.0), (2, 8.0)], [(2, 0.3)]) == [(2, 1 / 62 + 1 / 61), (1, 1 / 61)]
