@@ -37,7 +37,11 @@ def kills_at_points(count: int, place: Path, *, seed: int) -> Iterator[Kill]:
         folder = place / f"points-{number}"
         folder.mkdir()
         trial = KillsAtPoints(the_nursery(), folder, step=step, seed=seed + number, small_layouts=small)
-        names = trial.points()
+        try:
+            names = trial.points()
+        except AssertionError as error:
+            yield Kill(f"{step}: not even killed", died=False, problems=[str(error)])
+            continue
         share = count * (number + 1) // len(trials) - count * number // len(trials)
         for point in some_of_each(names, share, seed=seed):
             kill = trial.kill(point, names[point - 1])

@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 
+import fakes
 import pytest
 from faults import fixtures
 from faults.kills import look
+
+import rag
+from rag.pipelines import ingest
+from rag.types import Document
 
 index, nursery, place, sources = fixtures.index, fixtures.nursery, fixtures.place, fixtures.sources
 
@@ -132,3 +137,29 @@ def test_two_writers_that_take_turns_lose_nothing(nursery, place, index, sources
     ]
     assert [nursery.wait(child).result() for child in crowd] == [0] * 4
     assert look(nursery, index)["after"] == []
+
+
+def test_a_reader_finds_in_every_mode_what_a_writer_has_committed_and_not_what_it_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(ingest, "WINDOW_CHUNKS", 2)
+    embedder = fakes.HashEmbedder()
+    before = [Document(f"A heron stood at lock {number}.", f"{number}.md", "Heron") for number in range(6)]
+    seen = set()
+
+    def documents():
+        for number in range(8):
+            yield Document(f"An otter and no bird swam by lock {number}.", f"{number}.md", "Otter")
+            with reader.catalog.snapshot():
+                total = len(reader)
+                birds = [hit for hit in reader.catalog.hits([(chunk, 0) for chunk in range(1, 99)]) if "heron" in hit.text]
+            for mode in ("hybrid", "dense", "keyword"):
+                hits = rag.search("heron otter lock", index=reader, k=50, mode=mode)
+                assert len(hits) == total, mode
+            assert len(rag.search("heron", index=reader, k=50, mode="keyword")) == len(birds)
+            seen.add(len(birds))
+
+    with rag.open_index(tmp_path / "index", embedder=embedder, create=True) as writer:
+        ingest.add_documents(before, index=writer)
+        with rag.open_index(tmp_path / "index", embedder=embedder) as reader:
+            ingest.add_documents(documents(), index=writer)
+            assert len(rag.search("heron otter lock", index=reader, k=50, mode="keyword")) == 8
+    assert {6, 4, 2} <= seen

@@ -171,12 +171,13 @@ def test_an_index_lives_under_any_name(nursery, place, sources, name):
     assert sorted(path.name for path in (place / name).iterdir()) == ["index"]
 
 
-@pytest.mark.slow
-def test_an_index_in_a_folder_whose_name_is_no_text_works_or_says_why(nursery, place, sources):
+def test_a_folder_whose_name_is_no_text_is_told_before_anything_is_written_there(nursery, place, sources):
     here = place / os.fsdecode(b"lat\xe9")
     here.mkdir()
     ended = nursery.run("sync", index=str(here / "index"), folder=str(sources.folder))
-    assert not ended.error or ended.is_rag_error, ended.traceback
+    assert ended.error == "IndexStoreError"
+    assert "lat\\udce9/index is not valid UTF-8" in ended.message
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.slow

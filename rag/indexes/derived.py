@@ -121,8 +121,8 @@ class Derived:
                 outcome = self._refreshed_by_us()
                 if outcome == "done":
                     store = self._keywords or store
-                elif outcome == "busy":
-                    store = self._keywords_beside_a_writer(store)
+                elif outcome == "busy" and (store := self._keywords_beside_a_writer(store)).has_files:
+                    self._add_recent(store)
                 else:
                     store = self._keywords_in_memory(generation)
             self._keywords = store
@@ -140,7 +140,7 @@ class Derived:
 
     def _is_far_behind(self, store: VectorStore) -> bool:
         backlog = self._catalog.count_added_since(store.generation) + store.recent
-        return store.state is None or store.generation < self._catalog.log_begins or backlog > MOST_IN_MEMORY
+        return not store.has_files or store.generation < self._catalog.log_begins or backlog > MOST_IN_MEMORY
 
     def _caught_up_vectors(self, store: VectorStore) -> VectorStore:
         generation = self._catalog.generation
@@ -168,7 +168,7 @@ class Derived:
         return "done"
 
     def _keywords_in_memory(self, generation: int) -> KeywordStore:
-        """For an index that cannot be written and whose keywords are behind or missing."""
+        """For an index whose keywords are behind or missing and which cannot be written now."""
         store = self._opened_keywords()
         if store.generation != generation:
             store = KeywordStore.in_memory()
@@ -182,10 +182,21 @@ class Derived:
             newer = self._opened_keywords()
             if newer.generation > store.generation:
                 return newer
-            if len(store) or time.monotonic() > patience:
+            if store.has_files or time.monotonic() > patience:
                 break
             time.sleep(0.05)
         return store
+
+    def _add_recent(self, store: KeywordStore) -> None:
+        """Beside a writer, who will bring the files up to date, what they lack is held in memory unless it is much."""
+        with self._catalog.snapshot():
+            generation, behind = self._catalog.generation, store.generation < self._catalog.log_begins
+            if behind or self._catalog.count_added_since(store.generation) > MOST_IN_MEMORY:
+                return
+            if store.recent is None:
+                store.recent = KeywordStore.in_memory(generation=store.generation)
+            if store.recent.generation != generation:
+                self._catch_up(store.recent, generation)
 
     # checking
 
@@ -206,12 +217,12 @@ class Derived:
         """Which files are there and are not what was written; every byte is read."""
         if not self._catalog.embedder_identity:
             return []
-        generations = {
-            "vectors": (VECTORS_STAMP, self._opened_vectors(thorough=True).generation),
-            "keywords": (keyword_files.STAMP, self._opened_keywords(thorough=True).generation),
+        have_opened = {
+            "vectors": (VECTORS_STAMP, self._opened_vectors(thorough=True).has_files),
+            "keywords": (keyword_files.STAMP, self._opened_keywords(thorough=True).has_files),
         }
         return [
             f"{name}: the files are damaged; rag verify --repair makes them anew"
-            for name, (stamp, generation) in generations.items()
-            if (self.path / stamp).exists() and not generation
+            for name, (stamp, opened) in have_opened.items()
+            if (self.path / stamp).exists() and not opened
         ]

@@ -42,6 +42,7 @@ class Index:
         self, path: Path, *, open_embedder: Callable[[str], Embedder], embedder_spec: str | None = None, create: bool = False
     ) -> None:
         self.path = path
+        _check_name(path)
         if create:
             _make_folder(path)
         elif not (path / self.CATALOG).is_file():
@@ -209,6 +210,17 @@ class Index:
     def vectors_of(self, chunks: Sequence[int]) -> Vectors:
         """The vectors of chunks as float32, shape (len(chunks), dimension)."""
         return self.catalog.vectors(chunks)
+
+
+def _check_name(path: Path) -> None:
+    """tantivy and SQLite take paths as UTF-8 only."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path.absolute()).encode(errors="backslashreplace").decode()
+        raise IndexStoreError(
+            f"The path {shown} is not valid UTF-8, which an index cannot lie under. Choose another place with --index."
+        ) from error
 
 
 def _make_folder(path: Path) -> None:

@@ -42,7 +42,8 @@ class KeywordStore:
     """BM25 over chunks, each with its title and heading in front; higher scores are better.
 
     It opens as empty, at generation 0, where its files are missing or damaged. `thorough` reads every byte of them, whatever
-    is remembered of an earlier reading.
+    is remembered of an earlier reading. `recent` may hold what came later than the files; its scores weigh words by how rare
+    they are among the recent chunks alone.
     """
 
     def __init__(self, folder: Path, *, is_known: IsKnown, thorough: bool = False) -> None:
@@ -50,6 +51,7 @@ class KeywordStore:
         self._home = folder
         self.folder = folder / FOLDER
         self.generation = 0
+        self.recent: KeywordStore | None = None
         self._index: Any = None
         self._checksums: dict[str, Checksum] = {}
         self._links: TemporaryDirectory[str] | None = None
@@ -84,10 +86,11 @@ class KeywordStore:
         return Path(self._links.name)
 
     @classmethod
-    def in_memory(cls) -> Self:
-        """An empty one that writes no file."""
+    def in_memory(cls, *, generation: int = 0) -> Self:
+        """An empty one that writes no file, for what the catalog has gained since a generation."""
         store = cls(Path(), is_known=lambda generation, token: False)
         store._is_in_memory = True
+        store.generation = generation
         return store
 
     @classmethod
@@ -95,6 +98,11 @@ class KeywordStore:
         """The generation that the files in an index folder say they hold; 0 where there are none."""
         stamp = read_stamped(folder / STAMP)
         return stamp.generation if stamp else 0
+
+    @property
+    def has_files(self) -> bool:
+        """Whether there were files to open, and all were as written."""
+        return self._index is not None and not self._is_in_memory
 
     def __len__(self) -> int:
         return int(self._index.searcher().num_docs) if self._index is not None else 0
@@ -149,15 +157,19 @@ class KeywordStore:
 
     def search(self, question: str, n: int, *, among: Chunks | None = None) -> list[tuple[int, float]]:
         """At most `n` (chunk, BM25 score), best first; with `among` (ascending), of those chunks only."""
-        words = dict.fromkeys(content_stems(question) or stems(question))
-        if self._index is None or not words or n < 1 or (among is not None and not len(among)):
+        words = list(dict.fromkeys(content_stems(question) or stems(question)))
+        if not words or n < 1 or (among is not None and not len(among)):
+            return []
+        pairs = [pair for store in (self, self.recent) if store is not None for pair in store._found(words, n, among)]
+        return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:n]
+
+    def _found(self, words: Sequence[str], n: int, among: Chunks | None) -> list[tuple[int, float]]:
+        if self._index is None:
             return []
         with panics_as_damage(self.folder):
             if among is None or len(among) <= FEW:
-                pairs = self._ranked(list(words), n, named=among)
-            else:
-                pairs = self._filtered(list(words), n, among)
-        return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+                return self._ranked(words, n, named=among)
+            return self._filtered(words, n, among)
 
     def _ranked(self, words: Sequence[str], n: int, *, named: Chunks | None = None) -> list[tuple[int, float]]:
         import tantivy

@@ -119,6 +119,11 @@ class VectorStore:
                     break
         return cls(dimension, exact_vectors)
 
+    @property
+    def has_files(self) -> bool:
+        """Whether there were files to open, and all were as written."""
+        return self.state is not None
+
     def __len__(self) -> int:
         return sum(segment.info.count for segment in self.segments) - len(self.dead) + len(self._recent_chunks)
 
