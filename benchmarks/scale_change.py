@@ -2,7 +2,7 @@
 
     python benchmarks/scale_change.py .bench/scale-index
 
-The documents are new ones of about 20 passages. What embedding would cost is left out: the embedder counts tokens as `minilm`
+The documents are new ones of about 26 passages. What embedding would cost is left out: the embedder counts tokens as `minilm`
 does, and gives passages vectors that were drawn before. At the end the index holds what it held before.
 """
 

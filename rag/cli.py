@@ -130,7 +130,13 @@ def search_command(
 @main.command("ask")
 @click.argument("question")
 @click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf or extractive.")
-@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Passages that the model reads.")
+@click.option(
+    "-k",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Passages to find; the model reads as many as it can take.",
+)
 @sampling
 @click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
 @click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
@@ -217,8 +223,9 @@ def status_command(index_path: str | None, as_json: bool) -> None:
 
 @main.command("verify")
 @click.option("--repair", is_flag=True, help="Make what is derived from the catalog anew where it is not sound.")
+@waiting
 @of_an_index
-def verify_command(index_path: str | None, repair: bool, as_json: bool) -> None:
+def verify_command(index_path: str | None, repair: bool, wait: float, as_json: bool) -> None:
     """Check an index: every file, every document, and whether all parts agree. Exit code 1 if something is wrong."""
     from rag.errors import IndexFormatError
     from rag.pipelines.status import check_index, unsound
@@ -227,7 +234,7 @@ def verify_command(index_path: str | None, repair: bool, as_json: bool) -> None:
     settings = _settings()
     try:
         with _open_index(index_path, settings) as index:
-            checked = check_index(index, repair=repair)
+            checked = check_index(index, repair=repair, wait=wait)
     except IndexFormatError as error:
         checked = unsound(index_path or settings.index, error)
     _print(checked, check_lines(checked), as_json)

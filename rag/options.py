@@ -98,7 +98,7 @@ def retrieval(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="KEY=GLOB",
             callback=_pairs,
-            help="Only documents whose source, title or media_type fits.",
+            help="Only passages that fit: source, title, media_type, page, date, or a name in the metadata.",
         ),
         click.option(
             "--mode",

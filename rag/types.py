@@ -91,7 +91,7 @@ class Hit:
     chunk: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The hit as INTERFACE describes it."""
+        """The hit as docs/guide.md describes it."""
         return _plain_dict(asdict(self))
 
     def _repr_html_(self) -> str:
@@ -187,7 +187,7 @@ class Citation:
     chunk: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The citation as INTERFACE describes it."""
+        """The citation as docs/guide.md describes it."""
         return _plain_dict(asdict(self))
 
 
@@ -204,7 +204,7 @@ class Sentence:
     score: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """The sentence as INTERFACE describes it."""
+        """The sentence as docs/guide.md describes it."""
         return _plain_dict(asdict(self))
 
     @property
@@ -236,7 +236,7 @@ class Answer:
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as INTERFACE describes it."""
+        """The answer as docs/guide.md describes it."""
         return {
             "question": self.question,
             "answer": self.text,
@@ -264,7 +264,7 @@ class Failure:
     page: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The failure as INTERFACE describes it."""
+        """The failure as docs/guide.md describes it."""
         return asdict(self)
 
 
@@ -288,7 +288,7 @@ class SyncReport:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as INTERFACE describes it."""
+        """The report as docs/guide.md describes it."""
         return _plain_dict(asdict(self))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from faults import fixtures, judge
+from faults import damage, fixtures, judge
 from faults.kills import copy_derived, look, put_derived
 from faults.nursery import NOBODY
 
@@ -66,6 +67,15 @@ def test_an_index_that_cannot_be_written_is_searched_and_verified(nursery, index
         for command in ("status", "documents", "verify"):
             told = nursery.run("command", arguments=[command, "--index", str(index)], uid=SOMEBODY_ELSE)
             assert told.result() == 0, told.printed
+
+
+@pytest.mark.parametrize("part", ["vectors", "keywords"])
+def test_damage_in_an_index_that_cannot_be_written_is_told(nursery, index, part):
+    damage.grown(max((index / part).iterdir(), key=lambda path: path.stat().st_size), random.Random(1))
+    with read_only(index):
+        told = nursery.run("command", arguments=["verify", "--index", str(index)], uid=SOMEBODY_ELSE)
+    assert told.result() == 1
+    assert f"{part}: the files are damaged" in told.printed
 
 
 def test_an_index_that_cannot_be_written_refuses_a_writer_in_words(nursery, index, sources):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Self
-
-import numpy as np
 
 from rag.errors import EmbedderMismatchError, IndexStoreError, NoIndexError
 from rag.indexes.catalog import Catalog
@@ -130,11 +128,11 @@ class Index:
         """Bring the derived files up to the catalog; the caller holds `writing()`. Nothing is embedded again."""
         self._derived.refresh()
 
-    def repair(self) -> list[str]:
+    def repair(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> list[str]:
         """Make all that is derived anew from the catalog. Returns what is still wrong, which is in the catalog itself."""
-        with self.writing():
+        with self.writing(patience=patience):
             self._derived.make_anew()
-        return self.verify()
+        return self.verify(patience=patience)
 
     def compact(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> None:
         """Give back the room of what was removed, in the catalog and in what is derived. Raises IndexLockedError."""
@@ -142,19 +140,18 @@ class Index:
             self.catalog.compact()
             self._derived.compact()
 
-    def verify(self) -> list[str]:
+    def verify(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> list[str]:
         """All that is wrong, in words: in the catalog, or between it and what is derived from it. Empty when sound.
 
         Every byte of every file is read. What is sound and merely behind the catalog is brought up to it first, as a search would.
         Raises IndexLockedError while another process writes.
         """
-        if self.catalog.read_only:
-            return [*check_catalog(self.catalog), *self._derived.disagreements()]
-        with self.writing():
+        with nullcontext() if self.catalog.read_only else self.writing(patience=patience):
             problems = [*check_catalog(self.catalog), *self._derived.damaged()]
             if problems:  # a search would make damaged files anew; this only tells
                 return problems
-            self._derived.refresh()
+            if not self.catalog.read_only:
+                self._derived.refresh()
             return self._derived.disagreements()
 
     # reading
@@ -179,11 +176,6 @@ class Index:
         """The exact cosine of each chunk that is still there."""
         present, vectors = self.catalog.vectors_present(chunks)
         return dict(zip(present.tolist(), (vectors @ question).tolist(), strict=True))
-
-    def word_scores(self, question: str, chunks: Sequence[int]) -> dict[int, float]:
-        """The BM25 score of each chunk that has any of the question's words."""
-        among = np.array(sorted(chunks), np.int64)
-        return dict(self._derived.keywords().search(question, len(among), among=among))
 
     def _chosen(self, where: Where | None) -> Chunks | None:
         """The chunks that may be found. The last choice is kept, for both searches of a question make the same."""

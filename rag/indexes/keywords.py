@@ -71,7 +71,7 @@ class KeywordStore:
             return
         with panics_as_damage(self.folder):
             self._index = tantivy.Index(_schema(), path=str(self._place_to_open(files)), reuse=True)
-            self._index.register_tokenizer("words", analyzer())
+            self._prepare()
             self._index.searcher()
         self._checksums = files
         self.generation = generation
@@ -153,7 +153,12 @@ class KeywordStore:
             self.folder.mkdir()
             self._checksums = {}
             self._index = tantivy.Index(_schema(), path=str(self.folder))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """It stays at what it was opened at, or wrote itself; by default it would follow what other processes commit."""
         self._index.register_tokenizer("words", analyzer())
+        self._index.config_reader(reload_policy="Manual")
 
     def search(self, question: str, n: int, *, among: Chunks | None = None) -> list[tuple[int, float]]:
         """At most `n` (chunk, BM25 score), best first; with `among` (ascending), of those chunks only."""

@@ -46,7 +46,7 @@ def search(
 ) -> Hits:
     """At most `k` passages, best first; their scores compare within one search only.
 
-    `where` maps source, title or media_type to a glob that a passage's document must fit.
+    `where` maps source, title, media_type, page, date or a name in the metadata to what has to fit; see `rag.indexes.filters`.
     """
     with using_index(index) as opened:
         return retrieve(question, index=opened, k=k, mode=mode, where=where, reranker=reranker).hits

@@ -59,14 +59,14 @@ def bytes_on_disk(index: Path) -> dict[str, int]:
     return sizes
 
 
-def check_index(index: Index, *, repair: bool = False) -> dict[str, Any]:
+def check_index(index: Index, *, repair: bool = False, wait: float = 2.0) -> dict[str, Any]:
     """Whether an index is sound, as JSON-ready values. With `repair`, what is derived is made anew where it is not.
 
-    `problems` is what was found; after a repair that was not enough, what is left.
+    `problems` is what was found; after a repair that was not enough, what is left. Another writer is given `wait` seconds to end.
     """
     started = time.perf_counter()
-    problems = index.verify()
-    left = index.repair() if problems and repair else problems
+    problems = index.verify(patience=wait)
+    left = index.repair(patience=wait) if problems and repair else problems
     documents, chunks = index.catalog.counts()
     return {
         "index": str(index.path),
