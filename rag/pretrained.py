@@ -27,10 +27,15 @@ _NO_LIMIT = 1_000_000
 """Tokens that a model without position embeddings is said to read."""
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with `~` as the user's folder; a `~` that stands for nobody is a name like any other."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises RuntimeError)
+
+
 def cache_folder() -> Path:
     """Where derived files live that can be made again: `RAG_CACHE`, else the user's cache folder."""
     if chosen := os.environ.get("RAG_CACHE"):
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     from platformdirs import user_cache_path
 
     return user_cache_path("groundtext", appauthor=False)
@@ -86,7 +91,7 @@ def load_sentence_transformers(build: Callable[..., Model], name: str, *, device
 
     Raises ModelError.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.is_dir() and (name.startswith((".", "~", "/")) or folder.exists()):
         raise ModelError(f"{name} is not a folder. Name the folder that holds the model's config.json.")
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from rag.errors import SpecError, nearest
 from rag.indexes.index import DEFAULT_EMBEDDER, Index
+from rag.pretrained import cache_folder, expanded, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 GENERATORS = ("local", "local:PATH.gguf", "extractive")
 EMBEDDER_OBJECT = "(an object)"
 """What an index records where no name can open its embedder again."""
+
+SERVERS = "servers.json"
+"""In the cache folder: the servers that were named on this machine, which may be sent the API key."""
 
 EMBEDDERS = ("minilm", "MODEL (a sentence-transformers name or folder)", "http://HOST:PORT/v1#MODEL")
 
@@ -50,7 +54,7 @@ def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
     if spec == "local" or spec.startswith("local:"):
         from rag.generators.llama_cpp import LlamaCppGenerator
 
-        return LlamaCppGenerator(Path(spec.removeprefix("local:")).expanduser() if spec != "local" else None)
+        return LlamaCppGenerator(expanded(spec.removeprefix("local:")) if spec != "local" else None)
     raise SpecError(f"'{spec}' names no generator.{nearest(spec, ('local', 'extractive'))} Known: {', '.join(GENERATORS)}.")
 
 
@@ -73,15 +77,20 @@ def open_index(
 
     `embedder` is a spec or an object; left out, it is the index's own (`minilm` for a new one). It is built when it is
     first needed, and refused then if the index was built with another. Raises NoIndexError, IndexFormatError.
+
+    An index may come from a stranger, so a server that only it names gets no API key; one that was named as `embedder` on
+    this machine before does.
     """
     if embedder is None or isinstance(embedder, str):
+        if embedder and _is_url(embedder):
+            _remember_server(embedder)
         return Index(
-            Path(path).expanduser(),
+            expanded(path),
             open_embedder=lambda spec: _open_recorded(spec, path, api_key),
             embedder_spec=_absolute_folder(embedder),
             create=create,
         )
-    return Index(Path(path).expanduser(), open_embedder=lambda _: embedder, embedder_spec=EMBEDDER_OBJECT, create=create)
+    return Index(expanded(path), open_embedder=lambda _: embedder, embedder_spec=EMBEDDER_OBJECT, create=create)
 
 
 def _open_recorded(spec: str, path: str | Path, api_key: str | None) -> Embedder:
@@ -89,7 +98,28 @@ def _open_recorded(spec: str, path: str | Path, api_key: str | None) -> Embedder
         raise SpecError(
             f"The index {path} was built with an embedder object; pass the same one: rag.open_index(…, embedder=…)."
         )
+    if _is_url(spec) and _key(api_key) and _origin(spec) not in _known_servers():
+        raise SpecError(
+            f"The index {path} was built with the embedder {spec}, a server that was not named on this machine yet; your API key "
+            f"is not sent there unasked. If you trust it, name it once: RAG_EMBEDDER='{spec}'"
+        )
     return open_embedder(spec, api_key=api_key)
+
+
+def _known_servers() -> list[str]:
+    return [name for name in read_json(cache_folder() / SERVERS).get("named", []) if isinstance(name, str)]
+
+
+def _remember_server(spec: str) -> None:
+    known = _known_servers()
+    if _origin(spec) not in known:
+        with suppress(OSError):  # where the cache cannot be written, it has to be named each time
+            write_json(cache_folder() / SERVERS, {"named": [*known, _origin(spec)]})
+
+
+def _origin(spec: str) -> str:
+    parts = urlsplit(spec)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _key(api_key: str | None) -> str | None:
@@ -121,8 +151,8 @@ def using_llm(llm: Generator | str) -> Iterator[Generator]:
 
 def _absolute_folder(spec: str | None) -> str | None:
     """A model folder by its whole path, so that the index finds it from anywhere."""
-    if spec and not _is_url(spec) and Path(spec).expanduser().is_dir():
-        return str(Path(spec).expanduser().resolve())
+    if spec and not _is_url(spec) and expanded(spec).is_dir():
+        return str(expanded(spec).resolve())
     return spec
 
 
@@ -139,7 +169,7 @@ def _split_url(spec: str, form: str) -> tuple[str, str]:
 
 def _refuse_misspelling(spec: str, names: tuple[str, ...], known: tuple[str, ...], kind: str) -> None:
     """A near miss of a built-in name is a mistake, not the name of a model to look for."""
-    if Path(spec).expanduser().exists() or "/" in spec:
+    if expanded(spec).exists() or "/" in spec:
         return
     for name in names:
         if SequenceMatcher(None, spec.lower(), name).ratio() > 0.75:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ import fakes
 import pytest
 from faults import fixtures
 from faults.kills import look
+from faults.nursery import NOBODY
 
 import rag
 from rag.pipelines import ingest
@@ -39,11 +41,11 @@ def a_writer(nursery, place, index):
         nursery.wait(pid)
 
 
-def readers_beside_a_writer(nursery, place, *, readers, threads, **work):
+def readers_beside_a_writer(nursery, place, *, readers, threads, uid=None, **work):
     index = str(place / "crowded")
     nursery.run("write", index=index, rounds=1, documents=1).result()
     nursery.run("forget", index=index, source="done").result()
-    crowd = [nursery.start("read", index=index, threads=threads, seconds=SECONDS * 2) for _ in range(readers)]
+    crowd = [nursery.start("read", index=index, threads=threads, seconds=SECONDS * 2, uid=uid) for _ in range(readers)]
     writer = nursery.start("write", index=index, **work)
     nursery.wait(writer, limit=SECONDS * 3).result()
     return [nursery.wait(reader, limit=SECONDS * 3).result() for reader in crowd]
@@ -61,6 +63,15 @@ def test_readers_in_several_processes_find_whole_documents_while_another_writes(
     for seen in readers_beside_a_writer(nursery, place, readers=3, threads=2, rounds=4, documents=4, tend=tend):
         assert (seen["problems"], seen["left"]) == ([], [])
         assert seen["searches"] > 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("tend", [False, True], ids=["", "compacts and repairs"])
+def test_readers_who_may_not_write_see_what_a_writer_commits(nursery, place, tend):
+    seen = readers_beside_a_writer(nursery, place, readers=2, threads=2, rounds=3, documents=4, tend=tend, uid=NOBODY)
+    assert [reader["problems"] for reader in seen] == [[], []]
+    assert all(reader["searches"] > 10 for reader in seen)
 
 
 def test_a_second_writer_is_told_who_the_first_one_is_and_what_it_does(nursery, place, index):

@@ -198,6 +198,14 @@ def restore(index, place):
     shutil.copytree(place / "start", index)
 
 
+def test_derived_files_that_are_stamped_as_they_are_are_used(nursery, index):
+    """Or all that follows would only show that they are not."""
+    before = {path: path.stat().st_ino for path in damage.derived_files(index)}
+    restamp(index)
+    assert use(nursery, index).value["problems"] == []
+    assert {path: path.stat().st_ino for path in damage.derived_files(index)} == before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["../../victim", "../victim", "/VICTIM", "victim", "catalog.sqlite"])
 def test_files_that_tantivy_is_told_to_manage_are_not_removed_outside_of_its_folder(nursery, place, index, sources, name):
@@ -271,7 +279,7 @@ def test_what_tantivy_keeps_of_its_files_may_say_anything(nursery, place, index,
 )
 def test_stamps_of_any_shape_are_taken_for_damage(nursery, index, payload):
     for stamp in craft.STAMPS:
-        craft.write_stamp(index / stamp, payload, generation=5)
+        craft.write_stamp(index / stamp, payload)
     assert use(nursery, index).value["searches"]["keyword: winter"] != []
     assert use(nursery, index, "repair").value[1] == []
 

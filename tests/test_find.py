@@ -34,6 +34,20 @@ def tree(tmp_path):
     return tmp_path / "tree"
 
 
+def test_a_file_that_is_named_with_a_name_that_is_no_text_is_told(tree):
+    path = os.fsencode(tree) + b"/lat\xe9.txt"
+    Path(os.fsdecode(path)).write_text("late", encoding="utf-8")
+    found = found_in(os.fsdecode(path), tree)
+    assert len(found.unnameable) == 2
+    assert all(source.isascii() for source in found.files)
+
+
+def test_a_name_that_begins_with_a_tilde_is_a_name(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    Path("~$report.txt").write_text("being edited", encoding="utf-8")
+    assert names(found_in("~$report.txt"), tree) == ["~$report.txt"]
+
+
 def test_hidden_files_and_folders_are_taken_when_asked_for(tree):
     (tree / ".notes").mkdir()
     (tree / ".notes" / "deep.txt").write_text("deep", encoding="utf-8")

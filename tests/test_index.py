@@ -11,7 +11,16 @@ import pytest
 from fakes import HashEmbedder
 
 import rag
-from rag.errors import EmbedderMismatchError, IndexFormatError, IndexLockedError, IndexStoreError, NoIndexError, UsageError
+from rag.errors import (
+    EmbedderMismatchError,
+    IndexFormatError,
+    IndexLockedError,
+    IndexStoreError,
+    ModelError,
+    NoIndexError,
+    SpecError,
+    UsageError,
+)
 from rag.pipelines.ingest import add_documents
 from rag.types import Document
 
@@ -233,6 +242,37 @@ def test_an_empty_index_can_be_searched_checked_and_then_filled(index):
     fill(index, "red apples")
     assert index.verify() == []
     assert len(rag.search("apples", index=index, k=10**18)) == 1
+
+
+def test_an_index_that_was_opened_by_a_relative_path_stays_where_it_is(tmp_path, monkeypatch, embedder):
+    monkeypatch.chdir(tmp_path)
+    with rag.open_index("index", create=True, embedder=embedder) as index:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        add_documents([Document("A heron stood at the lock.", "a.md", "Heron")], index=index)
+        assert index.verify() == []
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (tmp_path / "index" / "vectors.stamp").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~$index"])
+def test_an_index_path_that_cannot_be_is_told_in_words(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((NoIndexError, IndexStoreError), match="index"):
+        rag.open_index(name)
+
+
+def test_a_server_that_only_the_index_names_gets_no_key_until_it_was_named_here(tmp_path, monkeypatch):
+    spec = "http://127.0.0.1:9/v1#model"
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("RAG_API_KEY", "secret")
+    with rag.open_index(tmp_path / "index", create=True) as index:
+        index.catalog.set_setting("embedder_spec", spec)
+    with rag.open_index(tmp_path / "index") as index, pytest.raises(SpecError, match="not sent there unasked"):
+        _ = index.embedder
+    for named in (spec, None):
+        with rag.open_index(tmp_path / "index", embedder=named) as index, pytest.raises(ModelError, match="127"):
+            _ = index.embedder
 
 
 def test_a_closed_index_says_so(index):

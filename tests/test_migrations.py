@@ -56,6 +56,17 @@ def test_everything_of_an_index_of_format_1_is_there_and_the_search_finds_it(nur
     assert len(failures) == 2
 
 
+def test_a_view_in_place_of_a_table_of_format_1_is_refused_and_not_read(nursery, index):
+    with closing(sqlite3.connect(index / "catalog.sqlite")) as connection:
+        connection.executescript(
+            "ALTER TABLE settings RENAME TO old; CREATE VIEW settings AS WITH RECURSIVE endless(n) AS "
+            "(SELECT 1 UNION ALL SELECT n + 1 FROM endless) SELECT n AS name, n AS value FROM endless"
+        )
+    ended = nursery.run("look", index=str(index))
+    assert ended.error == "IndexFormatError"
+    assert "holds a view 'settings'" in ended.message
+
+
 @pytest.mark.slow
 def test_pages_and_headings_come_along(nursery, index):
     found = nursery.run("look", index=str(index), questions=["carp pond", "tower page"]).result()

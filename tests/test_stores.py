@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
+from rag.errors import IndexStoreError
+from rag.indexes import keywords as keyword_files
+from rag.indexes import stamped as stamped_files
 from rag.indexes.exact import exact_search
 from rag.indexes.keywords import KeywordStore
 from rag.indexes.stamped import Stamp, read_stamped, write_stamped
@@ -101,7 +108,7 @@ def keywords(tmp_path):
         ],
         [],
         generation=1,
-        token="a",
+        new_token=lambda: "a",
     )
     return store
 
@@ -129,6 +136,60 @@ def test_keywords_among_some_chunks_are_scored_as_without_the_filter(keywords):
 
 def test_keywords_survive_reopening_and_a_change_applied_twice(keywords, tmp_path):
     for _ in range(2):
-        keywords.apply([hit(5, "A new lamp")], [1, 5], generation=2, token="a")
+        keywords.apply([hit(5, "A new lamp")], [1, 5], generation=2, new_token=lambda: "a")
     again = KeywordStore(tmp_path, is_known=known)
     assert (again.generation, again.ids()) == (2, {2, 3, 4, 5})
+
+
+def test_while_words_are_merged_only_what_is_committed_is_vouched_for(keywords, tmp_path, monkeypatch):
+    stamped = []
+    written = keyword_files.write_stamped
+
+    def note(path, payload, **how):
+        stamped.append(json.loads(payload))
+        (tmp_path / "keywords" / "deadbeef.idx").write_bytes(b"half" * len(stamped))
+        return written(path, payload, **how)
+
+    monkeypatch.setattr(keyword_files, "write_stamped", note)
+    for number in range(3):
+        keywords.apply([hit(6 + number, "Another lamp")], [], generation=2 + number, new_token=lambda: "a")
+    during, after = stamped[-2:]
+    assert "deadbeef.idx" not in during
+    assert during["meta.json"]
+    assert set(during) < set(after)
+    for (size, _), name in [(after[name], name) for name in after]:
+        assert name == "deadbeef.idx" or size == (tmp_path / "keywords" / name).stat().st_size
+
+
+def test_words_in_a_folder_that_may_not_be_written_are_not_changed(keywords, tmp_path, monkeypatch):
+    monkeypatch.setattr(keyword_files.os, "access", lambda path, mode: path != tmp_path / "keywords" and os.access(path, mode))
+    again = KeywordStore(tmp_path, is_known=known)
+    assert again.search("lamp", 3)
+    with pytest.raises(IndexStoreError, match="cannot be written"):
+        again.apply([hit(5, "A new lamp")], [], generation=2, new_token=lambda: "a")
+    assert KeywordStore(tmp_path, is_known=known).generation == 1
+
+
+@pytest.mark.parametrize("harm", ["link", "more"])
+def test_words_are_not_read_from_files_that_the_stamp_does_not_vouch_for(keywords, tmp_path, harm):
+    folder = tmp_path / "keywords"
+    name = next(path.name for path in folder.iterdir() if path.suffix == ".idx")
+    if harm == "link":
+        (folder / "extra.link").symlink_to(tmp_path)
+    else:
+        (folder / f"{name.partition('.')[0]}.more").write_bytes(b"more")
+    assert not KeywordStore(tmp_path, is_known=known).has_files
+
+
+def test_a_folder_is_taken_away_while_others_put_files_into_it(tmp_path, monkeypatch):
+    (tmp_path / "keywords").mkdir()
+    removing = stamped_files.shutil.rmtree
+
+    def remove(path):
+        with suppress(FileNotFoundError):
+            (tmp_path / "keywords" / "lock").touch()
+        removing(path)
+
+    monkeypatch.setattr(stamped_files.shutil, "rmtree", remove)
+    stamped_files.take_away(tmp_path / "keywords")
+    assert list(tmp_path.iterdir()) == []

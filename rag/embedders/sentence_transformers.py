@@ -12,7 +12,7 @@ import numpy as np
 from rag.embedders.batches import centre, length_sorted, refuse_overlong, unit
 from rag.errors import ModelError
 from rag.fitting import pieces, well_formed
-from rag.pretrained import load_sentence_transformers, longest_input, weights_revision
+from rag.pretrained import expanded, load_sentence_transformers, longest_input, weights_revision
 from rag.types import EmbedderIdentity
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class SentenceTransformersEmbedder:
         passage_prefix = self._prompt("document", "passage", "corpus") if passage_prefix is None else passage_prefix
         # one token more than the prefix: where prefix and text meet, a tokenizer may split differently
         self._prefix_tokens = self._count([passage_prefix])[0] + 1 if passage_prefix else 0
-        folder = Path(model).expanduser()
+        folder = expanded(model)
         self.identity = EmbedderIdentity(
             name=name or (folder.resolve().name if folder.is_dir() else model),
             revision=weights_revision(folder) if folder.is_dir() else _loaded_revision(model, self.model),

@@ -200,7 +200,9 @@ class Catalog(Database):
         rows = self._rows(
             "SELECT chunks.id, vector_id FROM chunks JOIN documents ON documents.id = document_id WHERE source = ?", (source,)
         )
-        self._connection.executemany("INSERT INTO removed_chunks VALUES (?, ?)", [(chunk, generation) for chunk, _ in rows])
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO removed_chunks VALUES (?, ?)", [(chunk, generation) for chunk, _ in rows]
+        )
         self._rows("DELETE FROM documents WHERE source = ?", (source,))
         return [vector for _, vector in rows]
 
@@ -373,5 +375,5 @@ class Catalog(Database):
     def _json(self, text: str) -> Any:
         try:
             return json.loads(text)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise IndexFormatError(f"The index {self.path.parent} is damaged: {error}. {REMEDY}") from error

@@ -6,8 +6,8 @@ import os
 import re
 import sqlite3
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rag.errors import IndexFormatError, IndexStoreError, NoIndexError
 from rag.indexes.migrations import EARLIEST, migrate
@@ -24,8 +24,13 @@ PAGE_BYTES = 8192
 CACHE_KILOBYTES = 16_384
 """Room for the inner pages of the tables of a million passages, so that finding a row reads one page."""
 
+PAGES_GIVEN_BACK = 4096
+"""So many free pages (32 MB) at most are given back after a change, so that a small one never pays for all."""
+
+READINGS = 5
 SECONDS_TO_WAIT_FOR_SQLITE = 30
 REMEDY = "Remove the index folder, and index its sources again."
+WRITTEN_MEANWHILE = "it was written meanwhile; try again"
 
 
 def _plain(statement: str) -> str:
@@ -37,15 +42,26 @@ PARTS = {statement.split()[2]: _plain(statement) for statement in SCHEMA.split("
 """Every table and index that a catalog has, by name."""
 
 
+class Appearance(NamedTuple):
+    """What a file looks like from outside, and whether a log of changes lies beside it."""
+
+    inode: int
+    bytes: int
+    modified_ns: int
+    has_log: bool
+
+
 class Database:
     """A connection to one file. Methods may be called from several threads, one at a time.
 
-    A file in a folder that cannot be written is opened for reading. Nothing that a stranger put into the file is run:
-    tables other than ours, views and triggers are refused.
+    A file in a folder that cannot be written is opened for reading, and again when somebody else has written it. Nothing that
+    a stranger put into the file is run: tables other than ours, views and triggers are refused.
     """
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self.path = path
+        self._file = path.absolute()  # a program may change its folder
+        self._seen: Appearance | None = None
         self._lock = threading.RLock()
         try:
             self._connect(create=create)
@@ -65,7 +81,7 @@ class Database:
     def _connect(self, *, create: bool) -> None:
         if self.path.is_symlink():
             raise IndexFormatError(f"The catalog {self.path} is a link; an index must not point outside of its folder.")
-        self.read_only = not create and not os.access(self.path.parent, os.W_OK)
+        self.read_only = not create and not os.access(self._file.parent, os.W_OK)
         try:
             self._open(create=create)
         except sqlite3.OperationalError:  # a full disk has no room even for what SQLite needs to read beside a writer
@@ -77,10 +93,10 @@ class Database:
 
     def _open(self, *, create: bool) -> None:
         mode = "rwc" if create else "rw"
-        if self.read_only:  # without a log beside it nobody can be writing, and SQLite must not try to make one
-            log = self.path.with_name(self.path.name + "-wal")
-            mode = "ro" if log.exists() and log.stat().st_size else "ro&immutable=1"
-        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        if self.read_only:  # without a log beside it nobody is writing, and SQLite must not try to make one
+            seen = self._appearance()
+            self._seen, mode = (None, "ro") if seen.has_log else (seen, "ro&immutable=1")
+        uri = f"{self._file.as_uri()}?mode={mode}"
         self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=SECONDS_TO_WAIT_FOR_SQLITE)
         self._connection.isolation_level = None
         pragmas = "trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
@@ -90,6 +106,19 @@ class Database:
         self._connection.execute(f"PRAGMA cache_size = -{CACHE_KILOBYTES}")
         if not self.read_only:
             self._connection.execute("PRAGMA journal_mode = WAL")
+
+    def _appearance(self) -> Appearance:
+        there, log = self._file.stat(), self._file.with_name(self._file.name + "-wal")
+        return Appearance(there.st_ino, there.st_size, there.st_mtime_ns, log.exists() and log.stat().st_size > 0)
+
+    def _is_overtaken(self) -> bool:
+        """Whether somebody has begun to write a file that was opened as one that nobody writes; SQLite would not notice."""
+        return self._seen is not None and not self._connection.in_transaction and self._appearance() != self._seen
+
+    def _follow_writer(self) -> None:
+        if self._is_overtaken():
+            self._connection.close()
+            self._open(create=False)
 
     def _check_version(self, *, create: bool) -> None:
         if create and self._version() == 0:
@@ -121,11 +150,21 @@ class Database:
         self._connection.execute("PRAGMA foreign_keys = OFF")
         try:
             with self.transaction():
+                self._refuse_views()
                 version = self._version()  # another process may have been faster
                 if version < SCHEMA_VERSION:
                     migrate(self._connection, version)
         finally:
             self._connection.execute("PRAGMA foreign_keys = ON")
+
+    def _refuse_views(self) -> None:
+        """An older format is read before its tables are compared with ours, and reading a view would run it."""
+        alive = "type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
+        found = self._connection.execute(f"SELECT type, name FROM sqlite_master WHERE {alive}").fetchone()
+        if found:
+            raise IndexFormatError(
+                f"The catalog {self.path} holds a {found[0]} '{found[1]}' that groundtext did not make. {REMEDY}"
+            )
 
     def _refuse_foreign_parts(self) -> None:
         """The tables must be ours to the letter: a view, a trigger or a computed column would run when it is used."""
@@ -172,11 +211,14 @@ class Database:
             if self._connection.in_transaction:
                 yield
                 return
+            self._follow_writer()
             self._connection.execute("BEGIN")
             try:
                 yield
             finally:
                 self._connection.execute("COMMIT")
+            if self._is_overtaken():
+                raise sqlite3.OperationalError(WRITTEN_MEANWHILE)
 
     def compact(self) -> None:
         """Write the file anew without the room of what was removed. Raises IndexStoreError where another has it open to write."""
@@ -186,13 +228,13 @@ class Database:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def give_back_space(self, *, from_share: float = 0.1) -> None:
-        """Return free pages to the file system where they are more than `from_share` of the file; costs in proportion to them."""
+        """Return free pages to the file system where they are more than `from_share` of the file; some now, more the next time."""
         with self._lock, self._told_plainly():
             free, pages = (
                 int(self._connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("freelist_count", "page_count")
             )
             if free > from_share * pages:
-                self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+                self._connection.execute(f"PRAGMA incremental_vacuum({PAGES_GIVEN_BACK})").fetchall()
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @contextmanager
@@ -208,10 +250,18 @@ class Database:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.DatabaseError as error:
+            if self._is_overtaken():
+                raise IndexStoreError(f"{where} could not be read: {WRITTEN_MEANWHILE}.") from error
             raise IndexFormatError(f"{where} is damaged ({error}). {REMEDY}") from error
 
     def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock, self._told_plainly():
+            for _ in range(READINGS):
+                self._follow_writer()
+                with suppress(sqlite3.DatabaseError) if self._seen else nullcontext():
+                    rows = self._connection.execute(query, values).fetchall()
+                    if not self._is_overtaken():
+                        return rows
             return self._connection.execute(query, values).fetchall()
 
     def _in_groups(self, query: str, keys: Iterable[Any]) -> Iterator[tuple[Any, ...]]:

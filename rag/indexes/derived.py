@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from rag.errors import IndexFormatError, IndexLockedError, IndexStoreError
@@ -14,7 +15,7 @@ from rag.indexes.vectors import STAMP as VECTORS_STAMP
 from rag.indexes.vectors import VectorStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 CHUNKS_A_BATCH = 4096
 SECONDS_TO_EXCHANGE_FILES = 10.0
+DAMAGED = "{}: the files are damaged; rag verify --repair makes them anew"
 MOST_IN_MEMORY = 2000
 """Chunks newer than the files that a reader keeps in memory; with more, the files are brought up to date."""
 
@@ -48,19 +50,17 @@ class Derived:
         """Bring the files up to the catalog."""
         if not self._catalog.embedder_identity:
             return
-        try:
+        with self._refusals_told_plainly():
             update_vector_files(self.path, self._catalog)
             generation = self._catalog.generation
             with self._opening:
                 if self._keywords is None or self._keywords.generation != generation:
                     self._keywords = self._written_keywords(generation)
-        except OSError as error:
-            raise IndexStoreError(f"The index {self.path} cannot be written: {error.strerror or error}.") from error
         self._catalog.give_back_space()
 
     def make_anew(self) -> None:
         """Throw the files away, and make them from the catalog."""
-        with self._opening:
+        with self._opening, self._refusals_told_plainly():
             remove_vector_files(self.path)
             keyword_files.remove(self.path)
             self.forget()
@@ -70,7 +70,7 @@ class Derived:
         """Write the files without what is gone, and forget what has gone."""
         if not self._catalog.embedder_identity:
             return
-        with self._opening:
+        with self._opening, self._refusals_told_plainly():
             update_vector_files(self.path, self._catalog, merge_all=True)
             if self._catalog.chunks_removed_since(-1):  # tantivy gives room back only when it merges, and cannot be asked to
                 keyword_files.remove(self.path)
@@ -78,21 +78,28 @@ class Derived:
             self.refresh()
             self._catalog.forget_removed()
 
+    @contextmanager
+    def _refusals_told_plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise IndexStoreError(f"The index {self.path} cannot be written: {error.strerror or error}.") from error
+
     def _written_keywords(self, generation: int) -> KeywordStore:
         store = self._opened_keywords()
         if store.generation < self._catalog.log_begins:
             keyword_files.remove(self.path)
             store = self._opened_keywords()
         if store.generation != generation:
-            self._catch_up(store, generation, token=self._catalog.new_token(generation))
+            self._catch_up(store, generation)
         return store
 
-    def _catch_up(self, store: KeywordStore, generation: int, *, token: str = "") -> None:
+    def _catch_up(self, store: KeywordStore, generation: int) -> None:
         added = self._catalog.chunks_added_since(store.generation)
         batches = (added[first : first + CHUNKS_A_BATCH] for first in range(0, len(added), CHUNKS_A_BATCH))
         hits = (hit for batch in batches for hit in self._catalog.hits([(chunk, 0.0) for chunk in batch]))
         outdated = [*self._catalog.chunks_removed_since(store.generation), *added]
-        store.apply(hits, outdated, generation=generation, token=token)
+        store.apply(hits, outdated, generation=generation, new_token=lambda: self._catalog.new_token(generation))
 
     # reading
 
@@ -206,12 +213,8 @@ class Derived:
             return []
         self.forget()
         chunks = set(self._catalog.chunks_added_since(-1))
-        held = {"vectors": self.vectors().ids(), "keywords": self.keywords().ids()}
-        return [
-            f"{name}: {len(chunks - ids)} chunks missing, {len(ids - chunks)} too many"
-            for name, ids in held.items()
-            if ids != chunks
-        ]
+        held = {"vectors": lambda: self.vectors().ids(), "keywords": lambda: self.keywords().ids(len(chunks) + 1)}
+        return [problem for name, ids in held.items() if (problem := _disagreement(name, chunks, ids))]
 
     def damaged(self) -> list[str]:
         """Which files are there and are not what was written; every byte is read."""
@@ -222,7 +225,14 @@ class Derived:
             "keywords": (keyword_files.STAMP, self._opened_keywords(thorough=True).has_files),
         }
         return [
-            f"{name}: the files are damaged; rag verify --repair makes them anew"
-            for name, (stamp, opened) in have_opened.items()
-            if (self.path / stamp).exists() and not opened
+            DAMAGED.format(name) for name, (stamp, opened) in have_opened.items() if (self.path / stamp).exists() and not opened
         ]
+
+
+def _disagreement(name: str, chunks: set[int], held: Callable[[], set[int]]) -> str:
+    """What is wrong with one of the stores; empty where nothing is."""
+    try:
+        ids = held()
+    except IndexFormatError:
+        return DAMAGED.format(name)
+    return "" if ids == chunks else f"{name}: {len(chunks - ids)} chunks missing, {len(ids - chunks)} too many"

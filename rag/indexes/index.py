@@ -40,16 +40,13 @@ class Index:
         self, path: Path, *, open_embedder: Callable[[str], Embedder], embedder_spec: str | None = None, create: bool = False
     ) -> None:
         self.path = path
-        _check_name(path)
-        if create:
-            _make_folder(path)
-        elif not (path / self.CATALOG).is_file():
-            raise NoIndexError(f"There is no index at {path}. Make one with: rag index SOURCE… --index {path}")
+        self._home = path.absolute()  # a program may change its folder
+        _check_folder(path, create=create)
         self.catalog = Catalog(path / self.CATALOG, create=create)
         self.embedder_spec: str = embedder_spec or self.catalog.setting("embedder_spec") or DEFAULT_EMBEDDER
         self._open_embedder = open_embedder
         self._embedder: Embedder | None = None
-        self._derived = Derived(path, self.catalog, writing=lambda patience: self.writing(patience=patience))
+        self._derived = Derived(self._home, self.catalog, writing=lambda patience: self.writing(patience=patience))
         self._counted = -1, 0
         self._choice: tuple[tuple[int, str], Chunks | None] = (-1, ""), None
         self._building = threading.Lock()
@@ -121,7 +118,7 @@ class Index:
 
         A reader takes the place for a moment to bring what is derived up to date; `patience` (seconds) waits for that.
         """
-        with writers_place(self.path, patience=patience):
+        with writers_place(self._home, patience=patience):
             yield
 
     def refresh(self) -> None:
@@ -182,9 +179,10 @@ class Index:
         if not where:
             return None
         wanted = self.catalog.generation, repr(sorted(where.items(), key=str))
-        if self._choice[0] != wanted:
-            self._choice = wanted, select_chunks(self.catalog, where)
-        return self._choice[1]
+        choice = self._choice
+        if choice[0] != wanted:
+            self._choice = choice = wanted, select_chunks(self.catalog, where)
+        return choice[1]
 
     def hits(self, scored: Sequence[tuple[int, float]]) -> list[Hit]:
         """The passages of (chunk, score) pairs, in that order."""
@@ -204,6 +202,18 @@ class Index:
         return self.catalog.vectors(chunks)
 
 
+def _check_folder(path: Path, *, create: bool) -> None:
+    _check_name(path)
+    try:
+        if create:
+            _make_folder(path)
+        elif not (path / Index.CATALOG).is_file():
+            raise NoIndexError(f"There is no index at {path}. Make one with: rag index SOURCE… --index {path}")
+    except OSError as error:
+        done = "made" if create else "opened"
+        raise IndexStoreError(f"The index folder {path} cannot be {done}: {error.strerror or error}.") from error
+
+
 def _check_name(path: Path) -> None:
     """tantivy and SQLite take paths as UTF-8 only."""
     try:
@@ -220,10 +230,7 @@ def _make_folder(path: Path) -> None:
         raise IndexStoreError(f"{path} is a file; an index is a folder. Choose another place with --index.")
     if not (path / Index.CATALOG).exists() and path.is_dir() and any(path.iterdir()):
         raise IndexStoreError(f"{path} holds other files and no index. Choose an empty or new folder with --index.")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise IndexStoreError(f"The index folder {path} cannot be made: {error.strerror or error}.") from error
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def _mismatch(path: Path, stored: str, given: str, identity: dict[str, object], embedder: Embedder) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import weakref
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,7 +21,7 @@ from rag.indexes.vectors import NOT_AS_WRITTEN
 from rag.words import analyzer, content_stems, segment_cjk, stems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -35,7 +37,9 @@ FEW = 20_000
 """Up to so many allowed chunks are named in the query; with more, a longer ranking is filtered."""
 
 _NAME_OF_OURS = re.compile(r"\.?[\w-]+(\.[\w-]+)*")
-_CHANGING = ("meta.json", ".managed.json")
+DAMAGED = "The words in {} are damaged. Repair them: rag verify --repair"
+MOST_NAMED = 10_000_000
+META, MANAGED = "meta.json", ".managed.json"
 
 
 class KeywordStore:
@@ -54,7 +58,7 @@ class KeywordStore:
         self.recent: KeywordStore | None = None
         self._index: Any = None
         self._checksums: dict[str, Checksum] = {}
-        self._links: TemporaryDirectory[str] | None = None
+        self._links: Path | None = None
         stamp = read_stamped(folder / STAMP)
         if stamp is not None and is_known(stamp.generation, stamp.token):
             try:
@@ -66,8 +70,8 @@ class KeywordStore:
         import tantivy
 
         files = {str(name): Checksum(int(size), int(crc)) for name, (size, crc) in json.loads(bytes(payload)).items()}
-        there = self.folder.is_dir() and not self.folder.is_symlink() and set(_CHANGING) <= set(files)
-        if not there or not are_intact(self.folder, files, remember=not thorough) or not _names_only_itself(self.folder):
+        there = self.folder.is_dir() and not self.folder.is_symlink() and META in files
+        if not there or not are_intact(self.folder, files, remember=not thorough) or not _is_all_summed(self.folder, files):
             return
         with panics_as_damage(self.folder):
             self._index = tantivy.Index(_schema(), path=str(self._place_to_open(files)), reuse=True)
@@ -80,10 +84,11 @@ class KeywordStore:
         """The folder; where it cannot be written, one of links to its files, for tantivy makes a lock even to read."""
         if os.access(self.folder, os.W_OK):
             return self.folder
-        self._links = TemporaryDirectory(prefix="groundtext-")
+        self._links = Path(mkdtemp(prefix="groundtext-"))
+        weakref.finalize(self, rmtree, self._links, ignore_errors=True)
         for name in files:
-            (Path(self._links.name) / name).symlink_to((self.folder / name).absolute())
-        return Path(self._links.name)
+            (self._links / name).symlink_to((self.folder / name).absolute())
+        return self._links
 
     @classmethod
     def in_memory(cls, *, generation: int = 0) -> Self:
@@ -107,13 +112,16 @@ class KeywordStore:
     def __len__(self) -> int:
         return int(self._index.searcher().num_docs) if self._index is not None else 0
 
-    def apply(self, added: Iterable[Hit], outdated: Sequence[int], *, generation: int, token: str) -> None:
+    def apply(self, added: Iterable[Hit], outdated: Sequence[int], *, generation: int, new_token: Callable[[], str]) -> None:
         """Commit a change to the files: `outdated` chunks go, then `added` ones come. Raises IndexFormatError for damaged files.
 
-        A chunk may be in both, so that a change which was half applied before can be applied again.
+        A chunk may be in both, so that a change which was half applied before can be applied again. `new_token` is asked when
+        all is written. Raises IndexStoreError where the files cannot be written.
         """
         import tantivy
 
+        if self._links is not None:
+            raise IndexStoreError(f"The words in {self.folder} cannot be written. Check the permissions of that folder.")
         if self._index is None:
             self._create()
         with panics_as_damage(self.folder), _refusals_told_plainly(self.folder):
@@ -125,19 +133,25 @@ class KeywordStore:
                 writer.add_document(tantivy.Document.from_dict({"chunk": hit.chunk, "words": words}, _schema()))
             writer.commit()
             self.generation = generation
-            self._stamp(token)  # merging may take long, and readers should not have to wait for it
+            token = "" if self._is_in_memory else new_token()
+            self._stamp(token, merging=True)  # merging may take long, and readers should not have to wait for it
             writer.wait_merging_threads()
             self._index.reload()
         self._stamp(token)
 
-    def _stamp(self, token: str) -> None:
-        """Sum the files that are new; tantivy never changes a file, but for the two that name the others."""
+    def _stamp(self, token: str, *, merging: bool = False) -> None:
+        """Sum the files that are new; tantivy never changes a file, but for the two that name the others.
+
+        While it is merging, only what is committed counts: other files are still being written.
+        """
         if self._is_in_memory:
             return
-        known = {name: known for name, known in self._checksums.items() if name not in _CHANGING}
+        known = {name: known for name, known in self._checksums.items() if name not in (META, MANAGED)}
         self._checksums = {}
+        committed = _segments(self.folder)
         for path in sorted(self.folder.iterdir()):
-            if path.suffix != ".lock" and path.is_file():
+            counts = path.name == META or _segment_of(path.name) in committed if merging else path.suffix != ".lock"
+            if counts and path.is_file():
                 with suppress(FileNotFoundError):  # a merge may take away what it has replaced
                     self._checksums[path.name] = known.get(path.name) or checksum(path)
         payload = json.dumps({name: [known.bytes, known.crc32] for name, known in self._checksums.items()})
@@ -171,7 +185,7 @@ class KeywordStore:
     def _found(self, words: Sequence[str], n: int, among: Chunks | None) -> list[tuple[int, float]]:
         if self._index is None:
             return []
-        with panics_as_damage(self.folder):
+        with panics_as_damage(self.folder), _nonsense_as_damage(self.folder):
             if among is None or len(among) <= FEW:
                 return self._ranked(words, n, named=among)
             return self._filtered(words, n, among)
@@ -201,15 +215,15 @@ class KeywordStore:
                 return [pair for pair, keep in zip(ranked, kept, strict=True) if keep][:n]
             depth *= 4
 
-    def ids(self) -> set[int]:
-        """The chunks whose words are here."""
+    def ids(self, at_most: int = MOST_NAMED) -> set[int]:
+        """The chunks whose words are here; no more than `at_most`, for files may claim any number."""
         import tantivy
 
         if not len(self):
             return set()
-        with panics_as_damage(self.folder):
+        with panics_as_damage(self.folder), _nonsense_as_damage(self.folder):
             searcher = self._index.searcher()
-            hits = searcher.search(tantivy.Query.all_query(), len(self), count=False).hits
+            hits = searcher.search(tantivy.Query.all_query(), min(len(self), at_most), count=False).hits
             return set(searcher.fast_field_values("chunk", [address for _, address in hits]))
 
 
@@ -226,8 +240,17 @@ def panics_as_damage(folder: Path) -> Iterator[None]:
         yield
     except BaseException as error:
         if type(error).__name__ == "PanicException":
-            raise IndexFormatError(f"The words in {folder} are damaged. Repair them: rag verify --repair") from error
+            raise IndexFormatError(DAMAGED.format(folder)) from error
         raise
+
+
+@contextmanager
+def _nonsense_as_damage(folder: Path) -> Iterator[None]:
+    """Numbers and texts that are missing or cannot be: files that hold what tantivy never writes, with the right sums."""
+    try:
+        yield
+    except NOT_AS_WRITTEN as error:
+        raise IndexFormatError(DAMAGED.format(folder)) from error
 
 
 @contextmanager
@@ -239,12 +262,28 @@ def _refusals_told_plainly(folder: Path) -> Iterator[None]:
         raise IndexStoreError(f"The words in {folder} could not be written: {error}.") from error
 
 
-def _names_only_itself(folder: Path) -> bool:
-    """Whether the files that tantivy keeps for itself name nothing outside: what `.managed.json` lists, it may delete."""
-    managed = json.loads((folder / ".managed.json").read_text(encoding="utf-8"))
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    names = [*managed, *(segment["segment_id"] for segment in meta["segments"])]
-    return all(isinstance(name, str) and _NAME_OF_OURS.fullmatch(name) for name in names)
+def _is_all_summed(folder: Path, files: Iterable[str]) -> bool:
+    """Whether all that tantivy will read is among the files that were summed, and nothing that it names lies outside.
+
+    What `.managed.json` lists, it may delete.
+    """
+    managed = json.loads((folder / MANAGED).read_text(encoding="utf-8"))
+    committed = _segments(folder)
+    if not all(isinstance(name, str) and _NAME_OF_OURS.fullmatch(name) for name in (*managed, *committed)):
+        return False
+    entries = list(os.scandir(folder))
+    plain = all(entry.is_file(follow_symlinks=False) for entry in entries)
+    return plain and {entry.name for entry in entries if _segment_of(entry.name) in committed} <= set(files)
+
+
+def _segments(folder: Path) -> set[str]:
+    """What the files of the committed segments begin with. Raises what reading JSON of another shape raises."""
+    meta = json.loads((folder / META).read_text(encoding="utf-8"))
+    return {segment["segment_id"].replace("-", "") for segment in meta["segments"]}
+
+
+def _segment_of(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _schema() -> Any:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Part = tuple[npt.NDArray[np.uint8], Chunks]
     Found = tuple[Chunks, npt.NDArray[np.float32]]
 
+MOST_CHUNKS = 2**32
+"""Numbers of chunks lie below; masks over them take up to an eighth as many bytes."""
+
 NOTHING = -1
 """What FAISS puts in place of a chunk where it found fewer than it was asked for."""
 
@@ -40,6 +43,11 @@ class SegmentInfo:
     count: int
     last_chunk: int
     error: float
+
+    def is_possible(self) -> bool:
+        """Whether the values are such as a stamp of ours may tell."""
+        whole = type(self.file) is str and type(self.count) is int and type(self.last_chunk) is int
+        return whole and isinstance(self.error, float) and 0 <= self.last_chunk < MOST_CHUNKS and 0 <= self.error < np.inf
 
 
 class Allowed:

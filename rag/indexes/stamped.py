@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import stat
 import zlib
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+MOST_BYTES = 64_000_000
+"""No stamp is nearly so large; one that a stranger made would be read as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +42,18 @@ def write_stamped(path: Path, payload: bytes | memoryview, *, generation: int, t
         with fresh.open("wb") as file:
             file.write(json.dumps(header).encode() + b"\n")
             file.write(payload)
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+        if path.is_dir():
+            take_away(path)
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
 
 
 def read_stamped(path: Path) -> Stamp | None:
-    """None where the file is missing, cut short or altered, or is no plain file."""
+    """None where the file is missing, cut short, altered or far too large, or is no plain file."""
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
+        there = path.lstat()
+        if not stat.S_ISREG(there.st_mode) or there.st_size > MOST_BYTES:
             return None
         content = path.read_bytes()
     except OSError:
@@ -66,8 +71,12 @@ def read_stamped(path: Path) -> Stamp | None:
 
 
 def take_away(path: Path) -> None:
-    """Remove what is there, be it a file, a folder or a link (never what it leads to), or nothing."""
+    """Remove what is there, be it a file, a folder or a link (never what it leads to), or nothing.
+
+    A folder gets another name first, so that nobody who still opens it by its name puts something into it meanwhile.
+    """
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        gone = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+        shutil.rmtree(path.rename(gone))
     else:
         path.unlink(missing_ok=True)

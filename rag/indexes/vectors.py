@@ -245,6 +245,8 @@ def _read(folder: Path, payload: memoryview, dimension: int, thorough: bool) -> 
         raise IndexFormatError("The vectors have another width than the embedder's.")
     files = {str(name): Checksum(int(size), int(crc)) for name, (size, crc) in told["files"].items()}
     infos = tuple(SegmentInfo(**segment) for segment in told["segments"])
+    if not all(info.is_possible() for info in infos):
+        raise IndexFormatError("The stamp tells of segments that cannot be.")
     named = {*(info.file for info in infos), told["layout_file"], told["dead_file"]} - {""}
     place = folder / FOLDER
     if place.is_symlink() or named != set(files) or not are_intact(place, files, remember=not thorough):

@@ -16,6 +16,7 @@ from rag.documents.sidecar import NOTATIONS, is_sidecar
 from rag.documents.stamps import sidecar_stamp, stamp_of
 from rag.errors import UsageError
 from rag.indexes.rows import FileStamp
+from rag.pretrained import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -87,7 +88,7 @@ def find_files(
 
 def absolute_path(source: str | Path) -> str:
     """How a source is called in an index: from the root, without dots, links as they are named."""
-    return os.path.abspath(Path(source).expanduser())  # noqa: PTH100 (Path would leave the dots or follow the links)
+    return os.path.abspath(expanded(source))  # noqa: PTH100 (Path would leave the dots or follow the links)
 
 
 def is_under(source: str, roots: Sequence[str]) -> bool:
@@ -136,6 +137,8 @@ class _Search:
             mode = os.stat(root).st_mode  # noqa: PTH116 (paths are strings here, for there may be many)
             if S_ISDIR(mode):
                 self._go_through(root, root)
+            elif S_ISREG(mode) and not _is_text(root):
+                self._note_name(root)
             elif S_ISREG(mode):
                 stamp = stamp_of(root)
                 self.found.files[root] = FileStamp(stamp.size, stamp.modified_ns, sidecar=stamp.sidecar)
@@ -203,7 +206,7 @@ class _Search:
         include, exclude = self._selection.include, self._selection.exclude
         inside = path.removeprefix(root.rstrip(os.sep) + os.sep)
         if not _is_text(path):
-            self.found.unnameable.append(path.encode("utf-8", "backslashreplace").decode())
+            self._note_name(path)
         elif (include and not _fits(inside, include)) or _fits(inside, exclude):
             self.found.left_out += 1
         elif include or self._is_supported(path):
@@ -211,6 +214,9 @@ class _Search:
         else:
             self.found.skipped[PurePath(path).suffix.lower() or "no suffix"] += 1
         return False
+
+    def _note_name(self, path: str) -> None:
+        self.found.unnameable.append(path.encode("utf-8", "backslashreplace").decode())
 
     def _note_of(self, entry: os.DirEntry[str], folder: str, error: OSError) -> None:
         """A file that cannot be looked at tells of its whole folder, a link only of itself."""

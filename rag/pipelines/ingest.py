@@ -31,7 +31,7 @@ WINDOW_CHUNKS = 256
 enough that a kill loses only seconds of work."""
 
 SECONDS_BETWEEN_REFRESHES = 10.0
-"""How often the derived files are brought up to the catalog while more is indexed while more is indexed."""
+"""How often the derived files are brought up to the catalog while more is indexed."""
 
 
 @dataclass(frozen=True, slots=True)

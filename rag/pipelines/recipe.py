@@ -14,6 +14,7 @@ from rag.pipelines.ask import PASSAGES, ask
 from rag.pipelines.find import is_under
 from rag.pipelines.ingest import ChunkSizes, sync
 from rag.pipelines.retrieve import Mode
+from rag.pretrained import expanded
 from rag.settings import read_toml
 from rag.specs import open_index, using_llm
 from rag.types import Sampling
@@ -74,7 +75,7 @@ class Recipe:
 
     def path(self, name: str) -> Path:
         """A path of the recipe, which is relative to the recipe's folder."""
-        return Path(os.path.normpath(self.folder / Path(name).expanduser()))
+        return Path(os.path.normpath(self.folder / expanded(name)))
 
 
 TABLES: dict[str, type[SourcesTable] | type[IndexTable] | type[AskTable]] = {

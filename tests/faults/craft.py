@@ -13,17 +13,18 @@ STAMPS = {"keywords.stamp": "keywords", "vectors.stamp": "vectors"}
 def restamp(index, change=None):
     """Make the stamps vouch for the derived files as they are now; `change(stamp name, payload)` may alter what they say."""
     for name, folder in STAMPS.items():
-        header, _, body = (index / name).read_bytes().partition(b"\n")
+        _, _, body = (index / name).read_bytes().partition(b"\n")
         payload = json.loads(body)
         _sum_anew(payload, index / folder)
         if change:
             change(name, payload)
-        write_stamp(index / name, json.dumps(payload).encode(), generation=json.loads(header)["generation"])
+        write_stamp(index / name, json.dumps(payload).encode())
 
 
-def write_stamp(path, payload, *, generation):
-    """A stamp with any payload, in the form that `indexes/README.md` describes."""
-    header = {"generation": generation, "bytes": len(payload), "crc32": zlib.crc32(payload)}
+def write_stamp(path, payload):
+    """A stamp with any payload, of the state of the one that is there, in the form that `indexes/README.md` describes."""
+    before = json.loads(path.read_bytes().partition(b"\n")[0])
+    header = {**before, "bytes": len(payload), "crc32": zlib.crc32(payload)}
     path.write_bytes(json.dumps(header).encode() + b"\n" + payload)
 
 
