@@ -66,6 +66,15 @@ def test_an_index_that_was_killed_before_its_first_document_is_sound_however_oft
         assert told.result() == 0, told.printed
 
 
+def test_after_compaction_words_weigh_what_they_weigh_in_a_fresh_index(nursery, place, index, sources):
+    nursery.run("sync", index=str(place / "fresh"), folder=str(sources.folder)).result()
+    nursery.run("compact", index=str(index)).result()
+    found, fresh = (nursery.run("search", index=str(path)).result() for path in (index, place / "fresh"))
+    for search in (search for search in fresh if search.startswith("keyword")):
+        scores, expected = ({tuple(hit[:3]): hit[4] for hit in hits[search]} for hits in (found, fresh))
+        assert scores == pytest.approx(expected)
+
+
 # full disks and folders that may not be written
 
 
