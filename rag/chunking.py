@@ -57,7 +57,8 @@ def split_text(
         previous_start = section[0]
         for start, end in _cores(document.text, section, chunk_tokens - overlap_tokens, measure):
             widened = _widen(document.text, previous_start, start, end, overlap_tokens, chunk_tokens, count_tokens)
-            chunks.append(Chunk(document.text[widened:end], widened, end, document.pages_of(widened, end), heading))
+            where = document.pages_of(widened, end), heading, document.place_of(widened, end)
+            chunks.append(Chunk(document.text[widened:end], widened, end, *where))
             previous_start = start
     return chunks
 

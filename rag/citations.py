@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rag.types import Pages, Passage
 
     Judged = tuple[Sentence, list[tuple[Passage, int, int]]]
-    PagesOf = Callable[[str, int, int], Pages | None]
+    Locate = Callable[[str, int, int], tuple[Pages | None, str]]
 
 WRITTEN_MARKER = re.compile(r"\s*\[(?:source\s*)?\d+(?:\s*[,;–-]\s*\d+)*\]", re.IGNORECASE)
 FULL = 0.7
@@ -76,13 +76,13 @@ class LexicalVerifier:
 class Citations:
     """Collects the citations of one answer, sentence by sentence: markers count up from 1 in order of first use.
 
-    `pages_of` tells the pages of a span of a source; without it, a quote is said to lie on its passage's pages.
+    `locate` tells the pages and the place of a span of a source; without it, a quote is said to lie where its passage does.
     """
 
-    def __init__(self, passages: Sequence[Passage], verifier: Verifier, *, pages_of: PagesOf | None = None) -> None:
+    def __init__(self, passages: Sequence[Passage], verifier: Verifier, *, locate: Locate | None = None) -> None:
         self._passages = passages
         self._verifier = verifier
-        self._pages_of = pages_of
+        self._locate = locate
         self.citations: list[Citation] = []
 
     def judge(self, text: str) -> Judged:
@@ -102,8 +102,8 @@ class Citations:
                 return known.marker
         quote = passage.text[start:end]
         marker = len(self.citations) + 1
-        pages = self._pages_of(passage.source, first, last) if self._pages_of else passage.pages
-        self.citations.append(Citation(marker, passage.source, pages, first, last, quote, passage.chunk))
+        pages, place = self._locate(passage.source, first, last) if self._locate else (passage.pages, passage.place)
+        self.citations.append(Citation(marker, passage.source, pages, first, last, quote, passage.chunk, place))
         return marker
 
 

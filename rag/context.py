@@ -102,7 +102,7 @@ def _extended(passage: Passage, last: Hit, hit: Hit, between: Between) -> Passag
     best = min(passage, Passage.from_hit(hit.rank, hit), key=lambda either: either.number)
     pages = (passage.pages[0], hit.pages[1]) if passage.pages and hit.pages else None
     text = passage.text + gap + hit.text[max(0, overlap) :]
-    return replace(best, text=text, start=passage.start, pages=pages)
+    return replace(best, text=text, start=passage.start, pages=pages, place="")
 
 
 def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int, merge: Merge, render: Render) -> Prompt:

@@ -41,7 +41,9 @@ def hits_html(hits: list[dict[str, Any]], *, question: str = "") -> str:
 
 
 def place(item: dict[str, Any]) -> str:
-    """Source and pages in words, as in "report.pdf, p. 3–4"."""
+    """Source and place in words, as in "report.pdf, p. 3–4" or "talk.pptx, slide 3"."""
+    if item.get("place"):
+        return f"{item['source']}, {item['place']}"
     pages = item.get("pages")
     if not pages:
         return str(item["source"])

@@ -45,7 +45,10 @@ def _path(source: str) -> str:
 def where(item: Hit | Citation) -> str:
     """Source, pages and heading of a passage, for people."""
     heading = getattr(item, "heading", "")
-    return printable(place({"source": relative(item.source), "pages": item.pages}) + (f" · {heading}" if heading else ""))
+    return printable(
+        place({"source": relative(item.source), "pages": item.pages, "place": item.place})
+        + (f" · {heading}" if heading else "")
+    )
 
 
 def sentence_text(sentence: Sentence) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -25,11 +25,43 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where a person finds what a text says, besides by page number.
+
+    What begins at character `starts[i]` (the first is 0) is at `labels[i]`. `unit` says in the singular what the labels count:
+    "line", "slide", "row", "cell", "page" for printed page labels; it is empty where they speak for themselves, such as
+    "Budget!A1:F1" or "0:01:05".
+    """
+
+    unit: str
+    starts: tuple[int, ...]
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.starts or self.starts[0] != 0 or list(self.starts) != sorted(self.starts):
+            raise ValueError("places must begin at 0 and never decrease")
+        if len(self.labels) != len(self.starts):
+            raise ValueError("places must have one label for each start")
+
+    def of(self, start: int, end: int) -> str:
+        """The place of the characters from `start` to `end` (not included), such as "line 3", "slides 2–4", "Budget!A2:F9"."""
+        first = self.labels[max(bisect_right(self.starts, start) - 1, 0)]
+        last = self.labels[max(bisect_left(self.starts, max(end, start + 1)) - 1, 0)]
+        if first == last:
+            return f"{self.unit} {first}".strip()
+        sheet, mark, cells = first.partition("!")
+        if mark and last.startswith(sheet + mark):
+            return f"{sheet}!{cells.partition(':')[0]}:{last.rpartition(':')[2].rpartition('!')[2]}"
+        return f"{self.unit}s {first}–{last}" if self.unit else f"{first}–{last}"
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """The text of one source and where its pages and headings begin.
 
     `page_starts[i]` is the character at which page i+1 begins (the first is 0); it is empty for formats without pages.
     `page_statuses[i]` is "ok", "no-text" or "failed" for the same page. `headings` are in the order of the text.
+    `places` tells people where to look where page numbers do not: lines, slides, cells, times, printed page labels.
     `metadata` is what the document says of itself, in its front matter or in the file beside it: JSON-ready values.
     """
 
@@ -41,6 +73,7 @@ class Document:
     page_statuses: tuple[str, ...] = ()
     headings: tuple[Heading, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
+    places: Places | None = None
 
     def __post_init__(self) -> None:
         if self.page_starts and (self.page_starts[0] != 0 or list(self.page_starts) != sorted(self.page_starts)):
@@ -51,6 +84,10 @@ class Document:
     def pages_of(self, start: int, end: int) -> Pages | None:
         """The pages that the characters from `start` to `end` (not included) lie on; None for a format without pages."""
         return pages_of_span(self.page_starts, start, end)
+
+    def place_of(self, start: int, end: int) -> str:
+        """Where a person finds the characters from `start` to `end` (not included); empty where the pages say it."""
+        return self.places.of(start, end) if self.places else ""
 
     def heading_at(self, position: int) -> str:
         """The headings above `position`, outermost first, joined by " > "; empty where there are none."""
@@ -69,6 +106,7 @@ class Chunk:
     end: int
     pages: Pages | None = None
     heading: str = ""
+    place: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The chunk as JSON-ready values."""
@@ -89,6 +127,7 @@ class Hit:
     end: int
     text: str
     chunk: int
+    place: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The hit as docs/guide.md describes it."""
@@ -158,11 +197,12 @@ class Passage:
     heading: str = ""
     start: int = 0
     chunk: int = -1
+    place: str = ""
 
     @classmethod
     def from_hit(cls, number: int, hit: Hit) -> Passage:
         """The hit as source `number` of a prompt."""
-        return cls(number, hit.text, hit.source, hit.title, hit.pages, hit.heading, hit.start, hit.chunk)
+        return cls(number, hit.text, hit.source, hit.title, hit.pages, hit.heading, hit.start, hit.chunk, hit.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +216,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote that supports an answer: exactly the document's text from `start` to `end`, on `pages`."""
+    """A quote that supports an answer: exactly the document's text from `start` to `end`, on `pages`, at `place`."""
 
     marker: int
     source: str
@@ -185,6 +225,7 @@ class Citation:
     end: int
     quote: str
     chunk: int
+    place: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The citation as docs/guide.md describes it."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from rag.errors import IndexFormatError
 from rag.indexes.database import REMEDY, Database
 from rag.indexes.rows import DocumentRow, FileStamp
-from rag.types import Chunk, Document, EmbedderIdentity, Failure, Heading, Hit, pages_of_span
+from rag.types import Chunk, Document, EmbedderIdentity, Failure, Heading, Hit, Places, pages_of_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +68,7 @@ SETTINGS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
 """What is stored under each name: the value where there is none yet, and whether a value can be ours."""
 
 HIT_COLUMNS = """
-SELECT chunks.id, source, title, first_page, last_page, heading, start, "end", chunks.text
+SELECT chunks.id, source, title, first_page, last_page, heading, start, "end", chunks.text, place
 FROM chunks JOIN documents ON documents.id = chunks.document_id
 """
 
@@ -154,10 +154,20 @@ class Catalog(Database):
             freed = [vector for source in {document.source, *replaces} for vector in self._delete(source, generation)]
             document_id = self._insert_document(document, stamp, indexed_at, chunk_count=len(chunks))
             self._connection.executemany(
-                'INSERT INTO chunks (document_id, vector_id, generation, start, "end", first_page, last_page, heading, text) '
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                'INSERT INTO chunks (document_id, vector_id, generation, start, "end", first_page, last_page, heading, place, text) '
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (document_id, vector_ids[h], generation, c.start, c.end, *(c.pages or (None, None)), c.heading, c.text)
+                    (
+                        document_id,
+                        vector_ids[h],
+                        generation,
+                        c.start,
+                        c.end,
+                        *(c.pages or (None, None)),
+                        c.heading,
+                        c.place,
+                        c.text,
+                    )
                     for c, h in zip(chunks, hashes, strict=True)
                 ],
             )
@@ -190,8 +200,9 @@ class Catalog(Database):
             f"INSERT INTO documents ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values
         ).lastrowid
         headings = [[heading.start, heading.level, heading.text] for heading in document.headings]
-        parts = (document.page_starts, document.page_statuses, headings)
-        self._rows("INSERT INTO contents VALUES (?, ?, ?, ?, ?)", (document_id, *map(json.dumps, parts), document.text))
+        places = asdict(document.places) if document.places else None
+        parts = (document.page_starts, document.page_statuses, headings, places)
+        self._rows("INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?)", (document_id, *map(json.dumps, parts), document.text))
         return int(document_id or 0)
 
     def _delete(self, source: str, generation: int) -> list[int]:
@@ -223,8 +234,8 @@ class Catalog(Database):
 
     def document(self, source: str) -> Document | None:
         """The whole document as it was indexed."""
-        columns = "text, source, title, media_type, page_starts, page_statuses, headings, metadata"
-        for text, name, title, media_type, starts, statuses, headings, metadata in self._rows(
+        columns = "text, source, title, media_type, page_starts, page_statuses, headings, metadata, places"
+        for text, name, title, media_type, starts, statuses, headings, metadata, places in self._rows(
             f"SELECT {columns} FROM documents JOIN contents ON document_id = id WHERE source = ?", (source,)
         ):
             try:
@@ -237,18 +248,27 @@ class Catalog(Database):
                     tuple(self._json(statuses)),
                     tuple(Heading(*heading) for heading in self._json(headings)),
                     dict(self._json(metadata)),
+                    self._places(places),
                 )
             except (TypeError, ValueError) as error:
                 raise IndexFormatError(f"The index {self.path.parent} is damaged: {source}: {error}. {REMEDY}") from error
         return None
 
-    def pages_of(self, source: str, start: int, end: int) -> Pages | None:
-        """The pages that a span of a document lies on; None for a format without pages."""
-        for (starts,) in self._rows(
-            "SELECT page_starts FROM documents JOIN contents ON document_id = id WHERE source = ?", (source,)
+    def locate(self, source: str, start: int, end: int) -> tuple[Pages | None, str]:
+        """The pages that a span of a document lies on (None for a format without pages), and its place in words."""
+        for starts, text in self._rows(
+            "SELECT page_starts, places FROM documents JOIN contents ON document_id = id WHERE source = ?", (source,)
         ):
-            return pages_of_span(self._json(starts), start, end)
-        return None
+            places = self._places(text)
+            return pages_of_span(self._json(starts), start, end), places.of(start, end) if places else ""
+        return None, ""
+
+    def _places(self, text: str) -> Places | None:
+        try:
+            told = self._json(text)
+            return Places(str(told["unit"]), tuple(told["starts"]), tuple(map(str, told["labels"]))) if told else None
+        except (TypeError, ValueError, KeyError) as error:
+            raise IndexFormatError(f"The index {self.path.parent} is damaged: {error}. {REMEDY}") from error
 
     def documents(self) -> list[DocumentRow]:
         """All documents, by source."""
@@ -309,8 +329,8 @@ class Catalog(Database):
         }
         found = [(chunk, score, rows[chunk]) for chunk, score in scored if chunk in rows]
         return [
-            Hit(rank, score, source, title, (first, last) if first else None, heading, start, end, text, chunk)
-            for rank, (chunk, score, (source, title, first, last, heading, start, end, text)) in enumerate(found, 1)
+            Hit(rank, score, source, title, (first, last) if first else None, heading, start, end, text, chunk, place)
+            for rank, (chunk, score, (source, title, first, last, heading, start, end, text, place)) in enumerate(found, 1)
         ]
 
     def vectors_by_hash(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -328,13 +348,13 @@ class Catalog(Database):
         )
         found = found or self._rows(f"SELECT id FROM documents WHERE {same} <> ? LIMIT 1", (content_hash, media_type, source))
         rows = self._rows(
-            'SELECT text, start, "end", first_page, last_page, heading, text_hash, vector'
+            'SELECT text, start, "end", first_page, last_page, heading, place, text_hash, vector'
             " FROM chunks JOIN vectors ON vectors.id = vector_id WHERE document_id = ? ORDER BY chunks.id",
             found[0] if found else (None,),
         )
         return [
-            (Chunk(text, start, end, (first, last) if first else None, heading), text_hash, vector)
-            for text, start, end, first, last, heading, text_hash, vector in rows
+            (Chunk(text, start, end, (first, last) if first else None, heading, place), text_hash, vector)
+            for text, start, end, first, last, heading, place, text_hash, vector in rows
         ]
 
     def vectors(self, chunks: Sequence[int]) -> Vectors:

@@ -39,21 +39,23 @@ def _document_problems(catalog: Catalog, source: str) -> Iterator[str]:
         yield f"{source}: its text is missing"
         return
     chunks = catalog._rows(
-        'SELECT chunks.id, start, "end", first_page, last_page, text, first_chunk, chunk_count, characters'
+        'SELECT chunks.id, start, "end", first_page, last_page, place, text, first_chunk, chunk_count, characters'
         " FROM documents LEFT JOIN chunks ON document_id = documents.id WHERE source = ? ORDER BY chunks.id",
         (source,),
     )
-    _, _, _, _, _, _, first_chunk, chunk_count, characters = chunks[0]
+    *_, first_chunk, chunk_count, characters = chunks[0]
     if characters != len(document.text):
         yield f"{source}: has {len(document.text)} characters and is said to have {characters}"
     chunks = [row for row in chunks if row[0] is not None]
     if len(chunks) != chunk_count or any(row[0] != number for number, row in enumerate(chunks, first_chunk)):
         yield f"{source}: its chunks are not those numbered from {first_chunk}, {chunk_count} of them"
-    for chunk, start, end, first_page, last_page, text, *_ in chunks:
+    for chunk, start, end, first_page, last_page, place, text, *_ in chunks:
         if document.text[start:end] != text:
             yield f"{source}: chunk {chunk} is not its text from {start} to {end}"
         if document.pages_of(start, end) != ((first_page, last_page) if first_page else None):
             yield f"{source}: chunk {chunk} is not on the pages {first_page} to {last_page}"
+        if document.place_of(start, end) != place:
+            yield f"{source}: chunk {chunk} is not at {place or 'no place'}"
 
 
 def _number_problems(catalog: Catalog) -> Iterator[str]:

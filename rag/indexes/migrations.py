@@ -20,10 +20,10 @@ ROWS_FROM_1 = {
             (SELECT count(*) FROM chunks WHERE document_id = documents.id),
             '{}'
         FROM documents""",
-    "contents": "SELECT id, page_starts, page_statuses, headings, text FROM documents",
+    "contents": "SELECT id, page_starts, page_statuses, headings, 'null', text FROM documents",
     "vectors": "SELECT id, text_hash, vector FROM vectors",
     "chunks": """
-        SELECT id, document_id, vector_id, generation, start, "end", first_page, last_page, heading, text FROM chunks""",
+        SELECT id, document_id, vector_id, generation, start, "end", first_page, last_page, heading, '', text FROM chunks""",
     "removed_chunks": "SELECT id, generation FROM removed_chunks",
     "failures": "SELECT source, size, modified_ns, status, message, page, '' FROM failures",
 }

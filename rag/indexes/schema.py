@@ -31,6 +31,7 @@ CREATE TABLE contents (
     page_starts TEXT NOT NULL,
     page_statuses TEXT NOT NULL,
     headings TEXT NOT NULL,
+    places TEXT NOT NULL,
     text TEXT NOT NULL
 ) STRICT;
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, text_hash BLOB NOT NULL UNIQUE, vector BLOB NOT NULL) STRICT;
@@ -44,6 +45,7 @@ CREATE TABLE chunks (
     first_page INTEGER,
     last_page INTEGER,
     heading TEXT NOT NULL,
+    place TEXT NOT NULL,
     text TEXT NOT NULL
 ) STRICT;
 CREATE INDEX chunks_by_document ON chunks (document_id, first_page, last_page);

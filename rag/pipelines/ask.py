@@ -112,7 +112,7 @@ async def aask(
         citations = Citations(
             merge(retrieved.hits),
             _ChunkOfEachSpan(verifier or LexicalVerifier(), retrieved.hits),
-            pages_of=opened.catalog.pages_of,
+            locate=opened.catalog.locate,
         )
         written = _Written([], Usage())
         if likelihood >= THRESHOLD:

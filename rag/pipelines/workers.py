@@ -19,7 +19,7 @@ import rag
 from rag.documents.worker import READY
 from rag.errors import RagError
 from rag.indexes.rows import FileStamp
-from rag.types import Document, Failure, Heading
+from rag.types import Document, Failure, Heading, Places
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -189,6 +189,8 @@ def loaded(source: str, answer: dict[str, Any]) -> Loaded:
 def _document(fields: dict[str, Any]) -> Document:
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     values["headings"] = tuple(Heading(**heading) for heading in values["headings"])
+    if told := values["places"]:
+        values["places"] = Places(told["unit"], tuple(told["starts"]), tuple(told["labels"]))
     return Document(**values)
 
 
