@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(llamaindex langchain txtai chroma)
+[ ${#names[@]} -gt 0 ] || names=(llamaindex langchain txtai chroma markitdown libraries)
 
 for name in "${names[@]}"; do
     requirements=benchmarks/peers/requirements-$name.txt
@@ -17,7 +17,7 @@ for name in "${names[@]}"; do
     echo "Installing $environment" >&2
     [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
     # torch alone and first, so that no other package's resolution picks a build with CUDA
-    "$environment/bin/python" -m pip install --quiet "$(grep '^torch==' "$requirements")"
+    if torch=$(grep '^torch==' "$requirements"); then "$environment/bin/python" -m pip install --quiet "$torch"; fi
     "$environment/bin/python" -m pip install --quiet --requirement "$requirements"
     rm -f "$environment"/installed-*
     touch "$stamp"

@@ -25,6 +25,7 @@ PACKAGES = (
     "torch", "sentence-transformers", "transformers", "tokenizers", "faiss-cpu", "numpy", "openvino", "tantivy",
     "llama-index-core", "llama-index-embeddings-huggingface", "llama-index-vector-stores-faiss",
     "chromadb", "langchain-core", "langchain-community", "langchain-huggingface", "langchain-text-splitters", "txtai", "chonkie",
+    "lxml", "pypdf", "pypdfium2", "trafilatura", "markitdown", "python-docx", "python-pptx", "openpyxl", "odfpy",
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rag.pipelines.ingest import sync as sync
     from rag.pipelines.remove import remove as remove
     from rag.pipelines.retrieve import search as search
+    from rag.pipelines.workers import Limits as Limits
     from rag.specs import open_embedder as open_embedder
     from rag.specs import open_index as open_index
     from rag.specs import open_llm as open_llm
@@ -56,6 +57,7 @@ _HOMES = {
     "open_reranker": "rag.specs",
     "ChunkSizes": "rag.pipelines.ingest",
     "Index": "rag.indexes.index",
+    "Limits": "rag.pipelines.workers",
     "RagError": "rag.errors",
     **dict.fromkeys(
         ("Answer", "Chunk", "Citation", "Document", "Hit", "RemoveReport", "Sampling", "Sentence", "SyncReport"), "rag.types"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,11 +45,14 @@ debug = click.option(
 )
 
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+
+
 def of_an_index(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that uses an index."""
     for option in (
         debug,
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        as_json,
         click.option("--index", "index_path", metavar="DIR", help="The index folder (RAG_INDEX; default indexes/default)."),
     ):
         command = option(command)
@@ -75,6 +79,72 @@ def choosing(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def splitting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how documents are cut into chunks."""
+    for option in (
+        click.option(
+            "--overlap-tokens", type=click.IntRange(min=0), help="Tokens that a chunk repeats of the one before (default 30)."
+        ),
+        click.option("--chunk-tokens", type=click.IntRange(min=1), help="Tokens of a chunk, overlap included (default 230)."),
+        click.option(
+            "--embedder", metavar="SPEC", help="minilm (default), a sentence-transformers model, or http://HOST:PORT/v1#MODEL."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _lines(_: click.Context, __: click.Parameter, path: Path | None) -> tuple[str, ...]:
+    """The lines of a file, as passwords, which may begin or end with spaces."""
+    if path is None:
+        return ()
+    try:
+        return tuple(filter(None, path.read_text(encoding="utf-8-sig").split("\n")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} cannot be read as UTF-8 text: {error}.") from error
+
+
+def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that read documents; see `rag.pipelines.workers.load_all`."""
+    for option in (
+        click.option(
+            "--memory-a-file",
+            type=click.IntRange(min=128),
+            default=3072,
+            show_default=True,
+            metavar="MB",
+            help="A file that needs more memory is given up.",
+        ),
+        click.option(
+            "--seconds-a-file",
+            type=click.FloatRange(min=0, min_open=True),
+            default=300.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="A file that takes longer is given up.",
+        ),
+        click.option(
+            "--password-file",
+            "passwords",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            callback=_lines,
+            help="Passwords to try on encrypted files, one a line.",
+        ),
+        click.option("--jobs", type=click.IntRange(min=1), help="Processes that load files (default: one a core)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _what_it_stands_for(_: click.Context, __: click.Parameter, argument: str) -> str:
+    """The argument, or what stdin holds for `-`."""
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if argument == "-" else argument
+
+
+question = click.argument("question", callback=_what_it_stands_for)
 
 
 def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

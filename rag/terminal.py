@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rag.pipelines.plan import Plan
+    from rag.pipelines.tokens import Cost, Costs
     from rag.types import Answer, Citation, Hit, RemoveReport, Sentence, SyncReport
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -173,6 +174,22 @@ def table_lines(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> list[st
         ).rstrip()
         for row in cells
     ]
+
+
+def cost_lines(costs: Costs) -> list[str]:
+    """What files cost, a file a line, what they cost together, and each that could not be read with its cause."""
+    header = ["source", "pages", "characters", "tokens", "chunks"]
+    if costs.total.llm_tokens is not None:
+        header.append("llm tokens")
+    rows = [_cost_row(relative(cost.source), cost) for cost in costs.files]
+    if len(rows) > 1:
+        rows.append(_cost_row(costs.total.source, costs.total))
+    lines = table_lines([row[: len(header)] for row in rows], header) if rows else []
+    return [*lines, *(f"{failure.status}: {printable(failure.message)}" for failure in costs.failed)]
+
+
+def _cost_row(name: str, cost: Cost) -> list[str | int | None]:
+    return [name, cost.pages, cost.characters, cost.tokens, cost.chunks, cost.llm_tokens]
 
 
 class IndexingProgress:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from fakes import HashEmbedder
+from pdf_writer import encrypted, pdf
 
 import rag
-from rag.errors import RagError, UsageError
-from rag.pipelines import workers
+from rag.errors import UsageError
 from rag.pipelines.ingest import ChunkSizes, plan_for
 
 
@@ -197,71 +195,20 @@ def test_progress_adds_up(index, folder):
     assert seen.totals["chunks"] == seen.totals["expected_chunks"] == report.chunks
 
 
-def _script(code: str):
-    return lambda: subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def test_encrypted_files_are_tried_again_when_there_are_passwords(index, folder):
+    (folder / "locked.pdf").write_bytes(encrypted(pdf(["An owl sleeps."]), user_password="sesame"))
+    (failure,) = rag.sync([folder], index=index).failed
+    assert failure.status == "encrypted"
+    assert counts(rag.sync([folder], index=index, passwords=["wrong"])) == done(unchanged=3)
+    assert counts(rag.sync([folder], index=index, passwords=["wrong", "sesame"])) == done(added=1, unchanged=3)
+    assert "owl" in rag.search("owl", index=index, mode="keyword")[0].text
+    assert counts(rag.sync([folder], index=index)) == done(unchanged=4)
 
 
-def test_a_worker_that_dies_costs_the_file_in_its_hands_and_no_other(monkeypatch):
-    code = "import sys, os, json\nfor line in sys.stdin:\n if 'bad' in line: os.abort()\n"
-    code += " error = {'source': 's', 'status': 'no-text', 'message': 'm', 'page': None}\n"
-    code += " print(json.dumps({'hash': 'h', 'stamp': None, 'error': error}), flush=True)"
-    monkeypatch.setattr(workers, "_start", _script(code))
-    outcomes = list(workers.load_all(["a", "bad", "c", "d"], jobs=2))
-    assert [(one.source, one.failure.status) for one in outcomes] == [
-        ("a", "no-text"), ("bad", "corrupt"), ("c", "no-text"), ("d", "no-text"),
-    ]  # fmt: skip
-
-
-def test_a_worker_that_was_ended_between_two_files_costs_none(tmp_path):
-    for name in "ab":
-        (tmp_path / f"{name}.txt").write_text(name, encoding="utf-8")
-    worker = workers._Worker(60)
-    try:
-        assert worker.load(str(tmp_path / "a.txt")).document.text == "a"
-        worker._process.kill()
-        worker._process.wait()
-        assert worker.load(str(tmp_path / "b.txt")).document.text == "b"
-    finally:
-        worker.stop()
-
-
-def test_a_worker_that_hangs_is_ended_after_its_time(monkeypatch):
-    monkeypatch.setattr(workers, "_start", _script("import time; time.sleep(600)"))
-    (slow,) = workers.load_all(["slow"], seconds_a_file=0.2)
-    assert (slow.source, slow.failure.status) == ("slow", "timeout")
-    assert "took longer than 0.2 s" in slow.failure.message
-
-
-@pytest.mark.parametrize(
-    ("command", "cause"),
-    [
-        ([sys.executable, "-c", "raise ImportError('no parser here')"], "does not start: ImportError: no parser here"),
-        ([sys.executable, "-c", "raise SystemExit(7)"], "does not start: exit code 7"),
-        (["/nowhere/python"], "No such file or directory"),
-    ],
-)
-def test_workers_that_do_not_start_are_one_error_and_not_a_failure_of_each_file(index, folder, monkeypatch, command, cause):
-    monkeypatch.setattr(workers, "WORKER", command)
-    with pytest.raises(RagError, match=cause):
-        rag.sync([folder], index=index)
-    assert index.catalog.failures() == {}
-
-
-def test_a_worker_that_says_nothing_at_all_is_given_up(monkeypatch):
-    monkeypatch.setattr(workers, "WORKER", [sys.executable, "-c", "import time; time.sleep(600)"])
-    monkeypatch.setattr(workers, "SECONDS_TO_START", 0.2)
-    with pytest.raises(RagError, match="does not start"):
-        list(workers.load_all(["a"]))
-
-
-def test_many_files_come_back_in_order_from_several_workers(tmp_path):
-    paths = []
-    for n in range(25):
-        paths.append(str(tmp_path / f"{n}.txt"))
-        Path(paths[-1]).write_text(f"text {n}", encoding="utf-8")
-    assert [(one.source, one.document.text) for one in workers.load_all(paths, jobs=2)] == [
-        (p, f"text {n}") for n, p in enumerate(paths)
-    ]
+def test_a_file_may_take_as_much_as_the_limits_say(index, folder):
+    report = rag.sync([folder], index=index, limits=rag.Limits(characters=50))
+    assert report.added == 1
+    assert {failure.status for failure in report.failed} == {"too-large"}
 
 
 def test_a_file_name_that_is_not_text_is_reported_and_the_rest_goes_on(index, folder):

@@ -15,11 +15,17 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with UTF-16's
 # Declared names that browsers read as a larger encoding, because pages use its additions anyway.
 _WIDER = {"ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "tis-620": "cp874", "iso8859-11": "cp874"}
 _WIDER |= {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "ksc5601": "cp949"}
-_LIKELY = ["cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp874"]
+_LIKELY = ["cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp874", "cp866", "iso8859_5"]
 _LIKELY += ["gb18030", "big5", "cp932", "euc_jp", "cp949", "iso2022_jp"]
 _LATIN = frozenset({"cp1250", "cp1252", "cp1254"})
 _CENTRAL_EUROPEAN = frozenset({"Polish", "Czech", "Slovak", "Hungarian", "Romanian", "Croatian", "Slovene"})
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJ]|\$\)C|\$\(D)")
+# Punctuation, the scripts of Europe and the Near East, those of India and its neighbours, Han, kana, Hangul, wide forms.
+_USUAL = re.compile(
+    "[\\t\\n\\r\\f\x20-\x7e\xa0-\u052f\u0531-\u05f4\u0600-\u06ff\u0900-\u0dff\u0e01-\u0fff\u10a0-\u10ff\u1e00-\u206f\u20a0-\u20bf\u2100-\u22ff"
+    "\u2460-\u25ff\u3000-\u30ff\u3200-\u33ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef\U0001f300-\U0001faff\U00020000-\U0002ffff]"
+)
 _SAMPLE = 8192
 
 
@@ -28,25 +34,59 @@ def decode(content: bytes, *, declared: str | None = None) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, errors="replace")
-    encoding = _unmarked_utf16(content) or _strict(content, declared) or _guess(content)
+    encoding = _unmarked(content) or _escaped(content) or _strict(content, declared) or _guess(content)
     return content.decode(encoding, errors="replace")
 
 
 def is_binary(content: bytes) -> bool:
     """Whether the beginning of the bytes cannot be text in any encoding that `decode` knows."""
     sample = content[:_SAMPLE]
-    if sample.startswith(tuple(mark for mark, _ in _MARKS)) or _unmarked_utf16(sample):
+    if sample.startswith(tuple(mark for mark, _ in _MARKS)) or _unmarked(content) or _escaped(content):
         return False
     return len(_CONTROL.findall(sample)) > 1 + 0.02 * len(sample)
 
 
-def _unmarked_utf16(content: bytes) -> str | None:
-    """UTF-16 text in most scripts of Europe has a NUL as every second byte."""
+def _unmarked(content: bytes) -> str | None:
+    """UTF-16 and UTF-32 without a mark: no text in any other encoding has NULs.
+
+    Most scripts of Europe have a NUL as every second byte. Others have one here and there, in spaces and line ends; of the two
+    orders of bytes the wrong one gives characters from everywhere, and the right one gives those that texts are written in.
+    """
     sample = content[:_SAMPLE]
+    if sample.count(0) > 0.4 * len(sample):
+        for encoding in ("utf-32-le", "utf-32-be"):
+            if _share_of_usual(sample[: len(sample) // 4 * 4], encoding) > 0.95:
+                return encoding
     even, odd = sample[::2].count(0), sample[1::2].count(0)
-    if max(even, odd) < 0.2 * len(sample) or min(even, odd) > 0.05 * len(sample):
+    if max(even, odd) >= 0.2 * len(sample) and min(even, odd) <= 0.05 * len(sample):
+        return "utf-16-be" if even > odd else "utf-16-le"
+    if not even + odd or len(content) % 2 or _is_utf8_with_nuls(sample):
         return None
-    return "utf-16-be" if even > odd else "utf-16-le"
+    share, encoding = max((_share_of_usual(sample, name), name) for name in ("utf-16-le", "utf-16-be"))
+    return encoding if share > 0.95 else None
+
+
+def _is_utf8_with_nuls(sample: bytes) -> bool:
+    """Whether the bytes are UTF-8 in which a few NULs stand astray."""
+    if _share_of_usual(sample, "utf-8") == 0:
+        return False
+    return (len(_CONTROL.findall(sample)) - sample.count(0)) * 50 <= len(sample)
+
+
+def _share_of_usual(sample: bytes, encoding: str) -> float:
+    """The share of characters that texts are written in, 0 where the bytes break the encoding's rules."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeError:
+        return 0.0
+    return len(_USUAL.findall(text)) / max(len(text), 1)
+
+
+def _escaped(content: bytes) -> str | None:
+    """ISO-2022 looks like ASCII but for its escape sequences."""
+    sign = _ESCAPE.search(content)
+    encoding = None if sign is None else "iso2022_kr" if sign[0] == b"\x1b$)C" else "iso2022_jp_2"
+    return encoding if encoding and _explains(content, encoding) else None
 
 
 def _strict(content: bytes, declared: str | None) -> str | None:

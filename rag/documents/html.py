@@ -35,6 +35,12 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     return Document(text, source, title, media_type="text/html", headings=headings, metadata=metadata)
 
 
+def fragment(page: str, *, source: str) -> _Rendered:
+    """All the text of a page or of a piece of one, and its headings. Raises DocumentError where it is nested too deeply."""
+    root = _parse(page, source=source)
+    return ("", ()) if root is None else render(root)
+
+
 def _parse(page: str, *, source: str) -> Any:
     """The page's root element; None where there is no element in it. Raises DocumentError rather than drop the rest."""
     from lxml import etree, html

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 from rag.documents.front_matter import read_front_matter
+from rag.documents.lines import line_places
 from rag.documents.metadata import text_of
 from rag.documents.text import read
 from rag.documents.titles import readable_name, title_like
 from rag.types import Document, Heading
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 _ATTRIBUTES = re.compile(r"\s*\{[#.:][^{}]*\}\s*$")
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
@@ -20,25 +26,30 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     """The text as it stands; a heading starts where its line starts. Raises DocumentError when there is no text."""
     text = read(content, source=source)
     metadata, begin = read_front_matter(text)
-    headings = _headings(text, begin)
+    headings = headings_of(text, begin)
     first = next((heading.text for heading in headings if heading.level == 1), "")
     title = title_like(text_of(metadata.get("title", ""))) or title_like(first) or readable_name(name)
-    return Document(text, source, title, media_type="text/markdown", headings=headings, metadata=metadata)
+    return Document(text, source, title, "text/markdown", headings=headings, metadata=metadata, places=line_places(text))
 
 
-def _headings(text: str, begin: int) -> tuple[Heading, ...]:
-    """The headings of the text from `begin` on, those inside lists and quotations left out."""
-    from markdown_it import MarkdownIt
-
+def headings_of(text: str, begin: int = 0) -> tuple[Heading, ...]:
+    """The headings of a Markdown text from `begin` on, those inside lists and quotations left out."""
     body = text[begin:]
     line_starts = list(accumulate((len(line) + 1 for line in body.split("\n")), initial=begin))
-    # Only blocks are needed; not parsing the inline marks saves most of the time.
-    tokens = MarkdownIt("commonmark").enable("table").disable("inline").parse(body)
+    tokens = _parser().parse(body)
     return tuple(
         Heading(line_starts[token.map[0]], int(token.tag[1:]), _plain(content.content))
         for token, content in pairwise(tokens)
         if token.type == "heading_open" and token.map and token.level == 0 and content.content.strip()
     )
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """Only blocks are needed; not parsing the inline marks saves most of the time."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("table").disable("inline")
 
 
 def _plain(heading: str) -> str:

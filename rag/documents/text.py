@@ -5,6 +5,7 @@ from __future__ import annotations
 from rag.documents.characters import with_line_feeds
 from rag.documents.encodings import decode
 from rag.documents.front_matter import read_front_matter
+from rag.documents.lines import line_places
 from rag.documents.metadata import text_of
 from rag.documents.titles import readable_name, title_like
 from rag.errors import DocumentError
@@ -16,7 +17,7 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     text = read(content, source=source)
     metadata, _ = read_front_matter(text, forgiving=False)
     title = title_like(text_of(metadata.get("title", ""))) or readable_name(name)
-    return Document(text, source, title, media_type="text/plain", metadata=metadata)
+    return Document(text, source, title, media_type="text/plain", metadata=metadata, places=line_places(text))
 
 
 def read(content: bytes, *, source: str) -> str:

@@ -14,7 +14,7 @@ from rag.indexes.rows import FileStamp
 from rag.pipelines.find import DEFAULT_SELECTION, Found, Selection, find_files
 from rag.pipelines.plan import Plan, plan_sync
 from rag.pipelines.prepare import Prepared, Progress, commit, hash_text, prepare
-from rag.pipelines.workers import Loaded, load_all
+from rag.pipelines.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
 from rag.specs import open_embedder, using_index
 from rag.types import Failure, SyncReport
 
@@ -64,6 +64,8 @@ def sync(
     hidden: bool = False,
     follow_links: bool = False,
     jobs: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    passwords: Sequence[str] = (),
     retry_failed: bool = False,
     wait: float = 2.0,
     sizes: ChunkSizes | None = None,
@@ -72,9 +74,10 @@ def sync(
     """Make the index mirror the sources: add, update, rename, remove; what is unchanged is not read.
 
     Documents outside the sources stay. Files that cannot be read are reported in `failed` and tried again when they
-    change, or with `retry_failed`. For `include`, `exclude`, `hidden` and `follow_links` see `Selection`. `jobs` is the
-    number of loading processes (default: one a core). Another writer is given `wait` seconds to end; after that
-    IndexLockedError names it.
+    change, or with `retry_failed`; encrypted ones also when there are `passwords`, which are tried on files that ask for
+    one. For `include`, `exclude`, `hidden` and `follow_links` see `Selection`. `jobs` is the number of loading processes
+    (default: one a core), `limits` is what a file may take in one of them. Another writer is given `wait` seconds to end;
+    after that IndexLockedError names it.
     """
     started = time.perf_counter()
     selection = Selection(include, exclude, hidden, follow_links)
@@ -82,14 +85,17 @@ def sync(
         opened.forget_embedder_of_nothing()
         opened.check_embedder_spec()
         settled = _settle_sizes(opened, sizes or ChunkSizes())
-        plan, found = plan_for(sources, index=opened, selection=selection, retry_failed=retry_failed)
+        plan, found = plan_for(
+            sources, index=opened, selection=selection, retry_failed=retry_failed, with_passwords=bool(passwords)
+        )
         run = Run(opened, settled, plan, found, progress)
         _do_without_reading(run)
         if plan.load:
             _adopt(opened, settled)
             if progress:
                 progress.found(len(plan.load))
-            with closing(load_all(plan.load, jobs=jobs)) as loaded:  # an error or Ctrl-C ends the worker processes at once
+            # An error or Ctrl-C ends the worker processes at once.
+            with closing(load_all(plan.load, jobs=jobs, limits=limits, passwords=passwords)) as loaded:
                 _add(loaded, run)
         opened.refresh()
         return _report(run, seconds=time.perf_counter() - started)
@@ -101,10 +107,17 @@ def plan_for(
     index: Index,
     selection: Selection = DEFAULT_SELECTION,
     retry_failed: bool = False,
+    with_passwords: bool = False,
 ) -> tuple[Plan, Found]:
-    """What `sync` would do with these sources, and the files that it would look at. Raises UsageError if there are none."""
+    """What `sync` would do with these sources, and the files that it would look at. Raises UsageError if there are none.
+
+    `with_passwords` tries encrypted files again.
+    """
     indexed = index.catalog.stamps()
-    failed = {source: stamp for source, (stamp, _) in index.catalog.failures().items()}
+    failed = {
+        source: FileStamp(-1, -1) if with_passwords and failure.status == "encrypted" else stamp
+        for source, (stamp, failure) in index.catalog.failures().items()
+    }
     found = find_files(
         sources,
         is_supported=loaders.is_supported,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import queue
+import select
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rag
-from rag.documents.worker import READY
+from rag.documents.worker import CHARACTERS_A_FILE, READY, most_bytes
 from rag.errors import RagError
 from rag.indexes.rows import FileStamp
 from rag.types import Document, Failure, Heading, Places
@@ -27,9 +30,29 @@ if TYPE_CHECKING:
 AHEAD_A_WORKER = 4
 """Files loaded before they are needed, for each worker: enough to keep it busy, few enough to bound memory."""
 
-SECONDS_A_FILE = 300.0
+AHEAD_CHARACTERS = 2 * CHARACTERS_A_FILE
+"""While so much text waits to be taken, no more files are loaded, but for the one that is to be taken next."""
+
+RETIRED_FROM = 768 * 2**20
+"""A worker that holds more bytes after a file makes way for a new one; few libraries give back what they once took."""
+
 SECONDS_TO_START = 60.0
+SECONDS_BETWEEN_LOOKS = 0.1
 WORKER = [sys.executable, "-P", "-m", "rag.documents.worker"]
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""All cores are busy with files; a library that wants them all for one file only gets in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may take: seconds, bytes of memory in its worker process, characters of text."""
+
+    seconds: float = 300.0
+    memory: int = 3 * 2**30
+    characters: int = CHARACTERS_A_FILE
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,85 +70,161 @@ class Loaded:
 
 
 def load_all(
-    sources: Sequence[str], *, jobs: int | None = None, seconds_a_file: float = SECONDS_A_FILE
+    sources: Sequence[str], *, jobs: int | None = None, limits: Limits = DEFAULT_LIMITS, passwords: Sequence[str] = ()
 ) -> Generator[Loaded, None, None]:
-    """Every source, in the order given. Raises RagError where no worker process can be started."""
-    jobs = max(1, min(jobs or os.cpu_count() or 1, len(sources)))
+    """Every source, in the order given, by as many processes as there are cores or as `jobs` says.
+
+    A file that goes over one of the limits fails with `timeout` or `too-large`, one that crashes its parser with `corrupt`.
+    `passwords` are tried on files that ask for one. Raises RagError where no worker process can be started.
+    """
+    jobs = max(1, min(jobs or _cores(), len(sources)))
+    workers = [_Worker(limits, passwords) for _ in range(jobs)]
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-    workers = [_Worker(seconds_a_file) for _ in range(jobs)]
     for worker in workers:
         idle.put(worker)
+    shelf = _Shelf()
 
-    def load(source: str) -> Loaded:
+    def load(number: int, source: str) -> Loaded:
+        shelf.wait_for_room(number)
         worker = idle.get()
         try:
-            return worker.load(source)
+            one = worker.load(source)
         finally:
             idle.put(worker)
+        shelf.put(one)
+        return one
 
-    with ThreadPoolExecutor(jobs) as pool:
-        ahead: deque[Future[Loaded]] = deque()
-        try:
-            for source in sources:
-                ahead.append(pool.submit(load, source))
-                if len(ahead) > jobs * AHEAD_A_WORKER:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
-            for worker in workers:
-                worker.stop()
+    ahead: deque[Future[Loaded]] = deque()
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for number, source in enumerate(sources):
+            ahead.append(pool.submit(load, number, source))
+            if len(ahead) > jobs * AHEAD_A_WORKER:
+                yield shelf.take(ahead.popleft())
+        while ahead:
+            yield shelf.take(ahead.popleft())
+    finally:
+        shelf.close()
+        for worker in workers:
+            worker.stop()
+        pool.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.close()
+
+
+class _Shelf:
+    """Keeps count of the text that is loaded and not yet taken, so that a few huge files side by side do not add up."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._characters = self._next = 0
+        self._closed = False
+
+    def wait_for_room(self, number: int) -> None:
+        """Wait until there is room, or this is the file to be taken next."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or number == self._next or self._characters < AHEAD_CHARACTERS)
+
+    def put(self, one: Loaded) -> None:
+        with self._changed:
+            self._characters += _size(one)
+
+    def take(self, future: Future[Loaded]) -> Loaded:
+        """Wait for the next file, and make room."""
+        one = future.result()
+        with self._changed:
+            self._characters -= _size(one)
+            self._next += 1
+            self._changed.notify_all()
+        return one
+
+    def close(self) -> None:
+        """Let go who waits."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def _size(one: Loaded) -> int:
+    return len(one.document.text) if one.document else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """A worker's answer, or None where it gave none that can be used; and the most memory that it was seen to hold."""
+
+    answer: bytearray | None
+    timed_out: bool = False
+    too_long: bool = False
+    memory: int = 0
 
 
 class _Worker:
-    """One process, started at its first file and again after it died."""
+    """One process, started at its first file and again after it died or has grown."""
 
-    def __init__(self, seconds_a_file: float) -> None:
-        self._seconds = seconds_a_file
+    def __init__(self, limits: Limits, passwords: Sequence[str] = ()) -> None:
+        self._limits = limits
+        self._settings = {**asdict(limits), "passwords": list(passwords)}
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
 
     def load(self, source: str) -> Loaded:
-        if self._stopped.is_set():
-            return _failed(source, "unreadable", f"Loading {source} was interrupted.")
         if self._process is not None and self._process.poll() is not None:  # ended from outside, between two files
-            self._end()
-        if self._process is None:
+            self.close()
+        if self._process is None and not self._stopped.is_set():
             self._process = _start()
         process = self._process
-        if self._stopped.is_set():  # while it was being started
-            self._end()
-        timed_out = threading.Event()
-        timer = threading.Timer(self._seconds, _kill, (process, timed_out))
-        timer.start()
-        try:
-            answer = _ask(process, source)
-        finally:
-            timer.cancel()
-        if answer is not None:
-            return loaded(source, answer)
-        self._end()
-        if timed_out.is_set():
-            return _failed(source, "timeout", f"Reading {source} took longer than {self._seconds:g} s.")
-        return _failed(source, "corrupt", f"Reading {source} crashed the parser; the file is probably damaged.")
+        if self._stopped.is_set() or process is None:  # while it was being started, or before
+            return _failed(source, "unreadable", f"Loading {source} was interrupted.")
+        outcome = _ask(process, {"source": source, **self._settings}, self._limits)
+        one = self._loaded(source, outcome, process) if outcome.answer else self._not_loaded(source, outcome, process)
+        if outcome.answer is None or _is_worn_out(process, one):
+            self.close()
+        return one
 
     def stop(self) -> None:
+        """End the process; the file in its hands fails."""
         self._stopped.set()
-        self._end()
+        if self._process is not None:
+            _kill(self._process)
 
-    def _end(self) -> None:
+    def close(self) -> None:
         """The process is gone afterwards; the next file starts another."""
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        _kill(process)
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):  # what was not yet written to it is of no use any more
                     pipe.close()
+
+    def _loaded(self, source: str, outcome: _Outcome, process: subprocess.Popen[bytes]) -> Loaded:
+        """What the answer says. A worker whose parser was tricked may say anything, and is not used again."""
+        assert outcome.answer is not None
+        try:
+            return loaded(source, json.loads(outcome.answer))
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+            _kill(process)
+            return _failed(source, "corrupt", f"Reading {source} gave no usable answer; the file is probably damaged.")
+
+    def _not_loaded(self, source: str, outcome: _Outcome, process: subprocess.Popen[bytes]) -> Loaded:
+        """The cause of death."""
+        if outcome.timed_out:
+            return _failed(
+                source, "timeout", f"Reading {source} took longer than {self._limits.seconds:g} s. Split it, or allow more."
+            )
+        if outcome.too_long:
+            return _failed(source, "too-large", f"Reading {source} gave no end of text.")
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+        killed = process.returncode == -signal.SIGKILL  # which nobody does but the system, where memory runs out
+        if (
+            killed or outcome.memory > self._limits.memory / 4
+        ):  # memory that grows does so by doubling: old and new side by side
+            return _failed(source, "too-large", f"Reading {source} took more memory than a file may. Split it, or allow more.")
+        return _failed(source, "corrupt", f"Reading {source} crashed the parser; the file is probably damaged.")
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -137,7 +236,8 @@ def _start() -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            start_new_session=True,  # so that it ends with all its children, and Ctrl-C reaches neither
         )
     except OSError as error:
         raise _cannot_start(str(error)) from error
@@ -166,21 +266,61 @@ def _cannot_start(cause: str) -> RagError:
     )
 
 
-def _ask(process: subprocess.Popen[bytes], source: str) -> dict[str, Any] | None:
-    """The worker's answer, or None where it died over it."""
+def _ask(process: subprocess.Popen[bytes], request: dict[str, Any], limits: Limits) -> _Outcome:
+    """Wait for the answer, as long as it may take and not longer than it may be."""
     assert process.stdin is not None
     assert process.stdout is not None
+    until = time.monotonic() + limits.seconds
     try:
-        process.stdin.write(json.dumps(source).encode() + b"\n")
+        process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
-        line = process.stdout.readline()
-    except (BrokenPipeError, ValueError):
-        return None
-    return dict(json.loads(line)) if line.endswith(b"\n") else None
+    except BrokenPipeError:
+        return _Outcome(None)
+    answer, memory = bytearray(), 0
+    poll = select.poll()
+    poll.register(process.stdout, select.POLLIN)
+    while (left := until - time.monotonic()) > 0:
+        if not poll.poll(1000 * min(left, SECONDS_BETWEEN_LOOKS)):
+            memory = max(memory, _held(process, DATA))
+            continue
+        block = os.read(process.stdout.fileno(), 2**20)
+        answer += block
+        if not block:
+            return _Outcome(None, memory=memory)
+        if block.endswith(b"\n"):
+            return _Outcome(answer)
+        if len(answer) > most_bytes(limits.characters):
+            return _Outcome(None, too_long=True)
+    return _Outcome(None, timed_out=True)
+
+
+RESIDENT, DATA = 1, 5
+"""Columns of Linux's /proc/PID/statm."""
+
+
+def _held(process: subprocess.Popen[bytes], column: int) -> int:
+    """Bytes that a process holds; 0 where there is no way to know."""
+    try:
+        return int(Path(f"/proc/{process.pid}/statm").read_text("ascii").split()[column]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+def _is_worn_out(process: subprocess.Popen[bytes], one: Loaded) -> bool:
+    """Whether a worker has grown, or met with a refusal of memory, which few libraries are prepared for."""
+    refused = one.failure is not None and one.failure.status == "too-large"
+    return refused or _held(process, RESIDENT) > RETIRED_FROM
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def loaded(source: str, answer: dict[str, Any]) -> Loaded:
-    """What a worker's answer says; see `rag.documents.worker.load_file`."""
+    """What a worker's answer says; see `rag.documents.worker.load_file`. Raises an error of some kind for any other answer."""
+    if answer.keys().isdisjoint({"document", "error", "gone"}):
+        raise ValueError("an answer that tells nothing")
     stamp = FileStamp(**answer["stamp"], content_hash=answer["hash"]) if answer["stamp"] else None
     failure = Failure(**answer["error"]) if "error" in answer else None
     return Loaded(source, _document(answer["document"]) if "document" in answer else None, failure, stamp)
@@ -198,6 +338,9 @@ def _failed(source: str, status: str, message: str) -> Loaded:
     return Loaded(source, failure=Failure(source, status, message))
 
 
-def _kill(process: subprocess.Popen[bytes], timed_out: threading.Event) -> None:
-    timed_out.set()
-    process.kill()
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a worker and the children that it may have."""
+    if process.returncode is None:  # its number still is its own
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()

@@ -1,0 +1,26 @@
+"""The command line: parse, call, print. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import click
+
+import rag
+from rag.cli.answering import ask_command, demo_command, run_command, search_command
+from rag.cli.indexing import index_command, remove_command, tokens_command
+from rag.cli.upkeep import compact_command, documents_command, status_command, verify_command
+from rag.options import Commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(rag.__version__, "-V", "--version", prog_name="rag")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """True answers out of a pile of documents: every sentence carries the page and the words it rests on."""
+    ctx.obj = {}
+
+
+for command in (
+    index_command, search_command, ask_command, documents_command, remove_command, status_command, verify_command,
+    compact_command, tokens_command, run_command, demo_command,
+):  # fmt: skip
+    main.add_command(command)

@@ -1,0 +1,134 @@
+"""Commands that read documents, or let them go."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from rag.cli.shared import index_to_look_at, opened, settings_with, show
+from rag.options import EXIT_SOME_FAILED, as_json, choosing, debug, of_an_index, reading, splitting, waiting
+
+
+@click.command("index")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+@splitting
+@choosing
+@reading
+@click.option("--retry-failed", is_flag=True, help="Try files again that failed before and have not changed.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done.")
+@waiting
+@of_an_index
+def index_command(
+    sources: tuple[str, ...],
+    index_path: str | None,
+    embedder: str | None,
+    chunk_tokens: int | None,
+    overlap_tokens: int | None,
+    jobs: int | None,
+    passwords: tuple[str, ...],
+    seconds_a_file: float,
+    memory_a_file: int,
+    retry_failed: bool,
+    dry_run: bool,
+    wait: float,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Make the index mirror files and folders: add, update, rename, remove."""
+    from rag.pipelines.find import Selection
+    from rag.pipelines.ingest import ChunkSizes, plan_for, sync
+    from rag.pipelines.workers import Limits
+    from rag.terminal import IndexingProgress, plan_lines, report_lines
+
+    settings = settings_with(embedder=embedder)
+    if dry_run:
+        with index_to_look_at(index_path, settings) as index:
+            plan, _ = plan_for(
+                sources,
+                index=index,
+                selection=Selection(**chosen),
+                retry_failed=retry_failed,
+                with_passwords=bool(passwords),
+            )
+        show(plan.to_dict(), plan_lines(plan), as_json)
+        return
+    with opened(index_path, settings, create=True) as index, IndexingProgress(shown=not as_json) as progress:
+        report = sync(
+            sources,
+            index=index,
+            jobs=jobs,
+            limits=Limits(seconds_a_file, memory_a_file * 2**20),
+            passwords=passwords,
+            retry_failed=retry_failed,
+            wait=wait,
+            sizes=ChunkSizes(chunk_tokens, overlap_tokens),
+            progress=progress,
+            **chosen,
+        )
+    show(report.to_dict(), report_lines(report), as_json)
+    if report.failed:
+        sys.exit(EXIT_SOME_FAILED)
+
+
+@click.command("remove")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+@waiting
+@of_an_index
+def remove_command(sources: tuple[str, ...], index_path: str | None, wait: float, as_json: bool) -> None:
+    """Take documents out of an index: files, folders, or globs over whole paths. The files themselves stay."""
+    from rag.pipelines.remove import remove
+    from rag.terminal import removal_lines
+
+    with opened(index_path, settings_with()) as index:
+        report = remove(sources, index=index, wait=wait)
+    show(report.to_dict(), removal_lines(report), as_json)
+
+
+@click.command("tokens")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE…")
+@splitting
+@click.option("--llm", metavar="SPEC", help="Count the tokens of this language model too.")
+@choosing
+@reading
+@as_json
+@debug
+def tokens_command(
+    sources: tuple[str, ...],
+    embedder: str | None,
+    chunk_tokens: int | None,
+    overlap_tokens: int | None,
+    llm: str | None,
+    jobs: int | None,
+    passwords: tuple[str, ...],
+    seconds_a_file: float,
+    memory_a_file: int,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Show the pages, characters, tokens and chunks of files and folders, and what cannot be read."""
+    from contextlib import nullcontext
+
+    from rag.pipelines.find import Selection
+    from rag.pipelines.ingest import ChunkSizes
+    from rag.pipelines.tokens import count_costs
+    from rag.pipelines.workers import Limits
+    from rag.specs import open_embedder, using_llm
+    from rag.terminal import cost_lines
+
+    settings = settings_with(embedder=embedder)
+    with using_llm(llm) if llm else nullcontext() as generator:
+        costs = count_costs(
+            sources,
+            embedder=open_embedder(settings.embedder or "minilm", api_key=settings.api_key),
+            llm=generator,
+            sizes=ChunkSizes(chunk_tokens, overlap_tokens),
+            selection=Selection(**chosen),
+            jobs=jobs,
+            limits=Limits(seconds_a_file, memory_a_file * 2**20),
+            passwords=passwords,
+        )
+    show(costs.to_dict(), cost_lines(costs), as_json)
+    if costs.failed:
+        sys.exit(EXIT_SOME_FAILED)

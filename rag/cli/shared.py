@@ -1,0 +1,86 @@
+"""What the commands share: settings, an index to work on, and how results are shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rag.indexes.index import Index
+    from rag.protocols import Reranker
+    from rag.settings import Settings
+    from rag.types import Answer, Citation, Sentence
+
+
+def settings_with(**flags: str | None) -> Settings:
+    """Flags over environment over rag.toml over defaults."""
+    from dataclasses import replace
+
+    from rag.settings import load_settings
+
+    return replace(load_settings(), **{name: value for name, value in flags.items() if value is not None})
+
+
+def opened(path: str | None, settings: Settings, *, create: bool = False) -> Index:
+    from rag.errors import UsageError
+    from rag.specs import open_index
+
+    chosen = settings.index if path is None else path
+    if not chosen:
+        raise UsageError("--index is an empty string. Name a folder.")
+    return open_index(chosen, create=create, embedder=settings.embedder, api_key=settings.api_key)
+
+
+def tell_if_empty(index: Index) -> None:
+    if not len(index):
+        click.echo(f"The index {index.path} holds no documents yet; `rag index` fills it, or is about to.", err=True)
+
+
+@contextmanager
+def index_to_look_at(path: str | None, settings: Settings) -> Iterator[Index]:
+    """The index; where there is none yet, an empty one that goes away."""
+    from tempfile import TemporaryDirectory
+
+    from rag.errors import NoIndexError
+
+    try:
+        index = opened(path, settings)
+    except NoIndexError:
+        with TemporaryDirectory() as folder, opened(str(Path(folder) / "index"), settings, create=True) as empty:
+            yield empty
+        return
+    with index:
+        yield index
+
+
+def reranker_of(settings: Settings) -> Reranker | None:
+    from rag.specs import open_reranker
+
+    return open_reranker(settings.reranker, api_key=settings.api_key) if settings.reranker else None
+
+
+def show(value: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def stream_sentence(sentence: Sentence, _: Sequence[Citation]) -> None:
+    from rag.terminal import sentence_text
+
+    click.echo(sentence_text(sentence) + " ", nl=False)
+    sys.stdout.flush()
+
+
+def show_answer(answer: Answer, *, streamed: bool) -> None:
+    from rag.terminal import answer_footnote, answer_lines
+
+    if streamed and answer.answerable:
+        click.echo()
+    click.echo("\n".join(answer_lines(answer, with_text=not streamed)))
+    click.echo(click.style(f"\n{answer_footnote(answer)}", dim=True), err=True)

@@ -1,0 +1,194 @@
+"""ZIP archives and the XML in them, opened so that a file made to do harm costs no more than its own error.
+
+Parts are read into memory by their names in the archive and nothing is ever written, so no name can lead out of it.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import DocumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_ENTRIES = 50_000
+LARGEST_TREE = 64 * 2**20
+"""Bytes of one part that is parsed as a whole; its tree takes some ten times as much memory."""
+LARGEST_STREAM = 512 * 2**20
+"""Bytes of one part that is read piece by piece."""
+LARGEST_TOTAL = 1024 * 2**20
+"""Bytes that are unpacked from one archive, each part counted as often as it is read."""
+HIGHEST_RATIO = 400
+"""Unpacked bytes for each packed one. Sheets of equal rows reach 200, zeros 1030."""
+RATIO_COUNTS_FROM = 8 * 2**20
+
+_PIECE = 64 * 1024
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+# No entity is resolved, nothing is fetched, and libxml2's own bounds hold: 256 levels, 10 MB a text, little amplification.
+_XML: dict[str, Any] = {
+    **dict.fromkeys(("resolve_entities", "huge_tree", "load_dtd", "dtd_validation", "recover"), False),
+    **dict.fromkeys(("no_network", "remove_comments", "remove_pis"), True),
+}
+
+
+class Archive:
+    """A ZIP archive held in memory. Names of parts are compared without regard to case, as office programs do.
+
+    Raises DocumentError, here and wherever a part is read: `corrupt`, `encrypted`, `too-large` or `unsupported`.
+    """
+
+    def __init__(self, content: bytes, *, source: str) -> None:
+        self.source = source
+        self._room = LARGEST_TOTAL
+        if content.startswith(_OLE):
+            raise _of_old_format(content, source)
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(content))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError) as error:
+            raise self._corrupt(f"its archive cannot be opened: {error}") from error
+        entries = self._zip.infolist()
+        if len(entries) > MOST_ENTRIES:
+            raise self._too_large(f"its archive has {len(entries):,} entries, and {MOST_ENTRIES:,} is the limit")
+        self._entries = {_plain(entry.filename): entry for entry in entries}
+
+    def __contains__(self, name: str) -> bool:
+        return _plain(name) in self._entries
+
+    def read(self, name: str) -> bytes:
+        """A part's bytes, all of them."""
+        return b"".join(self._pieces(name, LARGEST_TREE))
+
+    def parse(self, name: str) -> Any:
+        """The root element of a part's XML."""
+        return parse_xml(self.read(name), source=self.source, part=name)
+
+    def elements(self, name: str, *tags: str) -> Iterator[Any]:
+        """The elements of these local names in a large part, each emptied once the next one is asked for."""
+        from lxml import etree
+
+        parser = etree.XMLPullParser(events=("end",), tag=[f"{{*}}{tag}" for tag in tags], **_XML)
+        try:
+            for piece in self._pieces(name, LARGEST_STREAM):
+                parser.feed(piece)
+                for _, element in parser.read_events():
+                    yield element
+                    _forget(element)
+            _refuse_entities(parser.close(), source=self.source, part=name)
+        except etree.XMLSyntaxError as error:
+            raise _not_xml(error, source=self.source, part=name) from error
+
+    def _pieces(self, name: str, limit: int) -> Iterator[bytes]:
+        """A part's bytes piece by piece, so that no more is unpacked than is allowed."""
+        entry = self._checked(name, limit)
+        try:
+            with self._zip.open(entry) as stream:
+                while piece := stream.read(_PIECE):
+                    self._room -= len(piece)
+                    if self._room < 0:
+                        raise self._too_large(f"it unpacks to more than {_megabytes(LARGEST_TOTAL)}")
+                    yield piece
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+            raise self._corrupt(f"its part {name} cannot be unpacked: {error}") from error
+
+    def _checked(self, name: str, limit: int) -> zipfile.ZipInfo:
+        entry = self._entries.get(_plain(name))
+        if entry is None:
+            raise self._corrupt(f"its part {name} is missing")
+        if entry.flag_bits & 1:
+            raise encrypted(self.source)
+        if entry.compress_type not in _METHODS:
+            raise self._corrupt(f"its part {name} is packed in a way that documents do not use")
+        if entry.file_size > limit:
+            raise self._too_large(
+                f"its part {name} unpacks to {_megabytes(entry.file_size)}, and {_megabytes(limit)} is the limit"
+            )
+        if entry.file_size > max(RATIO_COUNTS_FROM, HIGHEST_RATIO * entry.compress_size):
+            ratio = entry.file_size // max(1, entry.compress_size)
+            raise self._too_large(f"its part {name} unpacks to {ratio:,} times its size, as archives made to do harm do")
+        return entry
+
+    def _corrupt(self, what: str) -> DocumentError:
+        return damaged(self.source, what)
+
+    def _too_large(self, what: str) -> DocumentError:
+        return too_large(self.source, what)
+
+
+def parse_xml(content: bytes, *, source: str, part: str) -> Any:
+    """The root element of XML that is not trusted. Raises DocumentError (`corrupt`) for what is none or declares entities."""
+    from lxml import etree
+
+    try:
+        root = etree.fromstring(content, etree.XMLParser(**_XML))
+    except etree.XMLSyntaxError as error:
+        raise _not_xml(error, source=source, part=part) from error
+    _refuse_entities(root, source=source, part=part)
+    return root
+
+
+def damaged(source: str, what: str) -> DocumentError:
+    """The error of a file that is broken: `what` says how, as a clause."""
+    return DocumentError(
+        f"{source} is damaged: {what}. Get an undamaged copy, or open it in its own program and save it anew.", status="corrupt"
+    )
+
+
+def too_large(source: str, what: str) -> DocumentError:
+    """The error of a file that takes more than it may: `what` says of what, as a clause."""
+    return DocumentError(f"{source} is too large to be read safely: {what}. Split it into smaller files.", status="too-large")
+
+
+def encrypted(source: str) -> DocumentError:
+    """The error of a file that needs a password or a key."""
+    return DocumentError(
+        f"{source} is encrypted. Open it in its own program, save a copy without a password, and index that.",
+        status="encrypted",
+    )
+
+
+def without_text(source: str) -> DocumentError:
+    """The error of a file in which there is nothing to read."""
+    return DocumentError(
+        f"{source} holds no text. If it is all pictures, print it to PDF, run OCR over that, and index the result.",
+        status="no-text",
+    )
+
+
+def _of_old_format(content: bytes, source: str) -> DocumentError:
+    if _ENCRYPTED_PACKAGE in content:
+        return encrypted(source)
+    return DocumentError(
+        f"{source} is a file of an old office program. Save it as DOCX, XLSX or PPTX, and index that.", status="unsupported"
+    )
+
+
+def _not_xml(error: Exception, *, source: str, part: str) -> DocumentError:
+    return damaged(source, f"its part {part} is not sound XML ({str(error)[:200]})")
+
+
+def _refuse_entities(root: Any, *, source: str, part: str) -> None:
+    """Office files and books declare no entities; where one does, text would be missing without a word."""
+    declared = None if root is None else root.getroottree().docinfo.internalDTD
+    if declared is not None and next(iter(declared.iterentities()), None) is not None:
+        raise damaged(source, f"its part {part} declares entities of its own, as files made to do harm do")
+
+
+def _forget(element: Any) -> None:
+    """Free what was read: the element's inside, and its siblings before it."""
+    element.clear(keep_tail=False)
+    while element.getprevious() is not None:
+        del element.getparent()[0]
+
+
+def _plain(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/").lower()
+
+
+def _megabytes(size: int) -> str:
+    return f"{max(1, size >> 20):,} MiB"

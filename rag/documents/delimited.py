@@ -1,0 +1,107 @@
+"""CSV and TSV: one row a line, its cells apart by " | "; rows too long for that as names and values."""
+
+from __future__ import annotations
+
+import csv
+import re
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rag.documents import text as plain_text
+from rag.documents.characters import visible
+from rag.documents.composition import Composition
+from rag.documents.text import read
+from rag.documents.titles import readable_name
+from rag.errors import DocumentError
+from rag.types import Document, Heading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Rows = list[list[str]]
+
+_DELIMITERS = ",;\t|"
+_SAMPLE = 64 * 1024
+_LONG_ROW = 300
+"""Characters from which on a row is told cell by cell, each with its column's name."""
+
+_LONGEST_HEADER = 150
+_NUMBER = re.compile(r"[-+(]?[\d.,%\s]+\)?")
+
+
+def load(content: bytes, *, source: str, name: str) -> Document:
+    """Rows are counted from 1, the header included, as a spreadsheet counts them. Raises DocumentError when there is no text.
+
+    A header that is short enough is the heading of all rows, so that what is below it is found by the names of its columns.
+    """
+    text = read(content, source=source)
+    try:
+        rows = _rows(text, _delimiter(text))
+    except csv.Error:  # quotation marks gone wrong
+        return plain_text.load(content, source=source, name=name)
+    written = Composition()
+    header = _header(rows)
+    if header and median(len(" | ".join(row)) for row in rows[1:]) > _LONG_ROW:
+        _write_records(written, rows, header)
+    else:
+        _write_table(written, rows)
+    if not written.length:
+        raise DocumentError(
+            f"{source} has only empty cells. Leave it out, or check that it was saved completely.", status="no-text"
+        )
+    headings = _headings(written.text, header)
+    media_type = "text/tab-separated-values" if name.lower().endswith((".tsv", ".tab")) else "text/csv"
+    return Document(written.text, source, readable_name(name), media_type, headings=headings, places=written.places("row"))
+
+
+def _rows(text: str, delimiter: str) -> Rows:
+    """Every row, empty ones too, its cells on one line each and without white space around them."""
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True)
+    return [[" ".join(visible(cell).split()) for cell in row] for row in reader]
+
+
+def _delimiter(text: str) -> str:
+    """What cuts the most rows into the same number of cells, at least two; more cells where that is even."""
+    sample = text[:_SAMPLE]
+    lines = (sample.rpartition("\n")[0] if len(text) > _SAMPLE else sample) or sample
+
+    def fit(delimiter: str) -> tuple[float, int]:
+        try:
+            counts = [len(row) for row in _rows(lines, delimiter) if any(row)]
+        except csv.Error:
+            return 0.0, 0
+        cells = max(set(counts), key=counts.count) if counts else 0
+        return (round(counts.count(cells) / len(counts), 1), cells) if cells > 1 else (0.0, 0)
+
+    return max(_DELIMITERS, key=fit)
+
+
+def _header(rows: Rows) -> Sequence[str]:
+    """The names of the columns: a first row without numbers, gaps and repetitions; empty where it does not look like that."""
+    first = rows[0] if len(rows) > 1 else []
+    if len(first) < 2 or not all(first) or len(set(first)) < len(first) or any(map(_NUMBER.fullmatch, first)):
+        return ()
+    return first
+
+
+def _headings(text: str, header: Sequence[str]) -> tuple[Heading, ...]:
+    line = " | ".join(header)
+    return (Heading(0, 1, line),) if 0 < len(line) <= _LONGEST_HEADER and text.startswith(line) else ()
+
+
+def _write_table(written: Composition, rows: Rows) -> None:
+    for number, row in enumerate(rows, start=1):
+        if any(row):
+            written.place(str(number))
+            written.write(" | ".join(row).rstrip(" |"))
+
+
+def _write_records(written: Composition, rows: Rows, header: Sequence[str]) -> None:
+    """Each row apart from the next, the name of its column before each cell that says anything."""
+    for number, row in enumerate(rows[1:], start=2):
+        named = [f"{key}: {cell}" for key, cell in zip(header, row, strict=False) if cell]
+        more = [cell for cell in row[len(header) :] if cell]
+        if named or more:
+            written.place(str(number))
+            written.write("\n".join(named + more), gap=2)

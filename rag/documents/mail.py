@@ -1,0 +1,188 @@
+"""E-mail (.eml, .mbox): who wrote what to whom and when, and the attachments that can be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from email.policy import compat32
+from pathlib import PurePath
+
+from rag.documents.characters import tidy
+from rag.documents.composition import Composition
+from rag.documents.detect import family_of
+from rag.documents.encodings import decode
+from rag.documents.mail_headers import names_of, said
+from rag.documents.metadata import flatten
+from rag.documents.titles import readable_name, shortened
+from rag.errors import DocumentError
+from rag.types import Document
+
+_BEGINNING = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\d{4}[^\n]*\n(?=>?[!-9;-~]+:)")
+_QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+_FLOWED = re.compile(r"(?<!^--) \n(?=[^\n>])", re.MULTILINE)
+_DEEPEST = 5
+_LARGEST_ATTACHMENT = 64 << 20
+_MOST_PARTS = 1000
+
+
+def load(content: bytes, *, source: str, name: str, passwords: Sequence[str] = (), depth: int = 0) -> Document:
+    """One message, or those of a mailbox, each with its headers, its text, and its attachments below their names.
+
+    Headers of a single message are its metadata as well. Places are the numbers of a mailbox's messages, and the names of
+    attachments with the places inside them. `passwords` are tried on attachments; `depth` is how many messages this one is
+    attached to. Raises DocumentError where there is no text.
+    """
+    if b"\0" in content[:200]:
+        content = decode(content).encode("utf-8", errors="replace")
+    try:
+        messages = [message_from_bytes(one, policy=compat32) for one in _split(content.removeprefix(b"\xef\xbb\xbf"))]
+        reader = _Reader(Composition(), passwords, depth)
+        for number, message in enumerate(messages, start=1):
+            reader.message(message, label="message" if len(messages) == 1 else str(number), level=1)
+    except RecursionError as error:
+        raise DocumentError(f"{source} is nested too deeply to be read.", status="corrupt") from error
+    written = reader.written
+    if not written.length:
+        raise DocumentError(f"{source} holds no text. Leave it out, or check that it was saved completely.", status="no-text")
+    headings, single = tuple(written.headings), len(messages) == 1
+    title = (shortened(said(messages[0], "subject")) if single else "") or readable_name(name)
+    metadata = flatten(names_of(messages[0]))[0] if single else {"messages": len(messages)}
+    places = written.places("" if single else "message")
+    media_type = "message/rfc822" if single else "application/mbox"
+    return Document(written.text, source, title, media_type, headings=headings, metadata=metadata, places=places)
+
+
+def _split(content: bytes) -> list[bytes]:
+    """The messages of a mailbox, in which a line "From …" stands before each; a message by itself as the only one."""
+    beginnings = list(_BEGINNING.finditer(content))
+    if not beginnings or beginnings[0].start() > 0:
+        return [content]
+    ends = [*(beginning.start() for beginning in beginnings[1:]), len(content)]
+    return [_QUOTED_FROM.sub(rb"\1", content[beginning.end() : end]) for beginning, end in zip(beginnings, ends, strict=True)]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What a message is made of: texts to show, and parts to open."""
+
+    texts: list[str] = field(default_factory=list)
+    attached: list[Message] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Writes messages, and what is attached to them, into one text."""
+
+    written: Composition
+    passwords: Sequence[str]
+    depth: int
+    parts: int = 0
+
+    def message(self, message: Message, *, label: str, level: int) -> None:
+        """One message: its subject as a heading, who and when, the text, then what is attached."""
+        self.written.place(label)
+        self.written.head(tidy(said(message, "subject")), level=level)
+        head = [f"{name.title()}: {tidy(text)}" for name in ("from", "to", "cc", "date") if (text := said(message, name))]
+        self.written.write("\n".join(head), gap=1 if said(message, "subject") else 2)
+        parts = _Parts()
+        self._collect(message, parts, level=0)
+        for text in parts.texts:
+            self.written.write(text, gap=2)
+        for part in parts.attached:
+            self._attachment(part, label=label, level=level + 1)
+
+    def _collect(self, part: Message, parts: _Parts, *, level: int) -> None:
+        kind, inner = part.get_content_type(), _inside(part)
+        self.parts += 1
+        if self.parts > _MOST_PARTS or level > 4 * _DEEPEST:
+            return
+        if inner and kind == "multipart/alternative":
+            self._choose(inner, parts, level=level)
+        elif inner and kind.startswith("multipart/"):
+            for one in inner:
+                self._collect(one, parts, level=level + 1)
+        elif kind in ("text/plain", "text/html") and not _is_attached(part):
+            parts.texts.append(_text_of(part, kind))
+        elif part.get_filename() or part.get_payload():
+            parts.attached.append(part)
+
+    def _choose(self, versions: list[Message], parts: _Parts, *, level: int) -> None:
+        """The plain version of a text where it says anything, else the last that does; what any of them attaches."""
+        read = []
+        for version in versions:
+            read.append(_Parts())
+            self._collect(version, read[-1], level=level + 1)
+            parts.attached += read[-1].attached
+        telling = [i for i, one in enumerate(read) if any(text.strip() for text in one.texts)]
+        plain = [i for i in telling if versions[i].get_content_type() == "text/plain"]
+        if chosen := (plain[:1] or telling[-1:]):
+            parts.texts += read[chosen[0]].texts
+
+    def _attachment(self, part: Message, *, label: str, level: int) -> None:
+        name = " ".join(tidy(said(part, "", text=part.get_filename() or "")).split())
+        inner = _inside(part)
+        label = ", ".join(filter(None, ("" if label == "message" else label, name or part.get_content_type())))
+        if part.get_content_type() == "message/rfc822" and inner:
+            if self.depth < _DEEPEST:
+                self.depth += 1
+                self.message(inner[0], label=label, level=level)
+                self.depth -= 1
+                return
+        elif document := self._opened(part, name):
+            self.written.place(label)
+            self.written.head(name, level=level)
+            self.written.embed(document, label=label, level=level)
+            return
+        self.written.place(label)
+        self.written.write(f"[Attachment, not read: {name or part.get_content_type()}]", gap=2)
+
+    def _opened(self, part: Message, name: str) -> Document | None:
+        """The document in an attachment; None for what cannot be read, which costs the attachment and not the message."""
+        from rag.documents import load_bytes
+
+        content = part.get_payload(decode=True)
+        if not isinstance(content, bytes) or len(content) > _LARGEST_ATTACHMENT or not name or not content.strip():
+            return None
+        try:
+            if family_of(content, source=name, suffix=PurePath(name).suffix.lower()) != "mail":
+                return load_bytes(content, source=name, name_hint=name, passwords=self.passwords)
+            if self.depth < _DEEPEST:
+                return load(content, source=name, name=name, passwords=self.passwords, depth=self.depth + 1)
+        except Exception:  # noqa: BLE001 (whatever a parser stumbles over; the text says that it was not read)
+            return None
+        return None
+
+
+def _inside(part: Message) -> list[Message]:
+    """The parts of a part that has some."""
+    inner = part.get_payload()
+    return [one for one in inner if isinstance(one, Message)] if isinstance(inner, list) else []
+
+
+def _is_attached(part: Message) -> bool:
+    return part.get_content_disposition() == "attachment" or bool(part.get_filename())
+
+
+def _text_of(part: Message, kind: str) -> str:
+    """The words of a part that is text."""
+    content = part.get_payload(decode=True)
+    text = decode(content if isinstance(content, bytes) else b"", declared=_charset(part))
+    if kind == "text/html":
+        from rag.documents.html import fragment
+
+        try:
+            return fragment(text, source="the message")[0]
+        except DocumentError:
+            return "[HTML, not read: it is nested too deeply]"
+    text = text.replace("\r\n", "\n")
+    return tidy(_FLOWED.sub(" ", text) if str(part.get_param("format", "")).lower() == "flowed" else text)
+
+
+def _charset(part: Message) -> str | None:
+    try:
+        return part.get_content_charset()
+    except (LookupError, ValueError):
+        return None

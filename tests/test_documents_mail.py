@@ -1,0 +1,129 @@
+"""E-mail: what becomes of headers, texts and attachments."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+
+import pytest
+from pdf_writer import encrypted, pdf
+
+from rag.documents import load_bytes
+from rag.types import Document
+
+
+def place(document: Document, quote: str) -> str:
+    """The place of the only occurrence of a quote."""
+    assert document.text.count(quote) == 1
+    start = document.text.index(quote)
+    return document.place_of(start, start + len(quote))
+
+
+def outline(document: Document) -> list[tuple[int, str]]:
+    return [(heading.level, heading.text) for heading in document.headings]
+
+
+def message(subject: str = "The pond", body: str = "Hello Bob,\n\nthe pond is open.") -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"] = "Ada Brandt <ada@example.org>", "Bob <bob@example.org>"
+    mail["Date"], mail["Subject"] = "Wed, 01 May 2024 10:00:00 +0200", subject
+    mail.set_content(body)
+    return mail
+
+
+def from_mail(mail: EmailMessage, name: str = "a.eml") -> Document:
+    return load_bytes(mail.as_bytes(), source=name)
+
+
+class TestMail:
+    def test_headers_are_metadata_and_the_subject_is_the_title(self) -> None:
+        document = from_mail(message("Größe der Teiche"))
+        assert document.title == "Größe der Teiche"
+        assert document.metadata == {
+            "from": "Ada Brandt <ada@example.org>",
+            "to": "Bob <bob@example.org>",
+            "date": "2024-05-01T10:00:00+02:00",
+        }
+        assert document.text == (
+            "Größe der Teiche\nFrom: Ada Brandt <ada@example.org>\nTo: Bob <bob@example.org>\n"
+            "Date: Wed, 01 May 2024 10:00:00 +0200\n\nHello Bob,\n\nthe pond is open."
+        )
+
+    def test_plain_text_goes_before_html_and_html_is_read_where_there_is_no_other(self) -> None:
+        both = message()
+        both.add_alternative("<p>the <b>HTML</b> pond</p>", subtype="html")
+        assert "HTML" not in from_mail(both).text
+        only = message()
+        only.set_content("<p>the <b>HTML</b> pond</p><table><tr><td>1</td><td>2</td></tr></table>", subtype="html")
+        assert from_mail(only).text.endswith("\n\nthe HTML pond\n\n1 | 2")
+
+    def test_attachments_are_read_below_their_names_and_others_named(self) -> None:
+        mail = message()
+        mail.add_attachment(b"# Depths\n\nTwo metres.\n", maintype="text", subtype="markdown", filename="Tiefe größer.md")
+        mail.add_attachment(pdf(["first", "second page"]), maintype="application", subtype="pdf", filename="plan.pdf")
+        mail.add_attachment(bytes(range(256)) * 40, maintype="image", subtype="png", filename="photo.png")
+        document = from_mail(mail)
+        assert outline(document) == [(1, "The pond"), (2, "Tiefe größer.md"), (3, "Depths"), (2, "plan.pdf")]
+        assert document.text.endswith("\n\n[Attachment, not read: photo.png]")
+        assert place(document, "the pond is open") == "message"
+        assert place(document, "second page") == "plan.pdf page 2"
+        assert place(document, "Two metres") == "Tiefe größer.md line 3"
+
+    def test_empty_lines_around_an_attachment_leave_the_next_in_its_place(self) -> None:
+        mail = message()
+        for name in ("one.txt", "two.txt"):
+            mail.add_attachment(f"\n\nwords of {name}\n\n\n\n", filename=name)
+        document = from_mail(mail)
+        assert place(document, "words of one.txt") == "one.txt line 3"
+        assert place(document, "words of two.txt") == "two.txt line 3"
+
+    def test_passwords_open_what_is_attached(self) -> None:
+        mail = message()
+        locked = encrypted(pdf(["secret words"]), user_password="sesame")
+        mail.add_attachment(locked, maintype="application", subtype="pdf", filename="locked.pdf")
+        assert "[Attachment, not read: locked.pdf]" in from_mail(mail).text
+        opened = load_bytes(mail.as_bytes(), source="a.eml", passwords=["wrong", "sesame"])
+        assert place(opened, "secret words") == "locked.pdf page 1"
+
+    def test_messages_in_messages_are_read_to_a_depth(self) -> None:
+        mail = message("Message 0", "words 0")
+        for number in range(1, 9):
+            outer = message(f"Message {number}", f"words {number}")
+            outer.add_attachment(mail)
+            mail = outer
+        text = from_mail(mail).text
+        assert "words 8" in text
+        assert "words 4" in text
+        assert "words 0" not in text
+        assert "[Attachment, not read: message/rfc822]" in text
+
+    def test_a_mailbox_holds_its_messages_by_number(self) -> None:
+        box = b"".join(
+            b"From ada@example.org Wed May  1 10:00:00 2024\n" + mail.as_bytes() + b"\n"
+            for mail in (message("One", "first\n\n>From here on\n"), message("Two", "second"))
+        )
+        document = load_bytes(box, source="mails.mbox")
+        assert outline(document) == [(1, "One"), (1, "Two")]
+        assert place(document, "first\n\nFrom here on") == "message 1"
+        assert place(document, "second") == "message 2"
+        assert document.title == "mails"
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp932"])
+    def test_old_charsets_and_raw_bytes_are_read(self, encoding: str) -> None:
+        words = "名前と住所" if encoding == "cp932" else "Größe und Höhe"
+        name = "shift_jis" if encoding == "cp932" else encoding
+        head = f"From: a@b.c\nTo: d@e.f\nSubject: {words}\nContent-Type: text/plain; charset={name}\n\n".encode(encoding)
+        assert load_bytes(head + words.encode(encoding), source="a.eml").text.endswith(f"\n\n{words}")
+
+    def test_flowed_lines_are_joined(self) -> None:
+        text = "From: a@b.c\nTo: d@e.f\nContent-Type: text/plain; format=flowed\n\nOne long \nline.\n-- \nAda\n"
+        assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\nOne long line.\n--\nAda")
+
+    def test_broken_headers_and_parts_are_no_obstacle(self) -> None:
+        text = (
+            "From: =?nonsense?q?x?=\nTo: d@e.f\nSubject: =?utf-8?b?!!!?= words\nDate: never\n"
+            'Content-Type: multipart/mixed; boundary="x"\n\n--x\nContent-Type: text/plain; charset="nowhere"\n'
+            "Content-Transfer-Encoding: base64\n\n@@@@\n--x\nContent-Type: text/plain\n\nbody\n"
+        )
+        document = load_bytes(text.encode(), source="a.eml")
+        assert document.text.endswith("body")
+        assert document.metadata["date"] == "never"
