@@ -193,7 +193,9 @@ class VectorStore:
         order = np.argsort(-scores, kind="stable")
         best, rest = order[:RANKED_EXACTLY], order[RANKED_EXACTLY:]
         present, vectors = self._exact_vectors(chunks[best].tolist())
-        return np.concatenate([present, chunks[rest]]), np.concatenate([vectors @ question, scores[rest]])
+        exact = vectors @ question
+        no_more = np.minimum(scores[rest], exact.min(initial=np.inf))  # a code may claim too much, and ranks after them anyhow
+        return np.concatenate([present, chunks[rest]]), np.concatenate([exact, no_more])
 
     def _certainly_best(self, question: Vectors, n: int, among: Chunks) -> tuple[Chunks, Vectors]:
         """Exact scores of passages among which the `n` best certainly are.
