@@ -194,8 +194,8 @@ class VectorStore:
         best, rest = order[:RANKED_EXACTLY], order[RANKED_EXACTLY:]
         present, vectors = self._exact_vectors(chunks[best].tolist())
         exact = vectors @ question
-        no_more = np.minimum(scores[rest], exact.min(initial=np.inf))  # a code may claim too much, and ranks after them anyhow
-        return np.concatenate([present, chunks[rest]]), np.concatenate([exact, no_more])
+        less = np.minimum(scores[rest], exact.min(initial=np.inf) - ROUNDING)  # a code may claim too much
+        return np.concatenate([present, chunks[rest]]), np.concatenate([exact, less])
 
     def _certainly_best(self, question: Vectors, n: int, among: Chunks) -> tuple[Chunks, Vectors]:
         """Exact scores of passages among which the `n` best certainly are.
