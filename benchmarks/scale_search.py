@@ -66,10 +66,13 @@ def describe(took: Sequence[float]) -> dict[str, float]:
 
 
 def search_times(index: Index, questions: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Whole searches by mode, as a user calls them, the question's embedding included."""
+    """Whole searches by mode, as a user calls them, the question's embedding included. What a question reads for the first time
+    may have to come from the disk.
+    """
+    rounds = {"hybrid, asked for the first time": "hybrid"} | {mode: mode for mode in MODES}
     return {
-        mode: describe(milliseconds(lambda question, mode=mode: rag.search(question, index=index, k=K, mode=mode), questions))
-        for mode in MODES
+        name: describe(milliseconds(lambda question, mode=mode: rag.search(question, index=index, k=K, mode=mode), questions))
+        for name, mode in rounds.items()
     }
 
 

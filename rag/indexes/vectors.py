@@ -193,7 +193,9 @@ class VectorStore:
         order = np.argsort(-scores, kind="stable")
         best, rest = order[:RANKED_EXACTLY], order[RANKED_EXACTLY:]
         present, vectors = self._exact_vectors(chunks[best].tolist())
-        return np.concatenate([present, chunks[rest]]), np.concatenate([vectors @ question, scores[rest]])
+        exact = vectors @ question
+        less = np.minimum(scores[rest], exact.min(initial=np.inf) - ROUNDING)  # a code may claim too much
+        return np.concatenate([present, chunks[rest]]), np.concatenate([exact, less])
 
     def _certainly_best(self, question: Vectors, n: int, among: Chunks) -> tuple[Chunks, Vectors]:
         """Exact scores of passages among which the `n` best certainly are.
