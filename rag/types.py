@@ -60,7 +60,7 @@ class Document:
     """The text of one source and where its pages and headings begin.
 
     `page_starts[i]` is the character at which page i+1 begins (the first is 0); it is empty for formats without pages.
-    `page_statuses[i]` is "ok", "no-text" or "failed" for the same page. `headings` are in the order of the text.
+    `page_statuses[i]` is "ok", "ocr", "no-text" or "failed" for the same page. `headings` are in the order of the text.
     `places` tells people where to look where page numbers do not: lines, slides, cells, times, printed page labels.
     `metadata` is what the document says of itself, in its front matter or in the file beside it: JSON-ready values.
     """

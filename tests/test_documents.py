@@ -351,7 +351,8 @@ class TestRealFiles:
                 found[len(wanted & there) > 0.9 * len(wanted)] += 1
         assert found[True] > 0.9 * found.total()
 
-    def test_awkward_pdfs_give_text_or_a_reason(self) -> None:
+    def test_awkward_pdfs_give_text_or_a_reason(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("rag.documents.pdf_ocr.is_installed", lambda: False)
         with (DATA / "pdf_nasty/manifest.tsv").open(encoding="utf-8", newline="") as manifest:
             for row in csv.DictReader(manifest, delimiter="\t"):
                 path = DATA / "pdf_nasty/files" / row["source"] / row["file"]

@@ -11,7 +11,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _INVISIBLE = re.compile("[\xad\u200b\u2060\ufeff\ufffe\uffff\0\ud800-\udfff]")
 # Spaces of any fixed width, and control characters, which fonts without a character map leave in the place of glyphs.
 _SPACE_LIKE = re.compile("[\x01-\x08\x0b-\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200a\u202f\u205f]")
-_TRAILING_SPACE = re.compile(r"[ \t]+$", re.MULTILINE)
+_TRAILING_SPACE = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 
 
 def with_line_feeds(text: str) -> str:

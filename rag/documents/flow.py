@@ -7,7 +7,7 @@ import re
 from rag.documents.characters import visible
 
 _WHITE = re.compile(r"\s+")
-_SPACE_BEFORE_LINE_END = re.compile(r"[ \t]+\n")
+_SPACE_BEFORE_LINE_END = re.compile(r"(?<![ \t])[ \t]+\n")
 
 
 class Flow:

@@ -17,6 +17,7 @@ _RESOLUTION = 200  # dots per inch
 _LARGEST = 4000  # pixels on a side, however large the page says it is
 _LEAST_PICTURE = 0.1  # of the page
 _MANY_DRAWINGS = 100
+_LONGEST_SIDE = 1280  # pixels, when looking for lines of words; larger takes twice the memory and finds no more
 _FEWEST_CHARACTERS = 3  # a drawing may look like a letter or two
 _SURE = 0.85  # upside down, the engine is less sure
 _SAME_LINE = 0.5  # of a line's height
@@ -106,7 +107,8 @@ def _engine() -> Any:
     from rapidocr import EngineType, RapidOCR
 
     engines = {f"{part}.engine_type": EngineType.OPENVINO for part in ("Det", "Cls", "Rec")}
-    return RapidOCR(params={"Global.log_level": "critical", **engines})
+    small = {"Det.limit_type": "max", "Det.limit_side_len": _LONGEST_SIDE, "EngineConfig.openvino.inference_num_threads": 1}
+    return RapidOCR(params={"Global.log_level": "critical", **engines, **small})
 
 
 def _edges(box: Any) -> tuple[float, float, float, float]:
