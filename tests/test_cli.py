@@ -81,7 +81,9 @@ def test_the_whole_path_in_json(rag, folder):
 
     found = json.loads(rag("search", "-", "-k", "2", "--index", "i", "--json", stdin="how tall is the tower?\n").stdout)
     assert found["question"] == "how tall is the tower?"
-    assert set(found["hits"][0]) == {"rank", "score", "source", "title", "pages", "heading", "start", "end", "text", "chunk"}
+    assert set(found["hits"][0]) == {
+        "rank", "score", "source", "title", "pages", "heading", "start", "end", "text", "chunk", "place",
+    }  # fmt: skip
     assert found["hits"][0]["source"].endswith("tower.txt")
 
     done = rag("ask", "How tall is the tower?", "--llm", "extractive", "--index", "i", "--json")

@@ -13,6 +13,8 @@ import pypdfium2
 import pytest
 from lxml import html
 
+from rag.pipelines.demo import open_demo_index
+
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "rag" / "demo"
 DOCUMENTS = DEMO / "documents"
@@ -112,3 +114,11 @@ def test_the_licence_is_the_whole_apache_licence() -> None:
     assert [f"   {number}. " in licence for number in range(1, 10)] == [True] * 9
     assert "APPENDIX: How to apply the Apache License to your work." in licence
     assert licence.rstrip().endswith("limitations under the License.")
+
+
+def test_a_demo_index_that_cannot_be_read_is_made_anew(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path))
+    (tmp_path / "demo-index").mkdir()
+    (tmp_path / "demo-index" / "catalog.sqlite").write_bytes(b"not a catalog" * 1000)
+    with open_demo_index() as index:
+        assert len(index) == 0

@@ -136,17 +136,16 @@ def run_command(recipe: Path) -> None:
 def demo_command(llm: str | None) -> None:
     """Index the packaged example documents, ask three questions, show the cited answers."""
     from rag.pipelines.ask import ask
-    from rag.pipelines.demo import DOCUMENTS, demo_index_path, demo_questions
+    from rag.pipelines.demo import DOCUMENTS, demo_questions, open_demo_index
     from rag.pipelines.ingest import sync
-    from rag.specs import open_index, using_llm
+    from rag.specs import using_llm
     from rag.terminal import IndexingProgress, display_path, report_lines
 
-    path = demo_index_path()
-    with open_index(path, create=True) as index, using_llm(settings_with(llm=llm).llm) as generator:
+    with open_demo_index() as index, using_llm(settings_with(llm=llm).llm) as generator:
         with IndexingProgress(shown=True) as progress:
             report = sync([DOCUMENTS], index=index, progress=progress)
         click.echo("\n".join(report_lines(report)), err=True)
         for question in demo_questions():
             click.echo(f"\n{click.style('Question: ' + question, bold=True)}")
             show_answer(ask(question, index=index, llm=generator, strict=True, on_sentence=stream_sentence), streamed=True)
-    click.echo(f'\nAsk your own: rag ask "…" --index {display_path(path)}', err=True)
+    click.echo(f'\nAsk your own: rag ask "…" --index {display_path(index.path)}', err=True)

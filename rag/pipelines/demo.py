@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rag
+from rag.errors import IndexFormatError
+from rag.indexes.stamped import take_away
 from rag.pretrained import cache_folder
+from rag.specs import open_index
+
+if TYPE_CHECKING:
+    from rag.indexes.index import Index
 
 FOLDER = Path(rag.__file__).parent / "demo"
 DOCUMENTS = FOLDER / "documents"
@@ -17,6 +24,14 @@ def demo_questions() -> list[str]:
     return [str(entry["question"]) for entry in json.loads((FOLDER / "questions.json").read_text(encoding="utf-8"))]
 
 
-def demo_index_path() -> Path:
-    """Where the demo's index is kept, so that it can be asked afterwards: in the user's cache folder."""
-    return cache_folder() / "demo-index"
+def open_demo_index() -> Index:
+    """The demo's index, which is kept so that it can be asked afterwards: in the user's cache folder.
+
+    One that another version has left there and that cannot be read is made anew.
+    """
+    path = cache_folder() / "demo-index"
+    try:
+        return open_index(path, create=True)
+    except IndexFormatError:
+        take_away(path)
+        return open_index(path, create=True)
