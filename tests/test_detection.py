@@ -160,3 +160,12 @@ class TestTexts:
     def test_what_is_neither_text_nor_known_is_unsupported(self) -> None:
         for content in (bytes(range(256)) * 40, b"\x1f\x8b\x08", b"{\\rtf1 x}", b"%!PS-Adobe"):
             assert refusal(content).status == "unsupported"
+
+
+def test_an_archive_that_is_packed_as_documents_are_not_is_called_damaged():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("mimetype", "application/epub+zip")
+    with pytest.raises(DocumentError, match="packed in a way that documents do not use") as caught:
+        family_of(out.getvalue(), source="file", suffix="")
+    assert caught.value.status == "corrupt"

@@ -164,6 +164,8 @@ def _family_in(archive: zipfile.ZipFile) -> str | None:
 
 
 def _beginning_of(archive: zipfile.ZipFile, name: str, length: int) -> bytes:
+    if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile(f"{name} is packed in a way that documents do not use")
     with archive.open(name) as entry:
         return entry.read(length)
 
