@@ -174,3 +174,29 @@ def test_a_reader_finds_in_every_mode_what_a_writer_has_committed_and_not_what_i
             ingest.add_documents(documents(), index=writer)
             assert len(rag.search("heron otter lock", index=reader, k=50, mode="keyword")) == 8
     assert {6, 4, 2} <= seen
+
+
+def test_a_reader_who_may_not_write_keeps_the_files_and_holds_only_what_they_lack(tmp_path, monkeypatch):
+    place, embedder = tmp_path / "index", fakes.HashEmbedder()
+    with rag.open_index(place, embedder=embedder, create=True) as writer, rag.open_index(place, embedder=embedder) as reader:
+        ingest.add_documents([Document("A heron stood at the lock.", "1.md", "Heron")], index=writer)
+        monkeypatch.setattr(reader._derived, "_refreshed_by_us", lambda: "refused")
+        monkeypatch.setattr(writer, "refresh", lambda: None)
+        for number in (2, 3):
+            ingest.add_documents([Document(f"Heron number {number} came.", f"{number}.md", "Heron")], index=writer)
+            assert len(rag.search("heron", index=reader, mode="keyword")) == number
+            held = reader._derived.keywords()
+            assert (len(held), held.recent is not None and len(held.recent)) == (1, number - 1)
+
+
+def test_words_that_are_held_in_memory_alone_grow_with_the_catalog(tmp_path, monkeypatch):
+    place, embedder = tmp_path / "index", fakes.HashEmbedder()
+    with rag.open_index(place, embedder=embedder, create=True) as writer, rag.open_index(place, embedder=embedder) as reader:
+        monkeypatch.setattr(reader._derived, "_refreshed_by_us", lambda: "refused")
+        monkeypatch.setattr(writer, "refresh", lambda: None)
+        stores = set()
+        for number in (1, 2, 3):
+            ingest.add_documents([Document(f"Heron number {number} came.", f"{number}.md", "Heron")], index=writer)
+            assert len(rag.search("heron", index=reader, mode="keyword")) == number
+            stores.add(reader._derived.keywords())
+    assert len(stores) == 1

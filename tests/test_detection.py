@@ -110,7 +110,7 @@ class TestOldOfficeFiles:
     def test_the_error_says_what_to_save_it_as(self, stream: str, what: str) -> None:
         error = refusal(ole(stream))
         assert error.status == "unsupported"
-        assert f"save it as {what}" in str(error)
+        assert f"Save it as {what}" in str(error)
 
 
 class TestTexts:

@@ -127,3 +127,12 @@ class TestMail:
         document = load_bytes(text.encode(), source="a.eml")
         assert document.text.endswith("body")
         assert document.metadata["date"] == "never"
+
+
+def test_parts_that_are_too_many_are_counted_and_not_dropped_without_a_word() -> None:
+    parts = "".join(f"--x\n\nPart {number}.\n" for number in range(1005))
+    content = f"From: a@b\nSubject: Many\nContent-Type: multipart/mixed; boundary=x\n\n{parts}--x--\n".encode()
+    text = load_bytes(content, source="many.eml").text
+    assert "Part 998." in text
+    assert "Part 999." not in text
+    assert text.endswith("[Parts that are not read, for there are too many or they lie too deep: 6]")

@@ -29,6 +29,7 @@ def settings_with(**flags: str | None) -> Settings:
 
 
 def opened(path: str | None, settings: Settings, *, create: bool = False) -> Index:
+    """The index in the folder that a flag names, or the settings."""
     from rag.errors import UsageError
     from rag.specs import open_index
 

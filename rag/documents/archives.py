@@ -26,10 +26,19 @@ HIGHEST_RATIO = 400
 """Unpacked bytes for each packed one. Sheets of equal rows reach 200, zeros 1030."""
 RATIO_COUNTS_FROM = 8 * 2**20
 
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How documents are packed; ZIP knows more ways."""
+OLE = b"\xd0\xcf\x11\xe0"
+"""What the files of old office programs begin with, and new ones that a password protects."""
+
 _PIECE = 64 * 1024
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+# Names of streams, which an OLE file holds in UTF-16.
+_OLE_KINDS = (
+    ("__substg1.0_", "a message of Outlook (.msg). Save it as .eml"),
+    ("WordDocument", "a file of an old Word (.doc). Save it as .docx"),
+    ("PowerPoint Document", "a file of an old PowerPoint (.ppt). Save it as .pptx"),
+    ("Workbook", "a file of an old Excel (.xls). Save it as .xlsx"),
+)
 # No entity is resolved, nothing is fetched, and libxml2's own bounds hold: 256 levels, 10 MB a text, little amplification.
 _XML: dict[str, Any] = {
     **dict.fromkeys(("resolve_entities", "huge_tree", "load_dtd", "dtd_validation", "recover"), False),
@@ -46,8 +55,8 @@ class Archive:
     def __init__(self, content: bytes, *, source: str) -> None:
         self.source = source
         self._room = LARGEST_TOTAL
-        if content.startswith(_OLE):
-            raise _of_old_format(content, source)
+        if content.startswith(OLE):
+            raise old_office(content, source=source)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError) as error:
@@ -102,7 +111,7 @@ class Archive:
             raise self._corrupt(f"its part {name} is missing")
         if entry.flag_bits & 1:
             raise encrypted(self.source)
-        if entry.compress_type not in _METHODS:
+        if entry.compress_type not in METHODS:
             raise self._corrupt(f"its part {name} is packed in a way that documents do not use")
         if entry.file_size > limit:
             raise self._too_large(
@@ -152,19 +161,23 @@ def encrypted(source: str) -> DocumentError:
     )
 
 
+def old_office(content: bytes, *, source: str) -> DocumentError:
+    """The error of an OLE file: one of an old office program, or one of a new program under a password."""
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        what = f"{source} is protected by a password"
+        return DocumentError(f"{what}. Save a copy without the password, and index that.", status="encrypted")
+    kind = next(
+        (kind for name, kind in _OLE_KINDS if name.encode("utf-16-le") in content),
+        "a file of an old office program. Save it as DOCX, XLSX or PPTX",
+    )
+    return DocumentError(f"{source} is {kind}, and index that.", status="unsupported")
+
+
 def without_text(source: str) -> DocumentError:
     """The error of a file in which there is nothing to read."""
     return DocumentError(
         f"{source} holds no text. If it is all pictures, print it to PDF, run OCR over that, and index the result.",
         status="no-text",
-    )
-
-
-def _of_old_format(content: bytes, source: str) -> DocumentError:
-    if _ENCRYPTED_PACKAGE in content:
-        return encrypted(source)
-    return DocumentError(
-        f"{source} is a file of an old office program. Save it as DOCX, XLSX or PPTX, and index that.", status="unsupported"
     )
 
 

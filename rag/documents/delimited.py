@@ -54,27 +54,40 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     return Document(written.text, source, readable_name(name), media_type, headings=headings, places=written.places("row"))
 
 
-def _rows(text: str, delimiter: str) -> Rows:
-    """Every row, empty ones too, its cells on one line each and without white space around them."""
+def _rows(text: str, delimiter: str, *, strict: bool = False) -> Rows:
+    """Every row, empty ones too, its cells on one line each and without white space around them.
+
+    `strict` raises csv.Error where a quoted cell is followed by something else than the delimiter.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True, strict=strict)
     return [[" ".join(visible(cell).split()) for cell in row] for row in reader]
 
 
 def _delimiter(text: str) -> str:
-    """What cuts the most rows into the same number of cells, at least two; more cells where that is even."""
+    """What agrees with the quotation marks and cuts the most rows into the same number of cells, at least two."""
     sample = text[:_SAMPLE]
     lines = (sample.rpartition("\n")[0] if len(text) > _SAMPLE else sample) or sample
 
-    def fit(delimiter: str) -> tuple[float, int]:
+    def fit(delimiter: str) -> tuple[bool, float, int]:
         try:
             counts = [len(row) for row in _rows(lines, delimiter) if any(row)]
         except csv.Error:
-            return 0.0, 0
+            return False, 0.0, 0
         cells = max(set(counts), key=counts.count) if counts else 0
-        return (round(counts.count(cells) / len(counts), 1), cells) if cells > 1 else (0.0, 0)
+        if cells < 2:
+            return False, 0.0, 0
+        return _agrees_with_quotes(lines, delimiter), round(counts.count(cells) / len(counts), 1), cells
 
     return max(_DELIMITERS, key=fit)
+
+
+def _agrees_with_quotes(lines: str, delimiter: str) -> bool:
+    try:
+        _rows(lines + "\n", delimiter, strict=True)
+    except csv.Error:
+        return False
+    return True
 
 
 def _header(rows: Rows) -> Sequence[str]:

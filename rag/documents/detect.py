@@ -7,13 +7,13 @@ import re
 import zipfile
 import zlib
 
+from rag.documents.archives import METHODS, OLE, old_office
 from rag.documents.encodings import is_binary
 from rag.documents.families import FAMILIES, SUFFIXES
 from rag.errors import DocumentError
 
 _HEAD = 4096
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_OLE = b"\xd0\xcf\x11\xe0"
 _MARKS = b"\xef\xbb\xbf\xff\xfe"
 _HTML = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _REFUSED = (
@@ -42,13 +42,6 @@ _MAIN_KINDS |= {b"word": "docx", b"powerpoint": "pptx", b"excel": "xlsx"}
 _MAIN_NAMES = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
 _MAIN_NAMES |= {"META-INF/container.xml": "epub"}
 _ODF = re.compile(rb"application/vnd\.oasis\.opendocument\.(?:text|spreadsheet|presentation)(?:-template|-master)?\s*")
-# Names of streams, which an OLE file holds in UTF-16.
-_OLE_KINDS = (
-    ("__substg1.0_", "a message of Outlook (.msg); save it as .eml"),
-    ("WordDocument", "a file of an old Word (.doc); save it as .docx"),
-    ("PowerPoint Document", "a file of an old PowerPoint (.ppt); save it as .pptx"),
-    ("Workbook", "a file of an old Excel (.xls); save it as .xlsx"),
-)
 
 
 def family_of(content: bytes, *, source: str, suffix: str) -> str:
@@ -59,8 +52,8 @@ def family_of(content: bytes, *, source: str, suffix: str) -> str:
         return "pdf"
     if content.startswith(_ZIP):
         return _in_zip(content, hinted, source=source)
-    if content.startswith(_OLE):
-        raise _ole_error(content, source)
+    if content.startswith(OLE):
+        raise old_office(content, source=source)
     if hinted != "code" and _HTML.match(bare):
         return "html"
     if hinted == "pdf":  # junk may stand before the signature, and a damaged file should be called damaged
@@ -164,16 +157,7 @@ def _family_in(archive: zipfile.ZipFile) -> str | None:
 
 
 def _beginning_of(archive: zipfile.ZipFile, name: str, length: int) -> bytes:
-    if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if archive.getinfo(name).compress_type not in METHODS:
         raise zipfile.BadZipFile(f"{name} is packed in a way that documents do not use")
     with archive.open(name) as entry:
         return entry.read(length)
-
-
-def _ole_error(content: bytes, source: str) -> DocumentError:
-    """Old office programs write OLE files; new ones do so when a password protects the document."""
-    if "EncryptedPackage".encode("utf-16-le") in content:
-        what = f"{source} is protected by a password"
-        return DocumentError(f"{what}. Save a copy without the password, and index that.", status="encrypted")
-    kind = next((kind for name, kind in _OLE_KINDS if name.encode("utf-16-le") in content), "a file of an old office program")
-    return unsupported(source, f"is {kind}")

@@ -70,6 +70,7 @@ class _Parts:
 
     texts: list[str] = field(default_factory=list)
     attached: list[Message] = field(default_factory=list)
+    left_out: int = 0
 
 
 @dataclass(slots=True)
@@ -93,11 +94,16 @@ class _Reader:
             self.written.write(text, gap=2)
         for part in parts.attached:
             self._attachment(part, label=label, level=level + 1)
+        if parts.left_out:
+            self.written.write(
+                f"[Parts that are not read, for there are too many or they lie too deep: {parts.left_out}]", gap=2
+            )
 
     def _collect(self, part: Message, parts: _Parts, *, level: int) -> None:
         kind, inner = part.get_content_type(), _inside(part)
         self.parts += 1
         if self.parts > _MOST_PARTS or level > 4 * _DEEPEST:
+            parts.left_out += 1
             return
         if inner and kind == "multipart/alternative":
             self._choose(inner, parts, level=level)
@@ -116,6 +122,7 @@ class _Reader:
             read.append(_Parts())
             self._collect(version, read[-1], level=level + 1)
             parts.attached += read[-1].attached
+            parts.left_out += read[-1].left_out
         telling = [i for i, one in enumerate(read) if any(text.strip() for text in one.texts)]
         plain = [i for i in telling if versions[i].get_content_type() == "text/plain"]
         if chosen := (plain[:1] or telling[-1:]):

@@ -113,7 +113,12 @@ class Database:
 
     def _is_overtaken(self) -> bool:
         """Whether somebody has begun to write a file that was opened as one that nobody writes; SQLite would not notice."""
-        return self._seen is not None and not self._connection.in_transaction and self._appearance() != self._seen
+        if self._seen is None or self._connection.in_transaction:
+            return False
+        try:
+            return self._appearance() != self._seen
+        except OSError:  # it was taken away; what is open can still be read
+            return False
 
     def _follow_writer(self) -> None:
         if self._is_overtaken():

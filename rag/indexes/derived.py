@@ -54,7 +54,7 @@ class Derived:
             update_vector_files(self.path, self._catalog)
             generation = self._catalog.generation
             with self._opening:
-                if self._keywords is None or self._keywords.generation != generation:
+                if self._keywords is None or self._keywords.is_in_memory or self._keywords.generation != generation:
                     self._keywords = self._written_keywords(generation)
         self._catalog.give_back_space()
 
@@ -120,18 +120,15 @@ class Derived:
             return store
 
     def keywords(self) -> KeywordStore:
-        """Brought up to the catalog first, unless a writer is at work, who will do it."""
+        """Brought up to the catalog: the files where they can be written now, else in memory what they lack."""
         with self._opening:
             store = self._keywords or self._opened_keywords()
-            generation = self._catalog.generation
-            if store.generation != generation:
+            if store.generation != self._catalog.generation:
                 outcome = self._refreshed_by_us()
                 if outcome == "done":
                     store = self._keywords or store
-                elif outcome == "busy" and (store := self._keywords_beside_a_writer(store)).has_files:
-                    self._add_recent(store)
                 else:
-                    store = self._keywords_in_memory(generation)
+                    store = self._keywords_of_a_reader(store, beside_a_writer=outcome == "busy")
             self._keywords = store
             return store
 
@@ -174,36 +171,47 @@ class Derived:
             return "refused"
         return "done"
 
-    def _keywords_in_memory(self, generation: int) -> KeywordStore:
-        """For an index whose keywords are behind or missing and which cannot be written now."""
-        store = self._opened_keywords()
-        if store.generation != generation:
-            store = KeywordStore.in_memory()
-            self._catch_up(store, generation)
+    def _keywords_of_a_reader(self, store: KeywordStore, *, beside_a_writer: bool) -> KeywordStore:
+        """The files and, in memory, the little that they lack; all of it in memory where they are missing or far behind.
+
+        Files that are far behind do beside a writer, who is about to bring them up to date.
+        """
+        newest = self._newest_keywords(store, patience=SECONDS_TO_EXCHANGE_FILES if beside_a_writer else 0.0)
+        if newest.has_files and (self._add_recent(newest) or beside_a_writer):
+            return newest
+        with self._catalog.snapshot():
+            if not store.is_in_memory or store.generation < self._catalog.log_begins:
+                store = KeywordStore.in_memory()
+            self._catch_up(store, self._catalog.generation)
         return store
 
-    def _keywords_beside_a_writer(self, store: KeywordStore) -> KeywordStore:
+    def _newest_keywords(self, store: KeywordStore, *, patience: float) -> KeywordStore:
         """What the last writer left, if it is newer than the open store, which stays good while its files are exchanged."""
-        patience = time.monotonic() + SECONDS_TO_EXCHANGE_FILES
+        until = time.monotonic() + patience
         while KeywordStore.stamped_generation(self.path) > store.generation:
             newer = self._opened_keywords()
             if newer.generation > store.generation:
                 return newer
-            if store.has_files or time.monotonic() > patience:
+            if store.has_files or time.monotonic() >= until:
                 break
             time.sleep(0.05)
         return store
 
-    def _add_recent(self, store: KeywordStore) -> None:
-        """Beside a writer, who will bring the files up to date, what they lack is held in memory unless it is much."""
+    def _add_recent(self, store: KeywordStore) -> bool:
+        """Hold in memory what the files lack, unless it is much; whether it was not."""
         with self._catalog.snapshot():
-            generation, behind = self._catalog.generation, store.generation < self._catalog.log_begins
-            if behind or self._catalog.count_added_since(store.generation) > MOST_IN_MEMORY:
-                return
+            generation, added = self._catalog.generation, self._catalog.count_added_since(store.generation)
+            if store.generation < self._catalog.log_begins or added > MOST_IN_MEMORY:
+                return False
+            outdated = self._catalog.chunks_removed_since(store.generation)
+            if len(outdated) > MOST_IN_MEMORY:
+                return False
+            store.outdated = frozenset(outdated)
             if store.recent is None:
                 store.recent = KeywordStore.in_memory(generation=store.generation)
             if store.recent.generation != generation:
                 self._catch_up(store.recent, generation)
+            return True
 
     # checking
 

@@ -46,16 +46,17 @@ class KeywordStore:
     """BM25 over chunks, each with its title and heading in front; higher scores are better.
 
     It opens as empty, at generation 0, where its files are missing or damaged. `thorough` reads every byte of them, whatever
-    is remembered of an earlier reading. `recent` may hold what came later than the files; its scores weigh words by how rare
-    they are among the recent chunks alone.
+    is remembered of an earlier reading. `recent` may hold what came later than the files (its scores weigh words by how
+    rare they are among the recent chunks alone), and `outdated` what has gone since.
     """
 
     def __init__(self, folder: Path, *, is_known: IsKnown, thorough: bool = False) -> None:
-        self._is_in_memory = False
+        self.is_in_memory = False
         self._home = folder
         self.folder = folder / FOLDER
         self.generation = 0
         self.recent: KeywordStore | None = None
+        self.outdated: frozenset[int] = frozenset()
         self._index: Any = None
         self._checksums: dict[str, Checksum] = {}
         self._links: Path | None = None
@@ -94,7 +95,7 @@ class KeywordStore:
     def in_memory(cls, *, generation: int = 0) -> Self:
         """An empty one that writes no file, for what the catalog has gained since a generation."""
         store = cls(Path(), is_known=lambda generation, token: False)
-        store._is_in_memory = True
+        store.is_in_memory = True
         store.generation = generation
         return store
 
@@ -107,7 +108,7 @@ class KeywordStore:
     @property
     def has_files(self) -> bool:
         """Whether there were files to open, and all were as written."""
-        return self._index is not None and not self._is_in_memory
+        return self._index is not None and not self.is_in_memory
 
     def __len__(self) -> int:
         return int(self._index.searcher().num_docs) if self._index is not None else 0
@@ -133,7 +134,7 @@ class KeywordStore:
                 writer.add_document(tantivy.Document.from_dict({"chunk": hit.chunk, "words": words}, _schema()))
             writer.commit()
             self.generation = generation
-            token = "" if self._is_in_memory else new_token()
+            token = "" if self.is_in_memory else new_token()
             self._stamp(token, merging=True)  # merging may take long, and readers should not have to wait for it
             writer.wait_merging_threads()
             self._index.reload()
@@ -144,7 +145,7 @@ class KeywordStore:
 
         While it is merging, only what is committed counts: other files are still being written.
         """
-        if self._is_in_memory:
+        if self.is_in_memory:
             return
         known = {name: known for name, known in self._checksums.items() if name not in (META, MANAGED)}
         self._checksums = {}
@@ -160,7 +161,7 @@ class KeywordStore:
     def _create(self) -> None:
         import tantivy
 
-        if self._is_in_memory:
+        if self.is_in_memory:
             self._index = tantivy.Index(_schema())
         else:
             remove(self._home)
@@ -179,7 +180,8 @@ class KeywordStore:
         words = list(dict.fromkeys(content_stems(question) or stems(question)))
         if not words or n < 1 or (among is not None and not len(among)):
             return []
-        pairs = [pair for store in (self, self.recent) if store is not None for pair in store._found(words, n, among)]
+        pairs = [pair for pair in self._found(words, n + len(self.outdated), among) if pair[0] not in self.outdated]
+        pairs += self.recent._found(words, n, among) if self.recent else []
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:n]
 
     def _found(self, words: Sequence[str], n: int, among: Chunks | None) -> list[tuple[int, float]]:
@@ -216,15 +218,17 @@ class KeywordStore:
             depth *= 4
 
     def ids(self, at_most: int = MOST_NAMED) -> set[int]:
-        """The chunks whose words are here; no more than `at_most`, for files may claim any number."""
+        """The chunks whose words are here; no more than `at_most` of the files', for files may claim any number."""
         import tantivy
 
+        held = self.recent.ids() if self.recent else set()
         if not len(self):
-            return set()
+            return held
         with panics_as_damage(self.folder), _nonsense_as_damage(self.folder):
             searcher = self._index.searcher()
-            hits = searcher.search(tantivy.Query.all_query(), min(len(self), at_most), count=False).hits
-            return set(searcher.fast_field_values("chunk", [address for _, address in hits]))
+            hits = searcher.search(tantivy.Query.all_query(), min(len(self), at_most + len(self.outdated)), count=False).hits
+            found = set(searcher.fast_field_values("chunk", [address for _, address in hits]))
+        return held | (found - self.outdated)
 
 
 def remove(folder: Path) -> None:

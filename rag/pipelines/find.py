@@ -17,6 +17,7 @@ from rag.documents.stamps import sidecar_stamp, stamp_of
 from rag.errors import UsageError
 from rag.indexes.rows import FileStamp
 from rag.pretrained import expanded
+from rag.types import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,6 +61,12 @@ class Found:
     skipped: Counter[str] = field(default_factory=Counter)
     unnameable: list[str] = field(default_factory=list)
     left_out: int = 0
+
+    def failures(self) -> list[Failure]:
+        """What could not be looked at, said to a person."""
+        named = [Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it.") for name in self.unnameable]
+        what = "cannot be looked into; what is indexed of it stays. Check its permissions."
+        return named + [Failure(name, "unreadable", f"{name} {what}") for name in self.unlisted]
 
 
 def find_files(

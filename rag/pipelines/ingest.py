@@ -196,11 +196,7 @@ def _do_without_reading(run: Run) -> None:
         catalog.forget_failure(source)
     known = catalog.failures()
     run.failures += [known[source][1] for source in plan.still_failing]
-    for name in run.found.unnameable:
-        run.failures.append(Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it."))
-    for name in run.found.unlisted:
-        message = f"{name} cannot be looked into; what was indexed of it stays. Check its permissions."
-        run.failures.append(Failure(name, "unreadable", message))
+    run.failures += run.found.failures()
 
 
 def _add(loaded: Iterable[Loaded], run: Run) -> None:

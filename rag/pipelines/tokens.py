@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag import documents as loaders
 from rag.errors import UsageError
-from rag.pipelines.find import DEFAULT_SELECTION, Found, Selection, find_files
+from rag.pipelines.find import DEFAULT_SELECTION, Selection, find_files
 from rag.pipelines.ingest import ChunkSizes, split
 from rag.pipelines.workers import DEFAULT_LIMITS, Limits, load_all
 from rag.types import Failure, Message
@@ -94,7 +94,7 @@ def count_costs(
     """
     started = time.perf_counter()
     found = find_files(sources, is_supported=loaders.is_supported, selection=selection)
-    failed = list(_not_found(found))
+    failed = found.failures()
     if not (found.files or failed):
         looked = ", ".join(map(str, sources))
         raise UsageError(f"Nothing to read in {looked}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}.")
@@ -149,10 +149,3 @@ def _pieces(text: str) -> Iterator[str]:
             end = end if end > start else start + COUNTED_TOGETHER
         yield text[start:end]
         start = end
-
-
-def _not_found(found: Found) -> Iterator[Failure]:
-    for name in found.unnameable:
-        yield Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it.")
-    for name in found.unlisted:
-        yield Failure(name, "unreadable", f"{name} cannot be looked into. Check its permissions.")
