@@ -329,5 +329,5 @@ class TestRealFiles:
 
     def test_messages_of_outlook_are_named_as_such(self) -> None:
         for path in (OFFICE_WEB / "email").glob("*.msg"):
-            with pytest.raises(DocumentError, match=r"save it as \.eml"):
+            with pytest.raises(DocumentError, match=r"Save it as \.eml"):
                 load(path)
