@@ -60,6 +60,7 @@ bench-documents: $(READY)
 	$(BIN)/python benchmarks/documents_office.py $(DATA)/office_web/docling
 	$(BIN)/python benchmarks/documents_html.py $(DATA)/html_articles
 	$(BIN)/python benchmarks/documents_mutations.py $(DATA)/pdf_nasty $(DATA)/office_web --count 10000
+	$(BIN)/python benchmarks/documents_cores.py $(DATA)/financebench/dev/pdfs
 	$(BIN)/python benchmarks/documents_memory.py $(DATA)
 
 bench-index: $(READY)

@@ -11,6 +11,7 @@ import numpy as np
 
 from rag.embedders.batches import centre, length_sorted, refuse_overlong, unit
 from rag.embedders.openvino_graph import Graph, GraphRefusedError, load_openvino, prepared_graph
+from rag.embedders.word_counts import WordCounts, keeps_words_apart
 from rag.errors import ModelError
 from rag.fitting import pieces, well_formed
 from rag.pretrained import packaged_minilm
@@ -70,8 +71,11 @@ class OpenVINOEmbedder:
         self._tokenizer = Tokenizer.from_file(str(graph.source / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._word_counts = WordCounts(self._tokenizer) if keeps_words_apart(self._tokenizer) else None
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        if self._word_counts is not None:
+            return self._word_counts([well_formed(text) for text in texts])
         return [len(ids) for ids in self._token_ids(texts, special=False)]
 
     def embed_passages(self, texts: Sequence[str], *, on_progress: Callable[[int], None] | None = None) -> Vectors:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.embedders.batches import centre, length_sorted, refuse_overlong, unit
+from rag.embedders.word_counts import WordCounts, keeps_words_apart
 from rag.errors import ModelError
 from rag.fitting import pieces, well_formed
 from rag.pretrained import expanded, load_sentence_transformers, longest_input, weights_revision
@@ -128,6 +129,8 @@ def _token_counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:
         whole = type(tokenizer).from_str(tokenizer.to_str())
         whole.no_truncation()
         whole.no_padding()
+        if keeps_words_apart(whole):
+            return WordCounts(whole)
         return lambda texts: [len(encoding.ids) for encoding in whole.encode_batch(texts, add_special_tokens=False)]
 
     def count(texts: list[str]) -> list[int]:
