@@ -34,7 +34,8 @@ class Run:
     """One process from its start to its end.
 
     `cpu` is user and system seconds, children included. `peak_mb` is the largest process's peak; `tree_mb` the most that
-    all its processes held together at any look (50 ms apart, shared pages counted in each).
+    all its processes held together at any look (50 ms apart, shared pages counted in each); `shared_once_mb` the same with
+    each shared page counted once.
     """
 
     wall: float
@@ -42,6 +43,7 @@ class Run:
     peak_mb: float
     tree_mb: float
     output: str
+    shared_once_mb: float = 0.0
 
     @property
     def json(self) -> Any:
@@ -68,7 +70,9 @@ def run_process(command: Sequence[str | Path], *, environment: Mapping[str, str]
             raise SystemExit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{told}")
         output.seek(0)
         peak_mb = usage.ru_maxrss / 1024
-        return Run(wall, usage.ru_utime + usage.ru_stime, peak_mb, max(peak_mb, tree_mb), output.read().decode())
+        return Run(
+            wall, usage.ru_utime + usage.ru_stime, peak_mb, max(peak_mb, tree_mb), output.read().decode(), watch.shared_once_mb
+        )
 
 
 class MemoryWatch:
@@ -76,14 +80,18 @@ class MemoryWatch:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._peak_mb = 0.0
+        self._peak_mb = self.shared_once_mb = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
         while not self._stopped.wait(0.05):
-            self._peak_mb = max(self._peak_mb, sum(map(resident_mb, family(self._pid))))
+            members = family(self._pid)
+            held = sum(map(resident_mb, members))
+            if held > 0.9 * self._peak_mb:  # counting shared pages once takes a while, and matters only near the peak
+                self.shared_once_mb = max(self.shared_once_mb, sum(map(own_share_mb, members)))
+            self._peak_mb = max(self._peak_mb, held)
 
     def stop(self) -> float:
         self._stopped.set()
@@ -108,6 +116,15 @@ def resident_mb(pid: int) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def own_share_mb(pid: int) -> float:
+    """Memory in use, of shared pages the process's share; 0 for a process that has ended."""
+    try:
+        told = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in told.splitlines() if line.startswith("Pss:")), 0.0)
 
 
 def interleave(contestants: Mapping[str, Callable[[], Run]], rounds: int) -> dict[str, list[Run]]:

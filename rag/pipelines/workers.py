@@ -43,6 +43,10 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THR
 """All cores are busy with files; a library that wants them all for one file only gets in the way."""
 
 
+GIVE_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "1048576", "MALLOC_MMAP_THRESHOLD_": "1048576"}
+"""For glibc: what a large file took goes back to the system when it has been read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one file may take: seconds, bytes of memory in its worker process, characters of text."""
@@ -236,7 +240,7 @@ def _start() -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            env={**os.environ, **ONE_THREAD, **GIVE_BACK, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             start_new_session=True,  # so that it ends with all its children, and Ctrl-C reaches neither
         )
     except OSError as error:
