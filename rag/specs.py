@@ -6,8 +6,8 @@ import os
 from contextlib import contextmanager, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from rag.errors import SpecError, nearest
 from rag.indexes.index import DEFAULT_EMBEDDER, Index
@@ -16,11 +16,15 @@ from rag.pretrained import cache_folder, expanded, read_json, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rag.protocols import Embedder, Generator, Reranker
+    from rag.protocols import Embedder, Generator, Reranker, Verifier
 
-GENERATORS = ("local", "local:PATH.gguf", "extractive")
+GENERATORS = ("local", "local:PATH.gguf", "vllm:MODEL", "http://HOST:PORT/v1", "http://HOST:PORT/v1#MODEL", "extractive")
 EMBEDDER_OBJECT = "(an object)"
 """What an index records where no name can open its embedder again."""
+
+VERIFIERS = ("lexical", "nli:MODEL", "llm:http://HOST:PORT/v1#MODEL")
+LLM_URL_OPTIONS = ("window", "parallel")
+"""What the address of a generator may say besides: tokens that the model reads, streams at once."""
 
 SERVERS = "servers.json"
 """In the cache folder: the servers that were named on this machine, which may be sent the API key."""
@@ -55,6 +59,16 @@ def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
         from rag.generators.llama_cpp import LlamaCppGenerator
 
         return LlamaCppGenerator(expanded(spec.removeprefix("local:")) if spec != "local" else None)
+    if spec.startswith("vllm:") and spec != "vllm:":
+        from rag.generators.vllm import VllmGenerator
+
+        return VllmGenerator(spec.removeprefix("vllm:"))
+    if _is_url(spec):
+        from rag.generators.http import HttpGenerator
+        from rag.generators.vllm_server import key_for
+
+        url, model, options = _split_llm_url(spec)
+        return HttpGenerator(url, model, api_key=key_for(url) or _key(api_key), **options)
     raise SpecError(f"'{spec}' names no generator.{nearest(spec, ('local', 'extractive'))} Known: {', '.join(GENERATORS)}.")
 
 
@@ -68,6 +82,28 @@ def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
     from rag.rerankers.cross_encoder import CrossEncoderReranker
 
     return CrossEncoderReranker(spec)
+
+
+def open_verifier(spec: str = "lexical", *, embedder: Embedder | None = None, api_key: str | None = None) -> Verifier:
+    """The verifier that a spec names: lexical, nli:MODEL, llm:http://HOST:PORT/v1 or llm:http://HOST:PORT/v1#MODEL.
+
+    `embedder` lets `lexical` see likeness in meaning. Raises SpecError or ModelError.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec == "lexical":
+        from rag.verifiers.lexical import LexicalVerifier
+
+        return LexicalVerifier(embedder)
+    if kind == "nli" and rest:
+        from rag.verifiers.nli import NliVerifier
+
+        return NliVerifier(rest)
+    if kind == "llm" and _is_url(rest):
+        from rag.verifiers.llm import LlmVerifier
+
+        url, _, model = rest.partition("#")
+        return LlmVerifier(url, model or None, api_key=_key(api_key))
+    raise SpecError(f"'{spec}' names no verifier.{nearest(spec, ('lexical',))} Known: {', '.join(VERIFIERS)}.")
 
 
 def open_index(
@@ -165,6 +201,25 @@ def _split_url(spec: str, form: str) -> tuple[str, str]:
     if not urlsplit(url).netloc or not model:
         raise SpecError(f"'{spec}' does not say which model to use. The form is {form}.")
     return url.rstrip("/"), model
+
+
+def _split_llm_url(spec: str) -> tuple[str, str | None, dict[str, Any]]:
+    """Address, model if one is named, and options, as in http://HOST:PORT/v1?window=8192#MODEL."""
+    form = "The form is http://HOST:PORT/v1, http://HOST:PORT/v1#MODEL or http://HOST:PORT/v1?window=TOKENS#MODEL."
+    try:
+        parts = urlsplit(spec)
+    except ValueError as error:
+        raise SpecError(f"'{spec}' is no address: {error}. {form}") from error
+    if not parts.netloc:
+        raise SpecError(f"'{spec}' does not say which server to use. {form}")
+    options: dict[str, Any] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in LLM_URL_OPTIONS:
+            raise SpecError(f"'{spec}' has an unknown option '{name}'.{nearest(name, LLM_URL_OPTIONS)} {form}")
+        if not value.isdecimal() or int(value) < 1:
+            raise SpecError(f"'{spec}': {name} must be a number from 1, not '{value}'. {form}")
+        options[name] = int(value)
+    return parts._replace(query="", fragment="").geturl().rstrip("/"), parts.fragment or None, options
 
 
 def _refuse_misspelling(spec: str, names: tuple[str, ...], known: tuple[str, ...], kind: str) -> None:

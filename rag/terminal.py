@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from rag.pipelines.plan import Plan
     from rag.pipelines.tokens import Cost, Costs
-    from rag.types import Answer, Citation, Hit, RemoveReport, Sentence, SyncReport
+    from rag.reports import RemoveReport, SyncReport
+    from rag.types import Answer, Citation, Hit, Sentence
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of writing."""

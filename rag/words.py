@@ -45,9 +45,21 @@ def content_stems(text: str) -> list[str]:
     return [stem for stem in stems(text) if stem not in _stop_stems()]
 
 
+@lru_cache(maxsize=100_000)
+def stem_of(word: str) -> str:
+    """The stem of one word."""
+    found = analyzer().analyze(word)
+    return found[0] if found else word.lower()
+
+
+def is_stop_stem(stem: str) -> bool:
+    """Whether it is the stem of an English function word."""
+    return stem in _stop_stems()
+
+
 def numbers(text: str) -> set[str]:
     """Numbers in one spelling: `34,229` and `34229` are the same, and so are `3.50` and `3.5`."""
-    return {_plain_number(match.group()) for match in NUMBER.finditer(text)}
+    return {plain_number(match.group()) for match in NUMBER.finditer(text)}
 
 
 def is_negated(text: str) -> bool:
@@ -57,15 +69,16 @@ def is_negated(text: str) -> bool:
 
 def segment_cjk(text: str) -> str:
     """Chinese and Japanese runs as overlapping pairs of characters, which can be matched without a dictionary."""
-    return CJK_RUN.sub(lambda run: " " + " ".join(_pairs(run.group())) + " ", text)
+    return CJK_RUN.sub(lambda run: " " + " ".join(pairs(run.group())) + " ", text)
 
 
-def _pairs(run: str) -> list[str]:
+def pairs(run: str) -> list[str]:
+    """Neighbouring characters, two by two; a single character by itself."""
     return [run[i : i + 2] for i in range(max(1, len(run) - 1))]
 
 
-def _plain_number(number: str) -> str:
-    """Separators of thousands and zeros at the end of a fraction taken away; a lone point is a decimal point."""
+def plain_number(number: str) -> str:
+    """Separators of thousands and zeros at the end of a fraction taken away: 1,234.50 is 1234.5. A lone point is a decimal point."""
     if "," in number and "." in number:
         decimal = max(number, key=lambda sign: number.rfind(sign) if sign in ",." else -1)
     else:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import ModelError
+from rag.sampling import ALL_OPTIONS
 from rag.types import EmbedderIdentity, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from rag.protocols import Vectors
-    from rag.types import Message, Prompt, Sampling
+    from rag.sampling import Sampling
+    from rag.types import Message, Prompt
 
 
 class HashEmbedder:
@@ -53,6 +55,8 @@ class ScriptedGenerator:
 
     name = "scripted"
     max_sources = None
+    options = ALL_OPTIONS
+    parallel = 4
 
     def __init__(self, answers: Sequence[Sequence[str] | Exception], *, window: int = 4096) -> None:
         self.answers = list(answers)

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from rag.cli.shared import opened, reranker_of, settings_with, show, show_answer, stream_sentence, tell_if_empty
-from rag.options import EXIT_SOME_FAILED, debug, of_an_index, question, retrieval, sampling
+from rag.cli.batches import answer_questions
+from rag.cli.prompting import prompting, prompts_of
+from rag.cli.shared import (
+    llm_of,
+    opened,
+    reranker_of,
+    settings_with,
+    show,
+    show_answer,
+    stream_sentence,
+    tell_if_empty,
+    tell_llm,
+)
+from rag.options import EXIT_SOME_FAILED, debug, of_an_index, question, question_or_file, retrieval, sampling
 
 if TYPE_CHECKING:
     from rag.pipelines.retrieve import Mode
@@ -46,8 +58,23 @@ def search_command(
 
 
 @click.command("ask")
-@question
-@click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf or extractive.")
+@question_or_file
+@click.option("--questions", metavar="FILE", help="Answer all questions of a file, one a line: JSON lines or plain text.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --questions: JSON lines; a stopped run goes on there.",
+)
+@click.option(
+    "--document",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answer from this one document, however long, without an index.",
+)
+@click.option("--fresh", is_flag=True, help="With --output: ask again what is answered there.")
+@click.option(
+    "--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL, http://HOST:PORT/v1[#MODEL] or extractive."
+)
 @click.option(
     "-k",
     type=click.IntRange(min=1),
@@ -55,19 +82,31 @@ def search_command(
     show_default=True,
     help="Passages to find; the model reads as many as it can take.",
 )
+@prompting
 @sampling
+@click.option(
+    "--verifier", metavar="SPEC", help="What checks sentences: lexical (default), nli:MODEL or llm:http://HOST:PORT/v1."
+)
 @click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
 @click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
 @retrieval
 @of_an_index
 def ask_command(
-    question: str,
+    question: str | None,
+    questions: str | None,
+    output: Path | None,
+    document: Path | None,
+    fresh: bool,
     index_path: str | None,
     llm: str | None,
     k: int,
+    prompts_folder: Path | None,
+    examples: Path | None,
+    nearest_examples: int | None,
     mode: str,
     where: dict[str, str],
     reranker: str | None,
+    verifier: str | None,
     strict: bool,
     no_stream: bool,
     as_json: bool,
@@ -75,28 +114,47 @@ def ask_command(
 ) -> None:
     """Answer a question, each sentence with its sources. `-` reads the question from stdin."""
     from rag.pipelines.ask import ask
-    from rag.specs import using_llm
-    from rag.types import Sampling
+    from rag.sampling import Sampling
+    from rag.specs import open_verifier, using_llm
 
+    if (question is None) == (questions is None):
+        raise click.UsageError('Give a question, or a file of them: rag ask "…", or rag ask --questions FILE.')
     settings = settings_with(llm=llm, reranker=reranker)
-    with opened(index_path, settings) as index, using_llm(settings.llm) as generator:
+    if document is not None:
+        if question is None:
+            raise click.UsageError('--document answers one question: rag ask "…" --document FILE.')
+        _answer_from(document, question, llm_of(settings), strict=strict, as_json=as_json)
+        return
+    options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
+    with opened(index_path, settings) as index, using_llm(llm_of(settings)) as generator:
         tell_if_empty(index)
-        answer = ask(
-            question,
-            index=index,
-            llm=generator,
-            k=k,
-            mode=cast("Mode", mode),
-            where=where,
-            reranker=reranker_of(settings),
-            sampling=Sampling(**chosen),
-            strict=strict,
-            on_sentence=None if as_json or no_stream else stream_sentence,
-        )
+        tell_llm(generator)
+        options["reranker"] = reranker_of(settings)
+        options["prompts"] = prompts_of(prompts_folder, examples, nearest_examples, system="", embedder=lambda: index.embedder)
+        if verifier not in (None, "lexical"):
+            options["verifier"] = open_verifier(str(verifier), api_key=settings.api_key)
+        if question is None:
+            answer_questions(str(questions), index=index, llm=generator, output=output, fresh=fresh, options=options)
+            return
+        shown = None if as_json or no_stream else stream_sentence
+        answer = ask(question, index=index, llm=generator, on_sentence=shown, **options)
     if as_json:
         show(answer.to_dict(), [], as_json)
     else:
         show_answer(answer, streamed=not no_stream)
+
+
+def _answer_from(document: Path, question: str, llm: str, *, strict: bool, as_json: bool) -> None:
+    from rag.pipelines.summarize_question import ask_document
+    from rag.specs import using_llm
+
+    with using_llm(llm) as generator:
+        tell_llm(generator)
+        answer = ask_document(question, document, llm=generator, strict=strict)
+    if as_json:
+        show(answer.to_dict(), [], as_json)
+    else:
+        show_answer(answer, streamed=False)
 
 
 @click.command("run")
@@ -104,6 +162,12 @@ def ask_command(
 @debug
 def run_command(recipe: Path) -> None:
     """Run a whole pipeline from a recipe (TOML); see pipelines/."""
+    from rag.cli.summarizing import run_summary_recipe_at
+    from rag.pipelines.summarize_recipe import sums_up
+
+    if sums_up(recipe):
+        run_summary_recipe_at(recipe)
+        return
     from rag.pipelines.recipe import answer_line, read_recipe, run_recipe, write_lines
     from rag.terminal import IndexingProgress, report_lines
 
@@ -141,7 +205,7 @@ def demo_command(llm: str | None) -> None:
     from rag.specs import using_llm
     from rag.terminal import IndexingProgress, display_path, report_lines
 
-    with open_demo_index() as index, using_llm(settings_with(llm=llm).llm) as generator:
+    with open_demo_index() as index, using_llm(settings_with(llm=llm).llm or "local") as generator:
         with IndexingProgress(shown=True) as progress:
             report = sync([DOCUMENTS], index=index, progress=progress)
         click.echo("\n".join(report_lines(report)), err=True)

@@ -21,7 +21,8 @@ import numpy as np
 from rag.errors import IndexFormatError
 from rag.indexes.database import REMEDY, Database
 from rag.indexes.rows import DocumentRow, FileStamp
-from rag.types import Chunk, Document, EmbedderIdentity, Failure, Heading, Hit, Places, pages_of_span
+from rag.reports import Failure
+from rag.types import Chunk, Document, EmbedderIdentity, Heading, Hit, Places, pages_of_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -17,7 +17,7 @@ from rag.documents.stamps import sidecar_stamp, stamp_of
 from rag.errors import UsageError
 from rag.indexes.rows import FileStamp
 from rag.pretrained import expanded
-from rag.types import Failure
+from rag.reports import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -15,8 +15,8 @@ from rag.pipelines.find import DEFAULT_SELECTION, Found, Selection, find_files
 from rag.pipelines.plan import Plan, plan_sync
 from rag.pipelines.prepare import Prepared, Progress, commit, hash_text, prepare
 from rag.pipelines.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
+from rag.reports import Failure, SyncReport
 from rag.specs import open_embedder, using_index
-from rag.types import Failure, SyncReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

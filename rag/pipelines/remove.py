@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from rag.documents.sidecar import NOTATIONS
 from rag.errors import UsageError
 from rag.pipelines.find import absolute_path, is_under
+from rag.reports import RemoveReport
 from rag.specs import using_index
-from rag.types import RemoveReport
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -12,7 +12,8 @@ from rag.errors import UsageError
 from rag.pipelines.find import DEFAULT_SELECTION, Selection, find_files
 from rag.pipelines.ingest import ChunkSizes, split
 from rag.pipelines.workers import DEFAULT_LIMITS, Limits, load_all
-from rag.types import Failure, Message
+from rag.reports import Failure
+from rag.types import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
