@@ -13,8 +13,8 @@ MAX_WORD_LENGTH = 60
 
 STOP_WORDS = frozenset(
     "a about after all also am an and any are as at be been before being but by can could did do does doing down for from further "
-    "had has have having he her here hers him his how i if in into is it its itself just me more most my no nor not of off on once "
-    "only or other our out over own s same she should so some such t than that the their them then there these they this those "
+    "had has have having he her here hers him his how i if in into is it its itself just many me more most much my no nor not of off on "
+    "once only or other our out over own s same she should so some such t than that the their them then there these they this those "
     "through to too under until up very was we were what when where which while who whom whose why will with would you your".split()
 )
 

@@ -128,12 +128,34 @@ def test_an_answer_that_another_setting_would_change_is_not_reused(towers, tmp_p
     assert len(output.read_text().splitlines()) == 1
 
 
-def test_a_file_that_holds_something_else_is_left_alone(towers, tmp_path):
+@pytest.mark.parametrize(
+    "content", ['{"note": 1}\n', "Plain text.\n", "one word", '{\n  "name": "alice"\n}\n', '{"answer": "no key"}\n']
+)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_file_that_holds_something_else_is_left_alone(towers, tmp_path, content, fresh):
     output = tmp_path / "notes.jsonl"
-    output.write_text('{"note": 1}\n')
-    with pytest.raises(UsageError, match="something else"):
-        rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output)
-    assert output.read_text() == '{"note": 1}\n'
+    output.write_text(content)
+    with pytest.raises(UsageError, match="line 1, is no answer"):
+        rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output, fresh=fresh)
+    assert output.read_text() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "notes.jsonl"]
+
+
+def test_a_link_stays_a_link_and_a_device_is_no_file(towers, tmp_path):
+    real, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(real)
+    rag.ask_many(QUESTIONS[:1], index=towers, llm=Echo(), output=link)
+    assert link.is_symlink()
+    assert len(real.read_text().splitlines()) == 1
+    with pytest.raises(UsageError):
+        rag.ask_many(QUESTIONS[:1], index=towers, llm=Echo(), output="/dev/null")
+
+
+def test_a_question_that_is_no_valid_text_fails_alone(towers, tmp_path):
+    output = tmp_path / "answers.jsonl"
+    answers = rag.ask_many(["How tall is the tower? \udce9", *QUESTIONS[:2]], index=towers, llm=Echo(), output=output)
+    assert isinstance(answers[0], FailedAnswer)
+    assert [json.loads(line)["question"] for line in output.read_text().splitlines()][1:] == QUESTIONS[:2]
 
 
 def test_questions_on_the_same_passages_follow_each_other(towers):

@@ -125,7 +125,7 @@ def test_whatever_is_asked_of_whatever_documents_the_server_never_refuses(kind):
                     if NO_ROOM not in str(error):
                         raise
                 else:
-                    assert 0 < answer.usage.prompt_tokens + max_tokens <= window
+                    assert answer.usage.prompt_tokens == 0 or answer.usage.prompt_tokens + max_tokens <= window
 
         never_refused()
         assert server.overflows == []

@@ -119,6 +119,8 @@ def ask_command(
 
     if (question is None) == (questions is None):
         raise click.UsageError('Give a question, or a file of them: rag ask "…", or rag ask --questions FILE.')
+    if questions is None and (output is not None or fresh):
+        raise click.UsageError("--output and --fresh go with --questions FILE.")
     settings = settings_with(llm=llm, reranker=reranker)
     if document is not None:
         if question is None:

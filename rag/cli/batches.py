@@ -35,6 +35,12 @@ def answer_questions(
     with click.progressbar(
         length=len(questions), label="answered", file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
     ) as bar:
+        asked: list[Answer | FailedAnswer] = []
+
+        def note(answer: Answer | FailedAnswer) -> None:
+            asked.append(answer)
+            bar.update(1)
+
         answers = ask_many(
             questions,
             index=index,
@@ -42,29 +48,34 @@ def answer_questions(
             output=output,
             ids=ids,
             fresh=fresh,
-            on_answer=lambda _: bar.update(1),
+            on_answer=note,
             **options,
         )
+        bar.update(len(answers) - len(asked))
     if output is None:
         for named, answer in zip(ids, answers, strict=True):
-            click.echo(json.dumps({"id": named, **answer.to_dict()}, ensure_ascii=False))
+            line = json.dumps({"id": named, **answer.to_dict()}, ensure_ascii=False)
+            click.echo(line.encode("utf-8", "backslashreplace").decode())
     failed = [answer for answer in answers if not hasattr(answer, "answerable")]
     for one in failed:
         click.echo(f"failed: {one.question}: {one.to_dict()['error']}", err=True)
-    click.echo(_summary(answers, output, time.perf_counter() - started), err=True)
+    click.echo(_summary(answers, asked, output, time.perf_counter() - started), err=True)
     if failed:
         sys.exit(EXIT_SOME_FAILED)
 
 
-def _summary(answers: Answers, output: Path | None, seconds: float) -> str:
+def _summary(answers: Answers, asked: Answers, output: Path | None, seconds: float) -> str:
     from rag.types import Answer
 
     given = [answer for answer in answers if isinstance(answer, Answer)]
     found = sum(answer.answerable for answer in given)
-    read = sum(answer.usage.prompt_tokens for answer in given)
-    known = sum(answer.usage.cached_tokens for answer in given)
-    written = sum(answer.usage.completion_tokens for answer in given)
+    usages = [answer.usage for answer in asked if isinstance(answer, Answer)]
+    read = sum(usage.prompt_tokens for usage in usages)
+    known = sum(usage.cached_tokens for usage in usages)
+    written = sum(usage.completion_tokens for usage in usages)
     parts = [f"{found} answered, {len(given) - found} not found, {len(answers) - len(given)} failed in {seconds:.1f} s"]
+    if len(asked) < len(answers):
+        parts.append(f"{len(answers) - len(asked)} of them from before")
     if read:
         parts.append(f"{read:,} tokens read ({known / read:.0%} of them known from earlier prompts), {written:,} written")
     if output:

@@ -30,7 +30,7 @@ class AnswerFile:
     def __init__(
         self, path: Path | str | None, keys: Sequence[str], *, ids: Sequence[object] = (), fresh: bool = False
     ) -> None:
-        self._path = expanded(path).absolute() if path else None
+        self._path = expanded(path).resolve() if path else None
         self._keys, self._ids = keys, ids
         self._lines: dict[int, dict[str, Any]] = {}
         self._fresh = fresh
@@ -45,14 +45,22 @@ class AnswerFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(f"{self._path}.lock", timeout=0)
             self._lock.acquire()
-            earlier = {} if self._fresh else self._earlier()
-            self._file = self._path.open("a", encoding="utf-8")
         except Timeout as error:
+            self._lock = None
             raise UsageError(f"Another process writes answers to {self._path}. Wait for it, or name another file.") from error
         except OSError as error:
-            raise UsageError(f"Answers cannot be written to {self._path}: {error.strerror or error}.") from error
+            raise _cannot_be_written(self._path, error) from error
+        try:
+            earlier = self._earlier(self._path)
+            self._file = self._path.open("a", encoding="utf-8")
+        except OSError as error:
+            self._release()
+            raise _cannot_be_written(self._path, error) from error
+        except UsageError:
+            self._release()
+            raise
         for place, key in enumerate(self._keys):
-            if key in earlier:
+            if key in earlier and not self._fresh:
                 self._lines[place] = self._line(place, earlier[key])
                 self.known[place] = {name: value for name, value in earlier[key].items() if name not in (KEY, "id")}
         return self
@@ -64,8 +72,12 @@ class AnswerFile:
             self._file.close()
             if error is None:
                 self._write_in_order(self._path)
-        self._lock.release()
-        Path(f"{self._path}.lock").unlink(missing_ok=True)
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock:
+            self._lock.release()
+            Path(f"{self._path}.lock").unlink(missing_ok=True)
 
     def add(self, place: int, told: Mapping[str, Any]) -> None:
         """Keep what came of a question."""
@@ -79,21 +91,24 @@ class AnswerFile:
         rest = {name: value for name, value in told.items() if name not in (KEY, "id")}
         return {**named, **rest, KEY: self._keys[place]}
 
-    def _earlier(self) -> dict[str, dict[str, Any]]:
-        """The answers in the file by their keys."""
+    def _earlier(self, path: Path) -> dict[str, dict[str, Any]]:
+        """The answers in the file by their keys. Only the last line may be torn; whatever else is no answer is somebody's."""
         found: dict[str, dict[str, Any]] = {}
-        assert self._path is not None
-        if not self._path.exists():
+        if not path.exists():
             return found
-        content = self._path.read_bytes()
-        for line in content.split(b"\n"):
+        if not path.is_file():
+            raise UsageError(f"{path} is no file. Name a file for the answers, or leave --output out to print them.")
+        content = path.read_bytes()
+        lines = content.split(b"\n")
+        for number, line in enumerate(lines, 1):
             told = _read(line)
-            if told is not None and "answer" in told and KEY in told:
+            is_torn = number == len(lines) and number > 1 and told is None
+            if line.strip() and not is_torn and (told is None or KEY not in told):
+                raise UsageError(f"{path}, line {number}, is no answer. Name another file, or move this one away.")
+            if told is not None and "answer" in told:
                 found[told[KEY]] = told
-            elif told is not None and "error" not in told:
-                raise UsageError(f"{self._path} holds something else than answers. Name another file, or move it away.")
         if content and not content.endswith(b"\n"):
-            with self._path.open("ab") as file:
+            with path.open("ab") as file:
                 file.write(b"\n")
         return found
 
@@ -116,4 +131,10 @@ def _read(line: bytes) -> dict[str, Any] | None:
 
 
 def _json(told: Mapping[str, Any]) -> str:
-    return json.dumps(told, ensure_ascii=False) + "\n"
+    """One line. A lone surrogate, which UTF-8 cannot write, is escaped."""
+    line = json.dumps(told, ensure_ascii=False) + "\n"
+    return line.encode("utf-8", "backslashreplace").decode()
+
+
+def _cannot_be_written(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"Answers cannot be written to {path}: {error.strerror or error}.")

@@ -205,13 +205,23 @@ def _keys(questions: Sequence[str], index: Index, llm: Generator, asking: Asking
         asking.k,
         asking.mode,
         sorted((asking.where or {}).items()),
-        asking.reranker if isinstance(asking.reranker, str) else type(asking.reranker).__name__,
+        _identity(asking.reranker),
         asking.sampling,
         asking.strict,
-        type(asking.verifier).__name__,
+        _identity(asking.verifier),
         (asking.prompts or Prompts()).answer("?", [Passage(1, "text", "source")]),
     )
-    common = repr((index.catalog.generation, index.catalog.embedder_identity, llm.name, options))
+    model = llm.name, getattr(llm, "description", "")
+    common = repr((index.catalog.generation, index.catalog.embedder_identity, model, options))
     return [
         blake2b(f"{common}\n{question}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest() for question in questions
     ]
+
+
+def _identity(part: object) -> str:
+    """A spec, or the kind of an object and its plain attributes, those of its server included."""
+    if part is None or isinstance(part, str):
+        return str(part)
+    told = {name: value for name, value in getattr(part, "__dict__", {}).items() if isinstance(value, (str, int, float, bool))}
+    server = getattr(part, "_server", None)
+    return f"{type(part).__name__} {sorted(told.items())} {getattr(server, 'base_url', '')}"

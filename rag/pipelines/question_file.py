@@ -22,9 +22,9 @@ def read_questions(path: str | Path) -> tuple[list[str], list[Any]]:
         text = sys.stdin.read() if name == "-" else expanded(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The questions in {name} cannot be read as UTF-8 text: {error}.") from error
-    is_json = name.lower().endswith((".jsonl", ".json")) or text.lstrip().startswith(("{", '"'))
+    is_json = name.lower().endswith((".jsonl", ".json")) or text.lstrip().startswith("{")
     questions, ids = [], []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             question, given = _of_line(line, f"{name}, line {number}") if is_json else (line.strip(), None)
             questions.append(question)
