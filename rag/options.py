@@ -34,6 +34,11 @@ class Commands(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(EXIT_ERROR)
+        except OSError as error:  # such as a disk that is full
+            if ctx.obj.get("debug"):
+                raise
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(EXIT_ERROR)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nInterrupted; what was finished is kept.", err=True)
             sys.exit(EXIT_INTERRUPTED)

@@ -74,9 +74,9 @@ class _Reader:
         tag = element.tag
         self._part(tag)
         if tag in ("ul", "ol"):
-            self._lists.append(0 if tag == "ol" else None)
+            self._lists.append(_number(element.get("start"), 1) - 1 if tag == "ol" else None)
         elif tag == "li":
-            self.flow.lead(self._next_bullet())
+            self.flow.lead(self._next_bullet(element.get("value")))
         elif tag == "tr":
             self._rows.append(next(element.iter(*_LAYOUT), None) is None)
             self._row_start = self.flow.length
@@ -121,11 +121,11 @@ class _Reader:
         elif gap:
             self.flow.break_lines(gap)
 
-    def _next_bullet(self) -> str:
+    def _next_bullet(self, value: str | None) -> str:
         indent = "  " * (len(self._lists) - 1)
         if not self._lists or self._lists[-1] is None:
             return f"{indent}- "
-        self._lists[-1] += 1
+        self._lists[-1] = _number(value, self._lists[-1] + 1)
         return f"{indent}{self._lists[-1]}. "
 
     def _end_heading(self, level: int, mark: int) -> None:
@@ -133,3 +133,8 @@ class _Reader:
         if text:
             self.headings.append(Heading(start, level, text))
         self._heading = None
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    """A number that an element gives to a list or an item."""
+    return int(text) if text and re.fullmatch(r"\s*-?\d{1,9}\s*", text, re.ASCII) else otherwise

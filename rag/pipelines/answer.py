@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rag.evidence import THRESHOLD, answerability
+from rag.pipelines.thoughts import without_thoughts
 from rag.sentences import sentence_spans
 from rag.types import Answer, Usage
 from rag.words import is_negated, stems
@@ -79,7 +80,7 @@ async def _write(
     supported = False
     said: set[frozenset[str]] = set()
     pieces = llm.stream(prompt, asking.sampling) if on_sentence or not hasattr(llm, "complete") else _whole(prompt, llm, asking)
-    async with aclosing(_sentences(pieces, written)) as texts:
+    async with aclosing(_sentences(without_thoughts(pieces), written)) as texts:
         async for text in texts:
             judged = citations.judge(text)
             words = frozenset([*stems(judged[0].text), *(["not"] if is_negated(judged[0].text) else [])])
