@@ -47,10 +47,7 @@ def split_text(
 
     Holds for every chunk: `document.text[chunk.start:chunk.end] == chunk.text`, and no white space at either end.
     """
-    if not 0 <= overlap_tokens <= chunk_tokens // 2:
-        raise UsageError(
-            f"The overlap ({overlap_tokens} tokens) must lie between 0 and half of the chunk ({chunk_tokens} tokens)."
-        )
+    check_sizes(chunk_tokens, overlap_tokens)
     measure = _measure(count_tokens)
     chunks = []
     for section, heading in _sections(document):

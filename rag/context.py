@@ -44,6 +44,7 @@ class _Wording:
         return cls(shingles, frozenset(numbers(text)), len(NEGATION.findall(text)))
 
     def nearly_equals(self, other: _Wording) -> bool:
+        """Whether both say the same in nearly the same words, with the same numbers and as many denials."""
         common = len(self.shingles & other.shingles)
         return (
             common >= RESEMBLANCE * (len(self.shingles) + len(other.shingles) - common)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import SHARED_DATA
 
-from rag.documents import load, load_bytes
+from rag.documents import delimited, load, load_bytes
 from rag.errors import DocumentError
 from rag.types import Document
 
@@ -166,6 +166,17 @@ class TestTables:
         document = read('a,b\n1,"x, ""y""\nz"\n\n2,last\n', "a.csv")
         assert document.text == 'a | b\n1 | x, "y" z\n2 | last'
         assert place(document, "last") == "row 4"
+
+    def test_a_delimiter_within_quotes_is_none(self) -> None:
+        document = read('"a","b","x; y"\n"c","d; e"\n', "a.csv")
+        assert document.text == "a | b | x; y\nc | d; e"
+
+    def test_a_quoted_cell_that_the_sample_cuts_says_nothing_against_its_delimiter(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content = 'one; x,two\nthree; y,"four\nand five"\n'
+        monkeypatch.setattr(delimited, "_SAMPLE", len('one; x,two\nthree; y,"four\nan'))
+        assert read(content, "a.csv").text == "one; x | two\nthree; y | four and five"
 
     def test_numbers_in_the_first_row_are_no_header(self) -> None:
         assert read("1,2\n3,4\n", "a.csv").headings == ()

@@ -92,6 +92,7 @@ def stream_sentence(sentence: Sentence, _: Sequence[Citation]) -> None:
 
 
 def show_answer(answer: Answer, *, streamed: bool) -> None:
+    """Print what streaming has left to print: the sources, the text too where nothing was streamed, and a line to stderr."""
     from rag.terminal import answer_footnote, answer_lines
 
     if streamed and answer.answerable:

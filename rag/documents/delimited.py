@@ -84,9 +84,9 @@ def _delimiter(text: str) -> str:
 
 def _agrees_with_quotes(lines: str, delimiter: str) -> bool:
     try:
-        _rows(lines + "\n", delimiter, strict=True)
-    except csv.Error:
-        return False
+        _rows(lines, delimiter, strict=True)
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)  # the sample ends within a quoted cell
     return True
 
 

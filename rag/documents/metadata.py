@@ -55,10 +55,12 @@ class _Collector:
         return {name: values if name in self._lists or len(values) > 1 else values[0] for name, values in self._found.items()}
 
     def take_all(self, values: Mapping[Any, Any], *, prefix: str, depth: int) -> None:
+        """Take every value under its name, the prefix in front of it."""
         for key, value in values.items():
             self.take(_joined(prefix, key), value, depth=depth + 1)
 
     def take(self, name: str, value: Any, *, depth: int, listed: bool = False) -> None:
+        """Take a value, or what is in it; too deep a one is only counted. `listed` keeps a single value a list."""
         if depth > _DEEPEST:
             self.left_out += 1
         elif isinstance(value, Mapping):

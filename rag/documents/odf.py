@@ -58,6 +58,7 @@ class _File:
 
     @property
     def metadata(self) -> dict[str, Any]:
+        """What meta.xml says of the document, under the names that all formats share."""
         told = self.properties
         return described({
             **told,

@@ -6,7 +6,6 @@ tokenised before takes a fiftieth of the time that tokenising it again takes.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +22,8 @@ LONGEST_WORD = 40
 
 def keeps_words_apart(tokenizer: Any) -> bool:
     """Whether a tokenizer (of the tokenizers library) is built like BERT's: words first, and pieces inside of each."""
-    told = json.loads(tokenizer.to_str())
-    parts = [(told.get(part) or {}).get("type") for part in ("normalizer", "pre_tokenizer", "model")]
-    return parts == ["BertNormalizer", "BertPreTokenizer", "WordPiece"]
+    parts = (tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.model)
+    return [type(part).__name__ for part in parts] == ["BertNormalizer", "BertPreTokenizer", "WordPiece"]
 
 
 class WordCounts:

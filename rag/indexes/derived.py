@@ -200,8 +200,13 @@ class Derived:
     def _add_recent(self, store: KeywordStore) -> bool:
         """Hold in memory what the files lack, unless it is much; whether it was not."""
         with self._catalog.snapshot():
-            generation, added = self._catalog.generation, self._catalog.count_added_since(store.generation)
-            if store.generation < self._catalog.log_begins or added > MOST_IN_MEMORY:
+            generation = self._catalog.generation
+            if store.recent is not None and store.recent.generation == generation:
+                return True
+            if (
+                store.generation < self._catalog.log_begins
+                or self._catalog.count_added_since(store.generation) > MOST_IN_MEMORY
+            ):
                 return False
             outdated = self._catalog.chunks_removed_since(store.generation)
             if len(outdated) > MOST_IN_MEMORY:
@@ -209,8 +214,7 @@ class Derived:
             store.outdated = frozenset(outdated)
             if store.recent is None:
                 store.recent = KeywordStore.in_memory(generation=store.generation)
-            if store.recent.generation != generation:
-                self._catch_up(store.recent, generation)
+            self._catch_up(store.recent, generation)
             return True
 
     # checking

@@ -65,7 +65,7 @@ class Found:
     def failures(self) -> list[Failure]:
         """What could not be looked at, said to a person."""
         named = [Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it.") for name in self.unnameable]
-        what = "cannot be looked into; what is indexed of it stays. Check its permissions."
+        what = "cannot be looked into, and is left as it is. Check its permissions."
         return named + [Failure(name, "unreadable", f"{name} {what}") for name in self.unlisted]
 
 

@@ -43,7 +43,6 @@ WORKER = [sys.executable, "-P", "-m", "rag.documents.worker"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"}
 """All cores are busy with files; a library that wants them all for one file only gets in the way."""
 
-
 GIVE_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "1048576", "MALLOC_MMAP_THRESHOLD_": "1048576"}
 """For glibc: what a large file took goes back to the system when it has been read."""
 
