@@ -336,18 +336,81 @@ def test_a_folder_gets_one_file_a_document_and_a_log_with_one_line_each(tmp_path
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".jsonl", ".md", ".md", ".md"]
 
 
+def failed(source: str, error: str = "x") -> rag.FailedSummary:
+    return rag.FailedSummary(source, "model", error)
+
+
+def add_all(out, *outcomes):
+    with SummaryFolder(out) as folder:
+        return [folder.add(outcome) for outcome in outcomes]
+
+
+def sources_in(out):
+    return [json.loads(line)["source"] for line in (out / LOG).read_text().splitlines()]
+
+
 def test_a_log_with_a_torn_line_goes_on_and_two_writers_are_kept_apart(tmp_path):
     out = tmp_path / "out"
-    out.mkdir()
-    (out / LOG).write_text('{"source": "a.txt", "error": "x"}\n{"source": "tor')
+    add_all(out, failed("a.txt"))
+    with (out / LOG).open("a") as log:
+        log.write('{"source": "tor')
     with SummaryFolder(out) as folder:
-        folder.add(rag.FailedSummary("b.txt", "model", "y"))
+        folder.add(failed("b.txt"))
         with pytest.raises(UsageError, match="Another process"), SummaryFolder(out):
             pass
-    assert [json.loads(line)["source"] for line in (out / LOG).read_text().splitlines()] == ["a.txt", "b.txt"]
+    assert sources_in(out) == ["a.txt", "b.txt"]
+    (out / LOG).write_text((out / LOG).read_text().rstrip("\n"))
+    add_all(out, failed("c.txt"))
+    assert sources_in(out) == ["a.txt", "b.txt", "c.txt"]
+    (out / LOG).write_text('{"source": "tor')
+    add_all(out, failed("d.txt"))
+    assert sources_in(out) == ["d.txt"]
+
+
+def test_names_of_files_tell_documents_of_one_name_apart():
     assert file_name("/a/report.pdf") != file_name("/b/report.pdf")
     assert file_name("/a/../..").endswith(".md")
     assert len(file_name("/" + "é" * 500).encode()) < 255
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"summary": "mine"}\n', '{"source": "a.txt", "summary": "mine"}\n', "my notes\n", "my notes", '[1]\n{"source": "to'],
+)
+def test_a_log_that_others_wrote_is_refused_and_left_as_it_is(tmp_path, content):
+    (tmp_path / LOG).write_text(content)
+    with pytest.raises(UsageError, match=r"summaries.jsonl, line 1, is of no summary. Name another folder"):
+        add_all(tmp_path, failed("a.txt"))
+    assert (tmp_path / LOG).read_text() == content
+    assert [path.name for path in tmp_path.iterdir()] == [LOG]
+
+
+def test_a_lock_that_others_wrote_is_left_as_it_is(tmp_path):
+    (tmp_path / f"{LOG}.lock").write_text("mine")
+    with pytest.raises(UsageError, match="is no lock of summaries"):
+        add_all(tmp_path, failed("a.txt"))
+    assert (tmp_path / f"{LOG}.lock").read_text() == "mine"
+
+
+def test_files_of_others_and_changed_summaries_are_not_overwritten(tmp_path):
+    one = rag.summarize(documents(1)[0], llm=SummaryModel(first_sentences), calls=tmp_path / "c.sqlite")
+    out = tmp_path / "out"
+    [first] = add_all(out, one)
+    assert add_all(out, one) == [first]
+    first.write_text(first.read_text().replace("mill", "windmill"))
+    changed = first.read_text()
+    [second] = add_all(out, one)
+    assert second.name == first.name.removesuffix(".md") + ".2.md"
+    assert add_all(out, one) == [second]
+    assert first.read_text() == changed
+    elsewhere = tmp_path / "elsewhere.md"
+    elsewhere.write_text(second.read_text())
+    second.unlink()
+    second.symlink_to(elsewhere)
+    [third] = add_all(out, one)
+    assert third.name.endswith(".3.md")
+    assert second.is_symlink()
+    assert not [path for path in out.iterdir() if path.name.endswith(".new")]
 
 
 @pytest.fixture
@@ -376,8 +439,9 @@ def test_the_command_reports_what_failed_with_code_3_and_reads_stdin(served, tex
     assert "failed: " in done.stderr
     assert done.stdout == ""
     assert len(list((texts.parent / "out").glob("*.md"))) == 3
-    refused = CliRunner().invoke(main, ["summarize", str(texts), "--llm", "fake", "--output", str(texts / "out")])
-    assert (refused.exit_code, "lies among the sources" in refused.stderr) == (1, True)
+    for source, output in ((texts, texts / "out"), (texts, texts), (texts / "t1.txt", texts)):
+        refused = CliRunner().invoke(main, ["summarize", str(source), "--llm", "fake", "--output", str(output)])
+        assert (refused.exit_code, "lies among the sources" in refused.stderr) == (1, True)
     done = CliRunner().invoke(main, ["summarize", "-", "--llm", "fake"], input="The mill was sold in 1911.")
     assert "The mill was sold in 1911 [1]." in done.stdout
 

@@ -61,11 +61,13 @@ def summarize_command(sources: tuple[str, ...], llm: str | None, output: Path | 
     """
     from functools import partial
 
+    from rag.errors import UsageError
     from rag.pipelines.summarize import summarize_many
+    from rag.pipelines.summarize_files import lies_among
     from rag.specs import using_llm
 
-    if output:
-        _refuse_among(output, sources)
+    if output and lies_among(output, [source for source in sources if source != "-"]):
+        raise UsageError(f"--output {output} lies among the sources. Choose another folder.")
     with using_llm(llm_of(settings_with(llm=llm))) as model:
         named = [_source(one) for one in sources]
         begin = partial(summarize_many, named, llm=model, **_options(chosen))
@@ -104,15 +106,6 @@ def show_outcomes(begin: Callable[..., Generator[Outcome, None, None]], *, outpu
     click.echo(total.line(time.perf_counter() - started, output), err=True)
     if total.failed:
         sys.exit(EXIT_SOME_FAILED)
-
-
-def _refuse_among(output: Path, sources: tuple[str, ...]) -> None:
-    """Summaries in a folder of documents would be documents themselves the next time."""
-    from rag.errors import UsageError
-    from rag.pipelines.find import absolute_path, is_under
-
-    if is_under(absolute_path(output), [absolute_path(source) for source in sources if source != "-"]):
-        raise UsageError(f"--output {output} lies among the sources. Choose another folder.")
 
 
 def _options(chosen: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import SettingsError, nearest
-from rag.pipelines.find import Selection, is_under
+from rag.pipelines.find import Selection
 from rag.pipelines.summarize import summarize_many
+from rag.pipelines.summarize_files import lies_among
 from rag.pretrained import expanded
 from rag.settings import read_toml
 from rag.summaries.types import CHAINS
@@ -135,5 +136,5 @@ def _check(path: Path, recipe: SummaryRecipe) -> None:
     for key in ("words", "piece_tokens"):
         if (value := getattr(wanted, key)) is not None and value < 1:
             raise SettingsError(f"{path}: '{key}' in [summarize] must be at least 1.")
-    if is_under(str(recipe.output), [str(recipe.path(name)) for name in recipe.sources.paths]):
+    if lies_among(recipe.output, [str(recipe.path(name)) for name in recipe.sources.paths]):
         raise SettingsError(f"{path}: 'output' in [summarize] lies among the sources. Choose another folder.")
