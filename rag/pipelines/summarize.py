@@ -80,7 +80,7 @@ async def summarized(source: Source, *, llm: Model | str, wish: Wish, wishes: Wi
     document = source if isinstance(source, Document) else await asyncio.to_thread(loaders.load, source)
     with using_llm(llm) as model, CallStore(wishes.get("calls")) as store:
         frame = await asyncio.to_thread(Frame.of, wish, model)
-        calls = Calls(model, store, fresh=wishes.get("fresh", False))
+        calls = Calls(model, store, model=frame.model, fresh=wishes.get("fresh", False))
         try:
             return await summarize_document(document, frame=frame, calls=calls)
         finally:
@@ -198,7 +198,7 @@ class _Batch:
 
     def __init__(self, loading: _Loading, frame: Frame, store: CallStore, progress: Progress | None, *, fresh: bool) -> None:
         self._loading, self._frame, self._progress = loading, frame, progress
-        self._calls = Calls(frame.llm, store, fresh=fresh, on_reply=lambda _, __: self._changed.set())
+        self._calls = Calls(frame.llm, store, model=frame.model, fresh=fresh, on_reply=lambda _, __: self._changed.set())
         self._outcomes: asyncio.Queue[Outcome | BaseException | None] = asyncio.Queue()
         self._in_hand: dict[asyncio.Task[None], int] = {}
         self._before_their_calls = 0

@@ -14,6 +14,7 @@ from rag.pipelines.summarize_length import to_length
 from rag.prompts import Prompts
 from rag.sampling import Sampling
 from rag.summaries.budget import BETWEEN, plan_budget
+from rag.summaries.identity import model_identity
 from rag.summaries.parts import Judge
 from rag.summaries.pieces import Piece, cut
 from rag.summaries.prompts import Asking
@@ -79,11 +80,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is the same for all documents of a run; `instructions` is the tokens of the longest prompt without a text."""
+    """What is the same for all documents of a run; `instructions` is the tokens of the longest prompt without a text, `model`
+    tells which model `llm` is.
+    """
 
     wish: Wish
     asking: Asking
     llm: Generator
+    model: str
     instructions: int
     template: int
 
@@ -92,7 +96,8 @@ class Frame:
         """Asks the model to count. Raises UsageError where its window is too small, whatever the documents."""
         asking = wish.asking
         empty = asking.empty(words=wish.words or wish.usual_words)
-        frame = cls(wish, asking, llm, max(map(llm.count_tokens, empty)), llm.count_tokens([Message("user", "")]))
+        instructions, template = max(map(llm.count_tokens, empty)), llm.count_tokens([Message("user", "")])
+        frame = cls(wish, asking, llm, model_identity(llm), instructions, template)
         frame.budget(wish.words or wish.usual_words, 1.5)
         return frame
 

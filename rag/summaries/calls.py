@@ -80,13 +80,21 @@ class Slots:
 class Calls:
     """Asks one model; `fresh` does not look at what was finished in earlier runs.
 
-    Belongs to one event loop. `on_reply` is called with the tokens of each answer and whether it was known.
+    Belongs to one event loop. `model` tells in the store which model it is (see `rag.summaries.identity`), by default its
+    name. `on_reply` is called with the tokens of each answer and whether it was known.
     """
 
     def __init__(
-        self, llm: Generator, store: CallStore | None, *, fresh: bool = False, on_reply: OnReply | None = None
+        self,
+        llm: Generator,
+        store: CallStore | None,
+        *,
+        model: str = "",
+        fresh: bool = False,
+        on_reply: OnReply | None = None,
     ) -> None:
         self.llm = llm
+        self._model = model or llm.name
         self.slots = Slots(llm.parallel)
         self._aside = Slots(ASIDE)
         self._store = store
@@ -102,7 +110,7 @@ class Calls:
 
     async def ask(self, messages: Sequence[Message], sampling: Sampling, *, turn: Turn = ()) -> tuple[Reply, bool]:
         """The answer, and whether it was known. The same call made twice at once is made once. Raises ModelError."""
-        key = call_key(self.llm.name, messages, sampling)
+        key = call_key(self._model, messages, sampling)
         if self._store and (not self._fresh or key in self._done_here) and (known := self._store.find(key)):
             self._told(known.usage, known=True)
             return known, True

@@ -41,7 +41,7 @@ class Reply:
 
 
 def call_key(model: str, messages: Sequence[Message], sampling: Sampling) -> bytes:
-    """The hash of all that determines what a model writes."""
+    """The hash of all that determines what a model writes; `model` tells which it is (see `rag.summaries.identity`)."""
     told = [model, [[message.role, message.content] for message in messages], asdict(sampling)]
     return sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
 
