@@ -16,7 +16,7 @@ from rag.pipelines.summarize_chains import grouped
 from rag.prompts import Prompts
 from rag.summaries.budget import plan_budget
 from rag.summaries.pieces import cut
-from rag.summaries.wording import count_words, first_that_fit, says_nothing, statements
+from rag.summaries.wording import count_words, first_that_fit, says_nothing, statements, without_thoughts
 from rag.types import Document, Heading, Usage
 
 ANSWERS = {
@@ -29,10 +29,12 @@ ANSWERS = {
     "no end of signs": lambda messages: "?!" * 9_000,
     "first sentences": first_sentences,
     "a list": lambda messages: "Here is a summary:\n\n" + "\n".join(f"* **Point {n}** is `here` [{n}]" for n in range(200)),
+    "thoughts and first sentences": lambda messages: "<think>\nHm.\n</think>\n" + first_sentences(messages),
+    "thoughts without end": lambda messages: "<think>" + "Let me see. " * 3000,
     "chinese": lambda messages: "这座塔高三百三十米。" * 300,
 }
 
-SILENT = {"nothing", "nothing to add", "no end of signs"}
+SILENT = {"nothing", "nothing to add", "no end of signs", "thoughts without end"}
 
 
 def document(text: str, **more) -> Document:
@@ -76,7 +78,7 @@ def test_whatever_a_model_answers_a_summary_ends_and_never_overflows(
     model = SummaryModel(ANSWERS[answer], window=window, obedient=obedient)
     path = tmp_path_factory.mktemp("calls") / "calls.sqlite"
     if answer in SILENT:
-        with pytest.raises(ModelError, match="wrote nothing about any"):
+        with pytest.raises(ModelError, match="wrote nothing.* about any"):
             rag.summarize(source, llm=model, chain=chain, words=words, calls=path, verifier=VerbatimVerifier())
         return
     summary = rag.summarize(source, llm=model, chain=chain, words=words, calls=path, verifier=VerbatimVerifier())
@@ -375,3 +377,57 @@ def test_sentences_are_taken_out_of_lists_and_leads():
     assert count_words("Two words 这座塔高") == 4
     assert first_that_fit(["abc def ghi"], 6, len) == ["abc …"]
     assert first_that_fit(["ab", "cd", "ef"], 4, len) == ["ab", "cd"]
+
+
+THOUGHT = "<think>\nThe user wants a summary. Zebras invaded Antarctica.\n</think>\n\n"
+
+
+@pytest.mark.parametrize("chain", ["map-reduce", "refine", "stuff"])
+@pytest.mark.parametrize("thought", [THOUGHT, THOUGHT * 2, THOUGHT.removeprefix("<think>\n")])
+def test_thoughts_of_a_reasoning_model_are_in_no_summary_and_no_prompt(tmp_path, chain, thought):
+    def thinks(messages):
+        return thought + first_sentences(messages)
+
+    source = document(facts(40 if chain == "stuff" else 120))
+    model = SummaryModel(thinks, window=1024 if chain != "stuff" else 4096)
+    summary = summarize(source, model, tmp_path, chain=chain, words=60)
+    plain = summarize(source, SummaryModel(first_sentences, window=model.window), tmp_path / "plain", chain=chain, words=60)
+    assert summary.plain_text == plain.plain_text
+    assert not any("Zebras" in shown(prompt.messages) or "<think>" in str(prompt.messages) for prompt in model.prompts)
+
+
+def test_a_model_whose_thoughts_take_all_of_its_room_is_given_more(tmp_path):
+    def thinks_at_length(messages):
+        return f"<think>{'Let me see. ' * 300}</think>The mill of district 0 was sold."
+
+    model = SummaryModel(thinks_at_length, window=4096)
+    summary = summarize(document(facts(20)), model, tmp_path, words=40)
+    assert summary.plain_text.startswith("The mill of district 0")
+    again = summarize(document(facts(20)), SummaryModel(thinks_at_length), tmp_path, words=40)
+    assert again.reused_calls == again.calls
+
+
+@pytest.mark.parametrize("chain", ["map-reduce", "refine"])
+def test_a_model_that_never_ends_its_thoughts_is_told_of_and_ends(tmp_path, chain):
+    endless = SummaryModel(lambda messages: "<think>" + "Let me see. " * 9000, window=1024)
+    with pytest.raises(ModelError, match="wrote nothing but thoughts about any of the"):
+        summarize(document(facts(60)), endless, tmp_path, chain=chain)
+    merging = SummaryModel(
+        lambda messages: "<think>Hm" if "sums up parts" in messages[0].content else first_sentences(messages), window=1024
+    )
+    assert any("nothing but thoughts" in note for note in summarize(document(facts(120)), merging, tmp_path).notes)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("<think>a</think> b", "b"),
+        ("a</think>b", "b"),
+        ("<think>a", ""),
+        ("<think></think>\n<think>c</think>d", "d"),
+        ("Tags such as <think> are plain.", "Tags such as <think> are plain."),
+        ("", ""),
+    ],
+)
+def test_what_follows_thoughts_is_the_answer(written, kept):
+    assert without_thoughts(written) == kept

@@ -16,6 +16,7 @@ from contextlib import closing
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT
+from llm_server import LlmServer
 from summary_models import SummaryModel, VerbatimVerifier, facts, first_sentences, shown
 
 import rag
@@ -459,35 +460,69 @@ def test_the_packaged_model_sums_up_a_document_with_quotes(tmp_path):
     assert all(text[citation.start : citation.end] == citation.quote for citation in summary.citations)
 
 
-@pytest.mark.slow
-def test_ctrl_c_keeps_every_finished_call(tmp_path, texts):
-    code = (
-        "import sys; sys.path.insert(0, 'tests')\n"
-        "import asyncio, rag.specs, rag.cli\nfrom summary_models import SummaryModel, first_sentences\n"
-        "class Slow(SummaryModel):\n"
-        "    async def stream(self, prompt, sampling):\n"
-        "        print('asked', flush=True)\n"
-        "        await asyncio.sleep(0.05)\n"
-        "        async for piece in super().stream(prompt, sampling):\n"
-        "            yield piece\n"
-        "rag.specs.open_llm = lambda spec, **_: Slow(first_sentences, window=1024, parallel=1)\n"
-        "rag.cli.main(['summarize', sys.argv[1], '--calls', sys.argv[2], '--llm', 'x'])"
-    )
-    calls = tmp_path / "calls.sqlite"
-    run = subprocess.Popen(
-        [sys.executable, "-c", code, str(texts), str(calls)],
+def summarizing(*arguments, **environment):
+    """`rag summarize` in a process that Ctrl-C reaches, whoever runs the tests."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "cli.py"), "summarize", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=ROOT,
+        env={**os.environ, **environment},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    for _ in range(4):
-        assert run.stdout.readline() == "asked\n"
+
+
+def interrupted(process):
+    """What a process says after Ctrl-C, and the seconds until it has ended."""
     started = time.monotonic()
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=30)
-    assert run.returncode == 130, said
-    assert "what was finished is kept" in said
-    assert time.monotonic() - started < 10
-    with closing(sqlite3.connect(calls)) as database:
-        assert database.execute("SELECT count(*) FROM calls").fetchone()[0] >= 3
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    return said, time.monotonic() - started
+
+
+def until(condition):
+    ends = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--fresh"]])
+def test_ctrl_c_keeps_every_finished_call_and_tells_how_to_go_on(tmp_path, texts, more):
+    calls = tmp_path / "calls.sqlite"
+    with LlmServer([facts(2)], window=LIMITED) as server:
+        run = summarizing(texts, "--calls", calls, "--output", tmp_path / "out", "--llm", f"{server.url}/v1", *more)
+        until(lambda: len(server.chats()) > 4 or run.poll() is not None)
+        server.goes_on.clear()
+        until(lambda: server.running or run.poll() is not None)
+        said, seconds = interrupted(run)
+        server.goes_on.set()
+        assert seconds < 1.5
+        assert f"Every finished call is kept in {calls}. The same command {'without --fresh ' if more else ''}goes on" in said
+        assert "of 3 documents are summarized" in said
+        with closing(sqlite3.connect(calls)) as database:
+            kept = database.execute("SELECT count(*) FROM calls").fetchone()[0]
+        assert kept >= len(server.chats()) - server.most_running
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_run_that_waits_for_a_server_to_count_tokens(tmp_path, texts):
+    asked, goes_on = threading.Event(), threading.Event()
+    with LlmServer([facts(2)], window=LIMITED) as server:
+
+        def counts_no_more(payload):
+            if "district" in str(payload):
+                asked.set()
+                goes_on.wait()
+            return {"count": server.count(payload["messages"])}
+
+        server.routes["/tokenize"] = counts_no_more
+        run = summarizing(texts, "--calls", tmp_path / "calls.sqlite", "--llm", f"{server.url}/v1")
+        assert asked.wait(60)
+        said, seconds = interrupted(run)
+        goes_on.set()
+        assert seconds < 1.5
+        assert "0 of 3 documents" in said

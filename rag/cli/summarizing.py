@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from rag.cli.shared import llm_of, settings_with
-from rag.options import EXIT_SOME_FAILED, as_json, choosing, debug, reading
+from rag.options import EXIT_INTERRUPTED, EXIT_SOME_FAILED, as_json, choosing, debug, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from rag.pipelines.summarize import Outcome
     from rag.summaries.types import FailedSummary, Summary
     from rag.types import Document
+
+SECONDS_TO_END = 0.8
 
 
 @click.command("summarize")
@@ -71,7 +73,7 @@ def summarize_command(sources: tuple[str, ...], llm: str | None, output: Path | 
     with using_llm(llm_of(settings_with(llm=llm))) as model:
         named = [_source(one) for one in sources]
         begin = partial(summarize_many, named, llm=model, **_options(chosen))
-        show_outcomes(begin, output=output, as_json=as_json)
+        show_outcomes(begin, output=output, as_json=as_json, calls=chosen["calls"], fresh=chosen["fresh"])
 
 
 def run_summary_recipe_at(path: Path) -> None:
@@ -81,20 +83,36 @@ def run_summary_recipe_at(path: Path) -> None:
     from rag.pipelines.summarize_recipe import read_summary_recipe, run_summary_recipe
 
     recipe = read_summary_recipe(path)
-    show_outcomes(partial(run_summary_recipe, recipe), output=recipe.output, as_json=False)
+    calls = recipe.path(recipe.summarize.calls) if recipe.summarize.calls else None
+    show_outcomes(partial(run_summary_recipe, recipe), output=recipe.output, as_json=False, calls=calls)
 
 
-def show_outcomes(begin: Callable[..., Generator[Outcome, None, None]], *, output: Path | None, as_json: bool) -> None:
-    """Summaries as they finish, to stdout or into a folder; exits with 3 if some failed."""
+def show_outcomes(
+    begin: Callable[..., Generator[Outcome, None, None]],
+    *,
+    output: Path | None,
+    as_json: bool,
+    calls: Path | None = None,
+    fresh: bool = False,
+) -> None:
+    """Summaries as they finish, to stdout or into a folder; exits with 3 if some failed. `calls` is where finished calls are
+    kept, `fresh` says that none of earlier runs count.
+    """
     from contextlib import closing, nullcontext
 
     from rag.pipelines.summarize_files import SummaryFolder
 
     started = time.perf_counter()
-    total = _Total()
+    total, progress = _Total(), SummaryProgress()
+
+    def tell() -> None:
+        progress.stop()
+        click.echo(total.line_when_stopped(progress.documents, output, calls, fresh=fresh), err=True)
+
     with (
+        _ending_soon(tell),
         SummaryFolder(output) if output else nullcontext() as folder,
-        SummaryProgress() as progress,
+        progress,
         closing(begin(progress=progress)) as outcomes,
     ):
         for outcome in outcomes:
@@ -106,6 +124,46 @@ def show_outcomes(begin: Callable[..., Generator[Outcome, None, None]], *, outpu
     click.echo(total.line(time.perf_counter() - started, output), err=True)
     if total.failed:
         sys.exit(EXIT_SOME_FAILED)
+
+
+@contextmanager
+def _ending_soon(tell: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C calls `tell`, and ends the process within a second, also where a thread waits for a server that does not answer."""
+    import os
+    import signal
+    import threading
+
+    told = threading.Event()
+
+    def tell_once() -> None:
+        if not told.is_set():
+            told.set()
+            tell()
+
+    def end() -> None:
+        tell_once()
+        os._exit(EXIT_INTERRUPTED)
+
+    late = threading.Timer(SECONDS_TO_END, end)
+    late.daemon = True
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not late.is_alive():
+            late.start()
+        signal.default_int_handler(number, frame)
+
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_usual or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell_once()
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _options(chosen: dict[str, Any]) -> dict[str, Any]:
@@ -179,6 +237,16 @@ class _Total:
             parts.append(f"in {output}")
         return "; ".join(parts) + "."
 
+    def line_when_stopped(self, documents: int, output: Path | None, calls: Path | None, *, fresh: bool) -> str:
+        from rag.summaries.store import default_path
+
+        where = f" in {output}" if output else ""
+        again = "The same command without --fresh" if fresh else "The same command"
+        return (
+            f"Stopped: {self.done} of {documents} documents are summarized{where}. Every finished call is kept in "
+            f"{calls or default_path()}. {again} goes on from there."
+        )
+
 
 class SummaryProgress:
     """A bar by tokens with time left on stderr; silent where stderr is no terminal.
@@ -188,12 +256,16 @@ class SummaryProgress:
 
     def __init__(self) -> None:
         self._bar: Any = None
-        self._documents = self._done = self._cut = self._cut_tokens = self._read = 0
+        self.documents = self._done = self._cut = self._cut_tokens = self._read = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away."""
         if self._bar:
             self._bar.stop()
 
@@ -208,7 +280,7 @@ class SummaryProgress:
 
     def found(self, documents: int) -> None:
         """Start the bar."""
-        self._documents = documents
+        self.documents = documents
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -225,6 +297,6 @@ class SummaryProgress:
         self._cut_tokens += cut
         self._read += read
         if self._bar:
-            total = self._cut_tokens * self._documents / self._cut if self._cut else None
-            told = f"{self._done}/{self._documents} documents, {self._read:,} tokens"
+            total = self._cut_tokens * self.documents / self._cut if self._cut else None
+            told = f"{self._done}/{self.documents} documents, {self._read:,} tokens"
             self._bar.update(self._task, completed=self._read, total=total, told=told)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
 from rag.summaries.parts import Part
-from rag.summaries.wording import count_words, ends_whole, first_that_fit, says_nothing, statements
+from rag.summaries.wording import count_words, ends_whole, first_that_fit, says_nothing, statements, without_thoughts
 from rag.types import Usage
 
 if TYPE_CHECKING:
@@ -35,9 +35,13 @@ LEAST_SHARE_KEPT = 0.5
 """A refined summary with fewer of the words than this has lost what was there before, and only adds to it."""
 
 A_FEW_TOKENS = 32
+MOST_TO_THINK = 16_384
+"""Tokens that a reasoning model may have for thoughts and answer, where the window has room for so many."""
+
 CUT = "answers longer than asked, cut at a sentence"
 SHORTENED = "texts shortened at a sentence to fit the window"
 SILENT_MERGES = "merges to which the model said nothing; the parts stand in their place"
+ONLY_THOUGHTS = "answers that were nothing but thoughts, also with all the room that the window left"
 SILENT_PIECES = "pieces about which the model said nothing"
 ERASED = "steps that would have erased the summary; what they added was taken"
 
@@ -215,17 +219,38 @@ async def _asked(
     """
     fits = 0 < about <= work.budget.window - room - A_FEW_TOKENS
     messages = render(texts) if fits else await fitted(render, texts, room, work)
-    reply, known = await work.calls.ask(messages, replace(work.sampling, max_tokens=room), turn=(work.turn, last))
-    work.tally.add(reply.usage, known=known)
-    if says_nothing(reply.text):
+    text, written, is_cut = await answered(messages, room, work, last=last)
+    if says_nothing(text):
         return [], 0
-    sentences = await asyncio.to_thread(statements, reply.text)
-    written = reply.usage.completion_tokens or len(reply.text) * work.tokens_a_character
-    if written >= room and len(sentences) > 1 and not ends_whole(reply.text):
+    sentences = await asyncio.to_thread(statements, text)
+    if is_cut and len(sentences) > 1 and not ends_whole(text):
         sentences.pop()
         work.tally.notes[CUT] += 1
-    tokens = min(ceil(written), ceil(written / len(reply.text) * _length(sentences)))
+    tokens = min(ceil(written), ceil(written / len(text) * _length(sentences)))
     return _cut(sentences, tokens, room, work) if tokens > room else (sentences, tokens)
+
+
+async def answered(messages: tuple[Message, ...], room: int, work: Work, *, last: bool = False) -> tuple[str, float, bool]:
+    """The answer without thoughts, its tokens, and whether its room ended it.
+
+    Where thoughts took all of the room, the model is asked once more with as much as the window leaves.
+    """
+    for allowed in (room, 0):
+        most = allowed or await _room_to_think(messages, work)
+        if most < room:
+            break
+        reply, known = await work.calls.ask(messages, replace(work.sampling, max_tokens=most), turn=(work.turn, last))
+        work.tally.add(reply.usage, known=known)
+        written = reply.usage.completion_tokens or len(reply.text) * work.tokens_a_character
+        if (text := without_thoughts(reply.text)) or not reply.text.strip():
+            return text, written * len(text) / max(1, len(reply.text)), written >= most
+    work.tally.notes[ONLY_THOUGHTS] += 1
+    return "", 0, True
+
+
+async def _room_to_think(messages: tuple[Message, ...], work: Work) -> int:
+    tokens = await asyncio.to_thread(work.calls.llm.count_tokens, messages)
+    return min(MOST_TO_THINK, work.budget.window - tokens)
 
 
 def _cut(sentences: Sequence[str], tokens: int, room: int, work: Work) -> tuple[list[str], int]:

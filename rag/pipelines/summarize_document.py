@@ -9,7 +9,7 @@ from math import floor, log
 from typing import TYPE_CHECKING
 
 from rag.errors import DocumentError, ModelError, UsageError
-from rag.pipelines.summarize_chains import Tally, Work, map_reduce, refine
+from rag.pipelines.summarize_chains import ONLY_THOUGHTS, Tally, Work, map_reduce, refine
 from rag.pipelines.summarize_length import to_length
 from rag.prompts import Prompts
 from rag.sampling import Sampling
@@ -150,8 +150,10 @@ async def summarize_document(
     work = Work(planned.budget, frame.asking, frame.wish.sampling, calls, judge, tally, density, turn, on_read)
     parts, levels = await (refine if planned.chain == "refine" else map_reduce)(planned.pieces, work)
     if not parts and not frame.wish.focus and not judge.dropped:
+        nothing = "nothing but thoughts" if tally.notes[ONLY_THOUGHTS] else "nothing"
         raise ModelError(
-            f"{frame.llm.name} wrote nothing about any of the {len(planned.pieces)} pieces of {document.source}. Use another model (--llm)."
+            f"{frame.llm.name} wrote {nothing} about any of the {len(planned.pieces)} pieces of {document.source}. "
+            "Use another model (--llm)."
         )
     parts = await _of_the_right_length(parts, planned, work, frame)
     sentences, citations = await asyncio.to_thread(judge.cited, [one for part in parts for one in part.judged])

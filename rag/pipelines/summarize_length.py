@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.pipelines.summarize_chains import CUT, fitted
+from rag.pipelines.summarize_chains import CUT, answered, fitted
 from rag.summaries.wording import count_words, says_nothing, statements
 
 if TYPE_CHECKING:
@@ -61,10 +60,9 @@ async def _asked_anew(part: Part, words: int, work: Work) -> Part | None:
     if least + room > work.budget.window:
         return None
     messages = await fitted(render, sources, room, work, note=False)
-    reply, known = await work.calls.ask(messages, replace(work.sampling, max_tokens=room), turn=(work.turn,))
-    work.tally.add(reply.usage, known=known)
-    if says_nothing(reply.text):
+    text, tokens, _ = await answered(messages, room, work)
+    if says_nothing(text):
         return None
-    sentences = await asyncio.to_thread(statements, reply.text)
-    written = await asyncio.to_thread(work.judge.part, sentences, reply.usage.completion_tokens or 1, part.basis)
+    sentences = await asyncio.to_thread(statements, text)
+    written = await work.calls.aside((work.turn,), work.judge.part, sentences, max(1, round(tokens)), part.basis)
     return written if written.judged else None

@@ -46,6 +46,11 @@ def call_key(model: str, messages: Sequence[Message], sampling: Sampling) -> byt
     return sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
 
 
+def default_path() -> Path:
+    """Where finished calls are kept if nobody says."""
+    return cache_folder() / FILE
+
+
 class CallStore:
     """Finished calls; any number of processes may use one file. `path` None is `calls.sqlite` in the cache folder.
 
@@ -54,7 +59,7 @@ class CallStore:
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self.path = expanded(path).absolute() if path else cache_folder() / FILE
+        self.path = expanded(path).absolute() if path else default_path()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False)
