@@ -17,7 +17,6 @@ from pypdf.generic import DecodedStreamObject, NameObject
 
 from rag.documents.hyphens import MARKER, join_divided_words
 from rag.documents.pdf import load
-from rag.documents.pdf_letters import with_arabic_mended
 from rag.documents.pdf_running import parts_of
 from rag.errors import DocumentError
 from rag.types import Document
@@ -146,22 +145,6 @@ class TestWords:
         assert re.sub(r"[\s-]", "", "".join(joined)) == re.sub(rf"[\s{MARKER}-]", "", "".join(texts))
         assert len(joined) == len(texts)
         assert not any(MARKER in text for text in joined)
-
-
-class TestArabic:
-    def test_a_ligature_of_two_letters_is_put_in_the_order_of_speech(self) -> None:
-        boxes = [(float(n), n + 1.0, 0.0, 10.0) for n in (9, 8, 7, 7, 5, 5)]  # the last two pairs are one glyph each
-        assert with_arabic_mended("خلالال", boxes.__getitem__) == "خللالا"
-
-    def test_an_article_stays(self) -> None:
-        assert with_arabic_mended("الم", lambda position: (-position, 1.0 - position, 0.0, 10.0)) == "الم"
-
-    @pytest.mark.skipif(not SHARED_DATA.exists(), reason="the shared test data (../shared/data) is absent")
-    def test_words_of_real_documents_are_spelt_right_and_stand_apart(self) -> None:
-        path = SHARED_DATA / "pdf_gold/right_to_left_01.pdf"
-        text = load(path.read_bytes(), source=path.name, name=path.name).text
-        assert text.startswith("تحسين الإنتاجية وحل المشكلات من خلال البرمجة بلغة R")
-        assert "Python ميزات" in text
 
 
 class TestRunningLines:

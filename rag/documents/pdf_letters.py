@@ -1,4 +1,4 @@
-"""A page's text as pdfium reads it, and where its letters stand; the two mended where right-to-left scripts come out wrong."""
+"""A page's text as pdfium reads it, and where its letters stand; the two mended where other scripts come out wrong."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from ctypes import c_double
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.pdf_columns import by_columns, may_have_columns
+from rag.documents.pdf_east_asian import in_whole_sentences
+from rag.documents.pdf_right_to_left import in_order_of_speech
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Box = tuple[float, float, float, float]
     """Left, right, bottom and top of a letter, in points from the page's lower left corner."""
 
     BoxOf = Callable[[int], Box]
 
-_ARABIC = re.compile("[\u0600-\u06ff]")
-_LIGATURE = re.compile("[اأإآ]ل")
-_LATIN_THEN_ARABIC = re.compile("(?<=[A-Za-z])(?=[\u0620-\u064a\u066e-\u06d3])")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
+_EAST_ASIAN = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]")
 
 
 def text_of(page: Any) -> str:
@@ -30,28 +31,40 @@ def text_of(page: Any) -> str:
     try:
         # By range, not by bounds: that drops line ends in tables and fuses the words around them.
         text = str(letters.get_text_range())
-        if len(text) != letters.count_chars():  # letters and their boxes cannot be brought together
+        box_of = _boxes_of(letters, text)
+        if box_of is None:
             return text
-        box_of = _boxes(letters)
-        if may_have_columns(text, box_of):
-            return by_columns(text, [box_of(position) for position in range(len(text))]) or text
-        return with_arabic_mended(text, box_of) if _ARABIC.search(text) else text
+        if may_have_columns(text, box_of) and (parts := by_columns(text, [box_of(place) for place in range(len(text))])):
+            text, box_of = _put_together(text, parts, box_of)
+        return _mended(text, box_of)
     finally:
         letters.close()
 
 
-def with_arabic_mended(text: str, box_of: BoxOf) -> str:
-    """The text with the ligatures of lam and alef in the order of speech, and Latin words apart from Arabic ones after them.
+def _mended(text: str, box_of: BoxOf) -> str:
+    if _RIGHT_TO_LEFT.search(text):
+        return in_order_of_speech(text, box_of)
+    return in_whole_sentences(text, box_of) if _EAST_ASIAN.search(text) else text
 
-    A ligature is one glyph that stands for two letters. pdfium turns a line of glyphs around and the two with it, so that
-    "لا" reads "ال", which could also be an article; the two letters of a ligature have one box.
-    """
-    letters = list(text)
-    for found in _LIGATURE.finditer(text):
-        first = found.start()
-        if box_of(first) == box_of(first + 1):
-            letters[first : first + 2] = letters[first + 1], letters[first]
-    return _LATIN_THEN_ARABIC.sub(" ", "".join(letters))
+
+def _put_together(text: str, parts: Sequence[tuple[int, int]], box_of: BoxOf) -> tuple[str, BoxOf]:
+    """The parts as lines, and the boxes of their letters."""
+    places: list[int] = []
+    for start, end in parts:
+        places += [*range(start, end), end - 1, end - 1]  # the line's end, "\r\n", is where its last letter is
+    return "\r\n".join(text[start:end] for start, end in parts), lambda position: box_of(places[position])
+
+
+def _boxes_of(letters: Any, text: str) -> BoxOf | None:
+    """The boxes of the text's letters; None where the two cannot be brought together."""
+    from pypdfium2.raw import FPDFText_GetCharIndexFromTextIndex
+
+    box_of = _boxes(letters)
+    if len(text) == letters.count_chars():
+        return box_of
+    if not text or max(text) > "\uffff":  # pdfium counts a character beyond as two
+        return None
+    return lambda position: box_of(FPDFText_GetCharIndexFromTextIndex(letters.raw, position))
 
 
 def _boxes(letters: Any) -> BoxOf:
