@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from rag import notebook
+from rag.places import between
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,14 +46,9 @@ class Places:
 
     def of(self, start: int, end: int) -> str:
         """The place of the characters from `start` to `end` (not included), such as "line 3", "slides 2–4", "Budget!A2:F9"."""
-        first = self.labels[max(bisect_right(self.starts, start) - 1, 0)]
-        last = self.labels[max(bisect_left(self.starts, max(end, start + 1)) - 1, 0)]
-        if first == last:
-            return f"{self.unit} {first}".strip()
-        sheet, mark, cells = first.partition("!")
-        if mark and last.startswith(sheet + mark):
-            return f"{sheet}!{cells.partition(':')[0]}:{last.rpartition(':')[2].rpartition('!')[2]}"
-        return f"{self.unit}s {first}–{last}" if self.unit else f"{first}–{last}"
+        first = max(bisect_right(self.starts, start) - 1, 0)
+        last = max(bisect_left(self.starts, max(end, start + 1)) - 1, 0)
+        return between(self.labels[first : max(last, first) + 1], self.unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.documents.archives import without_text
 from rag.documents.office_charts import write_chart, write_diagram
+from rag.documents.office_comments import remark
 from rag.documents.office_math import linear
 from rag.documents.office_meta import described
 from rag.documents.office_numbering import Numbering, spelled
@@ -31,7 +32,7 @@ _CHARACTERS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen
 def load(content: bytes, *, source: str, name: str) -> Document:
     """The text of the body, without the headers and footers of its pages.
 
-    Footnotes follow the paragraph that names them, endnotes stand at the end, both as "[1] …". Raises DocumentError.
+    Footnotes and comments follow the paragraph that names them, endnotes stand at the end. Raises DocumentError.
     """
     package = Package(content, source=source)
     reader = _Reader(package)
@@ -59,7 +60,7 @@ class _Reader:
         self._main = package.main
         self._styles = Styles(package.parsed(self._main, "styles"))
         self._numbering = Numbering(package.parsed(self._main, "numbering"))
-        self._notes = {kind: self._read_notes(f"{kind}s") for kind in ("footnote", "endnote")}
+        self._notes = {kind: self._read_notes(f"{kind}s") for kind in ("footnote", "endnote", "comment")}
         self._numbered: dict[tuple[str, str], str] = {}
         self._counts: Counter[str] = Counter()
         self._waiting: list[tuple[str, str]] = []
@@ -72,6 +73,7 @@ class _Reader:
             self._blocks(body)
         for kind, identifier in self._endnotes:
             self._note(kind, identifier)
+        self._write_hanging()
 
     def _blocks(self, parent: Any) -> None:
         for element in parent:
@@ -121,6 +123,8 @@ class _Reader:
                 found.append(_CHARACTERS[name])
             elif name in ("footnoteReference", "endnoteReference"):
                 found.append(self._reference(name.removesuffix("Reference"), value(element, name="id") or ""))
+            elif name == "commentReference":
+                self._comment(value(element, name="id") or "")
             elif name == "oMath":
                 found.append(f" {linear(element).strip()} ")
             elif name == "oMathPara":
@@ -207,9 +211,20 @@ class _Reader:
             (self._waiting if kind == "footnote" else self._endnotes).append(key)
         return f"[{self._numbered[key]}]"
 
+    def _comment(self, identifier: str) -> None:
+        """Put a comment aside, once."""
+        key = "comment", identifier
+        if identifier in self._notes["comment"] and key not in self._numbered:
+            self._numbered[key] = ""
+            self._waiting.append(key)
+
     def _note(self, kind: str, identifier: str) -> None:
-        texts = [self._text(paragraph).strip() for paragraph in self._notes[kind][identifier].iter("{*}p")]
-        self.writer.paragraph(f"[{self._numbered[kind, identifier]}] {' '.join(filter(None, texts))}")
+        note = self._notes[kind][identifier]
+        text = " ".join(filter(None, [self._text(paragraph).strip() for paragraph in note.iter("{*}p")]))
+        if kind == "comment":
+            self.writer.paragraph(remark(value(note, name="author") or "", text))
+        else:
+            self.writer.paragraph(f"[{self._numbered[kind, identifier]}] {text}")
 
     def _read_notes(self, kind: str) -> dict[str, Any]:
         root = self._package.parsed(self._main, kind)
