@@ -16,7 +16,7 @@ def hit(text, *, title="", heading=""):
 
 def test_a_question_is_covered_by_the_best_of_the_first_passages_with_title_and_heading():
     hits = [hit("Soup costs four crowns."), hit("Seven live there.", title="Carp", heading="The pond")]
-    assert coverage("How many carp live in the pond?", hits) == pytest.approx(3 / 4)
+    assert coverage("How many carp live in the deep pond?", hits) == pytest.approx(3 / 4)
     assert coverage("How many carp live in the pond?", hits[:1]) == 0.0
     assert coverage("How many carp live in the pond?", []) == 0.0
 
