@@ -274,6 +274,17 @@ def test_what_tantivy_keeps_of_its_files_may_say_anything(nursery, place, index,
 
 
 @pytest.mark.slow
+def test_segments_that_claim_more_passages_than_they_hold_are_damage(nursery, index):
+    meta = json.loads((index / "keywords" / "meta.json").read_text(encoding="utf-8"))
+    for segment in meta["segments"]:
+        segment |= {"max_doc": 2**31, "deletes": None}
+    (index / "keywords" / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    restamp(index)
+    assert use(nursery, index).value["searches"]["keyword: winter"] != []
+    assert use(nursery, index, "repair").value[1] == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "payload", [b"", b"[]", b"{}", b"null", b'"x"', b"[" * 100_000, b'{"files": []}', b'{"": [1, 2]}', b"\xff"]
 )

@@ -21,7 +21,7 @@ from rag.indexes.vectors import NOT_AS_WRITTEN
 from rag.words import analyzer, content_stems, segment_cjk, stems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -72,7 +72,9 @@ class KeywordStore:
 
         files = {str(name): Checksum(int(size), int(crc)) for name, (size, crc) in json.loads(bytes(payload)).items()}
         there = self.folder.is_dir() and not self.folder.is_symlink() and META in files
-        if not there or not are_intact(self.folder, files, remember=not thorough) or not _is_all_summed(self.folder, files):
+        if not there or not are_intact(self.folder, files, remember=not thorough):
+            return
+        if not (_is_all_summed(self.folder, files) and _is_of_its_size(self.folder, files)):
             return
         with panics_as_damage(self.folder):
             self._index = tantivy.Index(_schema(), path=str(self._place_to_open(files)), reuse=True)
@@ -290,10 +292,19 @@ def _is_all_summed(folder: Path, files: Iterable[str]) -> bool:
     return plain and {entry.name for entry in entries if _segment_of(entry.name) in committed} <= set(files)
 
 
-def _segments(folder: Path) -> set[str]:
-    """What the files of the committed segments begin with. Raises what reading JSON of another shape raises."""
+def _is_of_its_size(folder: Path, files: Mapping[str, Checksum]) -> bool:
+    """Whether no segment claims more passages than its lengths, a byte each, have room for: tantivy would count them all."""
+    claimed = _segments(folder)
+    return all(0 <= passages <= files[f"{segment}.fieldnorm"].bytes for segment, passages in claimed.items())
+
+
+def _segments(folder: Path) -> dict[str, int]:
+    """What the files of each committed segment begin with, and how many passages it claims, deleted ones too.
+
+    Raises what reading JSON of another shape raises.
+    """
     meta = json.loads((folder / META).read_text(encoding="utf-8"))
-    return {segment["segment_id"].replace("-", "") for segment in meta["segments"]}
+    return {segment["segment_id"].replace("-", ""): segment["max_doc"] for segment in meta["segments"]}
 
 
 def _segment_of(name: str) -> str:
