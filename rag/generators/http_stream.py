@@ -170,6 +170,7 @@ class Gate:
     def went_well(self) -> None:
         """A stream was complete."""
         self.limit = min(self.limit + 1, self._most)
+        self._admit()
 
     def _admit(self) -> None:
         while self._waiting and self._inside < self.limit:
