@@ -78,7 +78,7 @@ def test_whatever_a_model_answers_a_summary_ends_and_never_overflows(
     model = SummaryModel(ANSWERS[answer], window=window, obedient=obedient)
     path = tmp_path_factory.mktemp("calls") / "calls.sqlite"
     if answer in SILENT:
-        with pytest.raises(ModelError, match="wrote nothing.* about any"):
+        with pytest.raises(ModelError, match=r"wrote nothing.* about any"):
             rag.summarize(source, llm=model, chain=chain, words=words, calls=path, verifier=VerbatimVerifier())
         return
     summary = rag.summarize(source, llm=model, chain=chain, words=words, calls=path, verifier=VerbatimVerifier())

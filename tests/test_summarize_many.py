@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ from contextlib import closing
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT
-from llm_server import LlmServer
+from llm_server import LlmServer, Refused
 from summary_models import SummaryModel, VerbatimVerifier, facts, first_sentences, shown
 
 import rag
@@ -526,3 +527,50 @@ def test_ctrl_c_ends_a_run_that_waits_for_a_server_to_count_tokens(tmp_path, tex
         goes_on.set()
         assert seconds < 1.5
         assert "0 of 3 documents" in said
+
+
+class SumsUp(LlmServer):
+    """Answers with the first two sentences of the text that it is shown. It does not say what it is, and so gets eight at once."""
+
+    def __init__(self):
+        super().__init__(window=LIMITED)
+        self.models = [{"id": "double"}]
+
+    def _refusal(self, payload):
+        was_cut_off = "messages" not in payload  # by the kill
+        return Refused(400) if was_cut_off else super()._refusal(payload)
+
+    def _pieces(self, payload):
+        text = shown([Message(**message) for message in payload["messages"]])
+        return re.split(r"(?<=[.])", " ".join(text.split()))[:2]
+
+
+@pytest.mark.slow
+def test_twenty_documents_killed_in_the_middle_and_resumed_pay_for_nothing_twice(tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"t{number:02}.txt").write_text(facts(300, seed=number), encoding="utf-8")
+
+    def run(name, server):
+        places = ("--calls", tmp_path / f"{name}.sqlite", "--output", tmp_path / name)
+        return summarizing(folder, *places, "--piece-tokens", "200", "--words", "30", "--llm", f"{server.url}/v1")
+
+    with SumsUp() as undisturbed:
+        _, said = run("undisturbed", undisturbed).communicate(timeout=120)
+        assert "20 summarized, 0 failed" in said
+    with SumsUp() as server:
+        killed = run("killed", server)
+        until(lambda: len(server.chats()) >= len(undisturbed.chats()) / 2 or killed.poll() is not None)
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.communicate(timeout=60)
+        assert killed.returncode == -signal.SIGKILL
+        _, said = run("killed", server).communicate(timeout=120)
+    assert len(undisturbed.chats()) > 400
+    assert len(server.chats()) <= 1.02 * len(undisturbed.chats())
+    assert "20 summarized, 0 failed" in said
+    for path in (tmp_path / "undisturbed").glob("*.md"):
+        assert [line for line in path.read_text().splitlines() if line.startswith("- [")] == [
+            line for line in (tmp_path / "killed" / path.name).read_text().splitlines() if line.startswith("- [")
+        ]
+    assert len(sources_in(tmp_path / "killed")) == 20
