@@ -154,9 +154,13 @@ class HttpGenerator:
 
 
 def only_numbers_of(passages: Sequence[Passage]) -> str:
-    """A regular expression for any text whose opening brackets begin the number of a passage, as in "It is tall [1]."."""
+    """A regular expression for any text whose opening brackets begin the number of a passage, as in "It is tall [1].".
+
+    Stretches of text and numbers take turns, for xgrammar takes 0.05 ms a token over that; over the same set of texts put as
+    one choice a character, 100 ms.
+    """
     numbers = "|".join(str(passage.number) for passage in passages)
-    return rf"([^\[]|\[({numbers})\])*"
+    return rf"[^\[]*(\[({numbers})\][^\[]*)*"
 
 
 class _Answer:
