@@ -19,7 +19,7 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "openvino", 
          "langchain_core", "tantivy", "numpy", "httpx", "rich", "jinja2", "trafilatura", "pypdfium2")  # fmt: skip
 
 FLOORS = [
-    ("errors", "notebook"),
+    ("errors", "notebook", "places"),
     ("options",),
     ("types", "sampling"),
     ("protocols", "reports"),

@@ -51,6 +51,7 @@ def index_command(
                 selection=Selection(**chosen),
                 retry_failed=retry_failed,
                 with_passwords=bool(passwords),
+                limits=Limits(seconds_a_file, memory_a_file * 2**20),
             )
         show(plan.to_dict(), plan_lines(plan), as_json)
         return
