@@ -14,7 +14,7 @@ from rag.documents.characters import tidy
 from rag.documents.composition import Composition
 from rag.documents.detect import family_of
 from rag.documents.encodings import decode
-from rag.documents.mail_headers import names_of, said
+from rag.documents.mail_headers import charset_of, names_of, said
 from rag.documents.metadata import flatten
 from rag.documents.titles import readable_name, shortened
 from rag.errors import DocumentError
@@ -176,7 +176,7 @@ def _is_attached(part: Message) -> bool:
 def _text_of(part: Message, kind: str) -> str:
     """The words of a part that is text."""
     content = part.get_payload(decode=True)
-    text = decode(content if isinstance(content, bytes) else b"", declared=_charset(part))
+    text = decode(content if isinstance(content, bytes) else b"", declared=charset_of(part))
     if kind == "text/html":
         from rag.documents.html import fragment
 
@@ -186,10 +186,3 @@ def _text_of(part: Message, kind: str) -> str:
             return "[HTML, not read: it is nested too deeply]"
     text = text.replace("\r\n", "\n")
     return tidy(_FLOWED.sub(" ", text) if str(part.get_param("format", "")).lower() == "flowed" else text)
-
-
-def _charset(part: Message) -> str | None:
-    try:
-        return part.get_content_charset()
-    except (LookupError, ValueError):
-        return None
