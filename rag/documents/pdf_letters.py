@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from ctypes import c_double
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.pdf_columns import by_columns, may_have_columns
 from rag.documents.pdf_east_asian import in_whole_sentences
+from rag.documents.pdf_forms import draw_into_content, with_fields_in_place
 from rag.documents.pdf_right_to_left import in_order_of_speech
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 _EAST_ASIAN = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]")
+_OTHER_SCRIPT = re.compile(f"{_RIGHT_TO_LEFT.pattern}|{_EAST_ASIAN.pattern}")
 
 
 def text_of(page: Any) -> str:
@@ -39,6 +42,29 @@ def text_of(page: Any) -> str:
         return _mended(text, box_of)
     finally:
         letters.close()
+
+
+def text_with_fields(document: Any, number: int) -> str:
+    """The text of a page with what was filled in and typed onto it. The page must not be open elsewhere.
+
+    Raises PdfiumError where pdfium cannot read the page.
+    """
+    with closing(document[number]) as page:
+        content, drawn = _as_pdfium_reads(page), draw_into_content(page)
+    with closing(document[number]) as page:
+        if not drawn:
+            return text_of(page)
+        with closing(page.get_textpage()) as letters:
+            text = str(letters.get_text_range())
+            box_of = _boxes_of(letters, text)
+            if box_of and len(text) > len(content) and text.startswith(content) and not _OTHER_SCRIPT.search(text):
+                return with_fields_in_place(text, len(content), box_of)
+        return text_of(page)
+
+
+def _as_pdfium_reads(page: Any) -> str:
+    with closing(page.get_textpage()) as letters:
+        return str(letters.get_text_range())
 
 
 def _mended(text: str, box_of: BoxOf) -> str:
