@@ -275,6 +275,9 @@ class TestHtml:
         document = from_html(f"{table}<ol><li>one<ul><li>inner</li></ul></li><li><p>two</p></li></ol>")
         assert document.text == "Year | Sales\n2022 | | 5\n\n1. one\n\n  - inner\n\n2. two"
 
+    def test_a_short_page_is_taken_whole(self) -> None:
+        assert from_html("<ol><li>c<li>b</ol><ol><li>x</ol>").text == "1. c\n2. b\n\n1. x"
+
     def test_a_layout_table_keeps_its_paragraphs_apart(self) -> None:
         document = from_html(
             "<table><tr><td><h2>Left</h2>a</td><td><table><tr><td>1</td><td>2</td></tr></table></td></tr></table>"

@@ -134,6 +134,19 @@ class TestMail:
         document = load_bytes(text.encode("koi8-r"), source="a.eml")
         assert (document.title, document.metadata["from"]) == ("Пруд", "Вера <a@b.c>")
 
+    def test_an_invitation_is_read_and_no_text_goes_before_its_own_versions(self) -> None:
+        calendar = "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\nSUMMARY:Pond meeting\nEND:VCALENDAR\n"
+        head = "From: a@b.c\nTo: d@e.f\n"
+        assert "SUMMARY:Pond meeting" in load_bytes(f"{head}{calendar}".encode(), source="a.eml").text
+        page = "Content-Type: text/html\n\n<p>Come to the pond</p>\n"
+        both = f'{head}Content-Type: multipart/alternative; boundary="x"\n\n--x\n{page}--x\n{calendar}--x--\n'
+        assert load_bytes(both.encode(), source="a.eml").text.endswith("\n\nCome to the pond")
+
+    def test_signatures_are_named_and_not_read(self) -> None:
+        mail = message()
+        mail.add_attachment(b"-----BEGIN PGP", maintype="application", subtype="pgp-signature", filename="signature.asc")
+        assert from_mail(mail).text.endswith("the pond is open.\n\n[Attachment, not read: signature.asc]")
+
     def test_flowed_lines_are_joined(self) -> None:
         text = "From: a@b.c\nTo: d@e.f\nContent-Type: text/plain; format=flowed\n\nOne long \nline.\n-- \nAda\n"
         assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\nOne long line.\n--\nAda")
