@@ -10,7 +10,24 @@ import pytest
 from conftest import SHARED_DATA
 from hypothesis import given
 from hypothesis import strategies as st
-from office_files import STRICT, cells, core, docx, epub, load, locked, odf, p, pptx, refused, shape, unpacked, xlsx, zipped
+from office_files import (
+    STRICT,
+    cells,
+    core,
+    docx,
+    epub,
+    load,
+    locked,
+    odf,
+    p,
+    pptx,
+    refused,
+    relations,
+    shape,
+    unpacked,
+    xlsx,
+    zipped,
+)
 
 from rag.errors import DocumentError
 
@@ -74,6 +91,23 @@ class TestWord:
         heading = p("Scope", "berschrift1", '<w:numPr><w:numId w:val="1"/></w:numPr>')
         document = load(docx(heading + heading, styles=STYLES, numbering=NUMBERED), "docx")
         assert [found.text for found in document.headings] == ["1. Scope", "2. Scope"]
+
+    def test_reading_aids_above_characters_are_left_out(self) -> None:
+        ruby = "<w:ruby><w:rt><w:r><w:t>kanji</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢字</w:t></w:r></w:rubyBase></w:ruby>"
+        assert word(f"<w:p><w:r>{ruby}</w:r></w:p>") == "漢字"
+
+    def test_pages_and_texts_that_were_put_in_whole_are_read(self) -> None:
+        body = p("before") + "".join(f'<w:altChunk r:id="{name}"/>' for name in ("page", "words", "odd", "gone"))
+        parts = {
+            "word/_rels/document.xml.rels": relations({
+                "page": ("aFChunk", "a.html"), "words": ("aFChunk", "b.txt"), "odd": ("aFChunk", "c.docx"), "gone": ("aFChunk", "d"),
+            }),
+            "word/a.html": "<html><body><h1>Pond</h1><table><tr><td>a</td><td>b</td></tr></table></body></html>",
+            "word/b.txt": "words\n  inside",
+            "word/c.docx": docx(p("inner")),
+        }  # fmt: skip
+        text = load(zipped({**unpacked(docx(body + p("after"))), **parts}), "docx").text
+        assert text == "before\n\nPond\n\na | b\n\nwords\n  inside\n\n[Inserted, not read: c.docx]\n\nafter"
 
     def test_tables_have_a_row_a_line_and_short_merged_cells_in_every_row(self) -> None:
         table = word_table(

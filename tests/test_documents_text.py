@@ -205,6 +205,15 @@ class TestTables:
         assert read("sep=\t\na\tb\n", "a.csv").text == "a | b"
         assert read("sep=x,b\n1,2\n", "a.csv").text == "sep=x | b\n1 | 2"
 
+    def test_a_header_below_empty_rows_is_one(self) -> None:
+        document = read("\n,\nPond,Depth\nNorth,2\n", "a.csv")
+        assert outline(document) == [(1, "Pond | Depth")]
+        assert place(document, "North") == "row 4"
+        story = "A long story about the pond and its fish. " * 12
+        records = read(f"\nid,story\n7,{story}\n", "a.csv")
+        assert records.text.startswith("id: 7\nstory: A long")
+        assert place(records, "id: 7") == "row 3"
+
     def test_only_line_ends_end_a_row(self) -> None:
         assert read("a,b\n1,x\u2028y\n2,p\x0cq\n", "a.csv").text == "a | b\n1 | x y\n2 | p q"
 

@@ -46,9 +46,10 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     except csv.Error:  # quotation marks gone wrong
         return plain_text.load(content, source=source, name=name)
     written = Composition()
-    header = _header(rows)
-    if header and median(len(" | ".join(row)) for row in rows[1:]) > _LONG_ROW:
-        _write_records(written, rows, header)
+    top = next((number for number, row in enumerate(rows) if any(row)), 0)
+    header = _header(rows[top:])
+    if header and median(len(" | ".join(row)) for row in rows[top + 1 :]) > _LONG_ROW:
+        _write_records(written, rows, header, top=top)
     else:
         _write_table(written, rows)
     if not written.length:
@@ -139,9 +140,9 @@ def _write_table(written: Composition, rows: Rows) -> None:
             written.write(" | ".join(row).rstrip(" |"))
 
 
-def _write_records(written: Composition, rows: Rows, header: Sequence[str]) -> None:
-    """Each row apart from the next, the name of its column before each cell that says anything."""
-    for number, row in enumerate(rows[1:], start=2):
+def _write_records(written: Composition, rows: Rows, header: Sequence[str], *, top: int) -> None:
+    """Each row below the header, which is row `top` of them, apart from the next, a column's name before its cell."""
+    for number, row in enumerate(rows[top + 1 :], start=top + 2):
         named = [f"{key}: {cell}" for key, cell in zip(header, row, strict=False) if cell]
         more = [cell for cell in row[len(header) :] if cell]
         if named or more:

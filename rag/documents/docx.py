@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.archives import without_text
@@ -15,6 +16,7 @@ from rag.documents.office_package import Package, chosen, is_on, local, number, 
 from rag.documents.office_styles import Styles, is_monospace
 from rag.documents.office_writer import Writer, spread_rows
 from rag.documents.titles import named, title_like
+from rag.errors import DocumentError
 from rag.types import Document
 
 if TYPE_CHECKING:
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
-# What was deleted or moved away, the codes of fields, and the looks of things.
+# What was deleted or moved away, the codes of fields, the reading aids above East Asian characters, and the looks of things.
 _UNREAD = frozenset(
-    {"del", "moveFrom", "instrText", "delText", "fldData", "pPr", "rPr", "tblPr", "tcPr", "trPr", "sectPr", "sdtPr"}
+    {"del", "moveFrom", "instrText", "delText", "fldData", "rt", "pPr", "rPr", "tblPr", "tcPr", "trPr", "sectPr", "sdtPr"}
 )
 _CHARACTERS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
@@ -86,8 +88,28 @@ class _Reader:
                 self._write_hanging()
             elif name == "AlternateContent":
                 self._blocks(chosen(element))
+            elif name == "altChunk":
+                self._inserted(self._package.target(self._main, element))
             elif name not in _UNREAD:
                 self._blocks(element)
+
+    def _inserted(self, part: str) -> None:
+        """A page or a text that was put in whole and that Word turns into paragraphs when it opens the file."""
+        from rag.documents import load_bytes
+        from rag.documents.detect import family_of
+
+        suffix, name = PurePath(part).suffix.lower(), PurePath(part).name
+        try:
+            content = self._package.archive.read(part) if part else b""
+            if content.strip() and family_of(content, source=name, suffix=suffix) in ("html", "text"):
+                self.writer.flow.break_lines(2)
+                self.writer.code(load_bytes(content, source=name).text)
+                self.writer.flow.break_lines(2)
+                return
+        except DocumentError as error:
+            if error.status == "too-large":
+                raise
+        self.writer.paragraph(f"[Inserted, not read: {name}]" if name else "")
 
     # paragraphs
 
