@@ -16,6 +16,7 @@ from rag.pipelines.summarize_chains import grouped
 from rag.prompts import Prompts
 from rag.summaries.budget import plan_budget
 from rag.summaries.pieces import cut
+from rag.summaries.prompts import SOURCES_FOLLOW
 from rag.summaries.wording import count_words, first_that_fit, says_nothing, statements, without_thoughts
 from rag.types import Document, Heading, Usage
 
@@ -69,19 +70,21 @@ def assert_quotes_are_of(summary, source):
     st.integers(1, 260),
     st.sampled_from([None, 20, 150, 700]),
     st.booleans(),
+    st.booleans(),
     st.integers(0, 3),
 )
 def test_whatever_a_model_answers_a_summary_ends_and_never_overflows(
-    tmp_path_factory, answer, chain, window, sentences, words, obedient, seed
+    tmp_path_factory, answer, chain, window, sentences, words, obedient, look_back, seed
 ):
     source = paged(facts(sentences, seed=seed))
     model = SummaryModel(ANSWERS[answer], window=window, obedient=obedient)
     path = tmp_path_factory.mktemp("calls") / "calls.sqlite"
+    wishes = {"chain": chain, "words": words, "look_back": look_back, "calls": path, "verifier": VerbatimVerifier()}
     if answer in SILENT:
         with pytest.raises(ModelError, match=r"wrote nothing.* about any"):
-            rag.summarize(source, llm=model, chain=chain, words=words, calls=path, verifier=VerbatimVerifier())
+            rag.summarize(source, llm=model, **wishes)
         return
-    summary = rag.summarize(source, llm=model, chain=chain, words=words, calls=path, verifier=VerbatimVerifier())
+    summary = rag.summarize(source, llm=model, **wishes)
     assert summary.sentences
     assert_quotes_are_of(summary, source)
     pieces = sum(shown(prompt.messages) in source.text for prompt in model.prompts)
@@ -431,3 +434,28 @@ def test_a_model_that_never_ends_its_thoughts_is_told_of_and_ends(tmp_path, chai
 )
 def test_what_follows_thoughts_is_the_answer(written, kept):
     assert without_thoughts(written) == kept
+
+
+@pytest.mark.parametrize("window", [512, 1024, 2048])
+def test_looking_back_shows_merges_words_of_the_document_as_far_as_there_is_room(tmp_path, window):
+    def reworded(messages):
+        if "sums up parts" in messages[0].content:
+            return "The tower was moved."
+        return first_sentences(messages).replace(" was ", " had been ")
+
+    source = document(facts(300))
+    model = SummaryModel(reworded, window=window)
+    summarize(source, model, tmp_path, verifier=None, look_back=True, words=60)
+    merges = [shown(prompt.messages) for prompt in model.prompts if "sums up parts" in prompt.messages[0].content]
+    assert merges
+    looked_up = [text.partition(SOURCES_FOLLOW)[2].strip() for text in merges]
+    assert any(looked_up)
+    assert all(" had been " in text for text in merges[:1])
+    words = " ".join(source.text.split())
+    assert all(" ".join(line.split()) in words for text in looked_up for line in text.splitlines())
+
+
+def test_without_looking_back_merges_are_shown_the_parts_alone(tmp_path):
+    model = SummaryModel(first_sentences, window=1024)
+    summarize(document(facts(120)), model, tmp_path)
+    assert not any(SOURCES_FOLLOW in shown(prompt.messages) for prompt in model.prompts)

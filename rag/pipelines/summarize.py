@@ -62,8 +62,9 @@ def summarize(source: Source, *, llm: Model | str = "local", **wishes: Unpack[Wi
     `chain` is "stuff" (one prompt), "map-reduce" (pieces side by side, merged level by level), "refine" (piece after piece) or
     "auto", which says why in `reason`. `words` is kept within 15 % as far as one more request can; `focus` says what the
     summary is to be about; `strict` leaves out what the document does not bear out. `piece_tokens` and `piece_words` bound
-    what the model is shown and asked at a time. `prompts`, `sampling` and `verifier` are as in `ask`. Finished calls are kept
-    in the SQLite file `calls` (default: in the cache folder) and not made again, unless `fresh` is set.
+    what the model is shown and asked at a time; with `look_back`, merges are shown words of the document too. `prompts`,
+    `sampling` and `verifier` are as in `ask`. Finished calls are kept in the SQLite file `calls` (default: in the cache
+    folder) and not made again, unless `fresh` is set.
 
     Raises DocumentError, ModelError and UsageError. Also works where an event loop runs already, as in a notebook.
     """

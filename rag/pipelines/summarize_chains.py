@@ -14,6 +14,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
+from rag.summaries.budget import BETWEEN
 from rag.summaries.parts import Part
 from rag.summaries.wording import count_words, ends_whole, first_that_fit, says_nothing, statements, without_thoughts
 from rag.types import Usage
@@ -21,6 +22,7 @@ from rag.types import Usage
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rag.citations import Judged
     from rag.sampling import Sampling
     from rag.summaries.budget import Budget
     from rag.summaries.calls import Calls
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 LEAST_SHARE_KEPT = 0.5
 """A refined summary with fewer of the words than this has lost what was there before, and only adds to it."""
+
+LEAST_SURE = 0.8
+"""Tokens of words of the document are estimated; so much of the room is given to them."""
 
 A_FEW_TOKENS = 32
 MOST_TO_THINK = 16_384
@@ -69,7 +74,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that one document's summary is made with. `tokens_a_character` is the document's; `turn` is its place in line."""
+    """All that one document's summary is made with. `tokens_a_character` is the document's; `turn` is its place in line.
+
+    With `look_back`, a merge is shown the best sources of its parts beside them.
+    """
 
     budget: Budget
     asking: Asking
@@ -78,6 +86,7 @@ class Work:
     judge: Judge
     tally: Tally
     tokens_a_character: float
+    look_back: bool = False
     turn: int = 0
     on_read: Callable[[int], None] | None = None
 
@@ -144,8 +153,10 @@ async def merge(parts: Sequence[Part], work: Work, *, is_final: bool) -> Part:
     judged = [one for part in carried for one in part.judged]
     room_of_all = sum(part.tokens for part in carried)
 
+    sources = await _looked_up(judged, len(parts), room, room_of_all, work) if work.look_back else []
+
     def render(texts: Sequence[str]) -> tuple[Message, ...]:
-        return work.asking.of_parts(texts, words=words)
+        return work.asking.of_parts(texts, words=words, sources=sources)
 
     sentences, tokens = await _asked(render, [part.text for part in carried], room, work)
     if tokens > room_of_all:
@@ -156,6 +167,15 @@ async def merge(parts: Sequence[Part], work: Work, *, is_final: bool) -> Part:
         return merged
     work.tally.notes[SILENT_MERGES] += 1
     return _condensed(carried, room, basis)
+
+
+async def _looked_up(judged: Sequence[Judged], parts: int, room: int, taken: int, work: Work) -> list[str]:
+    """The words of the document that the best sentences rest on, as many as the prompt has room for beside the parts."""
+    budget = work.budget
+    free = budget.window - (budget.piece - budget.text) - room - taken - BETWEEN * (parts + 2)
+    characters = LEAST_SURE * min(budget.text, free) / max(work.tokens_a_character, 1e-6)
+    best = await work.calls.aside((work.turn,), work.judge.best_of, judged, characters)
+    return [passage.text for passage in await work.calls.aside((work.turn,), work.judge.basis_of, best)]
 
 
 def _condensed(parts: Sequence[Part], room: int, basis: Sequence[Passage]) -> Part:

@@ -51,7 +51,8 @@ class Wish:
 
     `words` None leaves the length to the toolkit: `usual_words`, fewer for a short document. `is_question` makes `focus` a
     question that the document is to answer.
-    `piece_tokens` and `piece_words` bound a piece's text and what is asked about it. `sampling.max_tokens` is not used.
+    `piece_tokens` and `piece_words` bound a piece's text and what is asked about it; `look_back` shows merges the best
+    sources of their parts. `sampling.max_tokens` is not used.
     """
 
     chain: str = "auto"
@@ -63,6 +64,7 @@ class Wish:
     sampling: Sampling = field(default_factory=Sampling)
     verifier: Verifier | None = None
     prompts: Prompts | None = None
+    look_back: bool = False
     is_question: bool = False
     usual_words: int = DEFAULT_WORDS
 
@@ -147,7 +149,8 @@ async def summarize_document(
     judge = Judge(document, frame.wish.verifier or LexicalVerifier(), strict=frame.wish.strict)
     tally = Tally()
     density = planned.tokens_a_character
-    work = Work(planned.budget, frame.asking, frame.wish.sampling, calls, judge, tally, density, turn, on_read)
+    sampling, look_back = frame.wish.sampling, frame.wish.look_back
+    work = Work(planned.budget, frame.asking, sampling, calls, judge, tally, density, look_back, turn, on_read)
     parts, levels = await (refine if planned.chain == "refine" else map_reduce)(planned.pieces, work)
     if not parts and not frame.wish.focus and not judge.dropped:
         nothing = "nothing but thoughts" if tally.notes[ONLY_THOUGHTS] else "nothing"

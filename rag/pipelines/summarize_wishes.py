@@ -24,6 +24,7 @@ class Wishes(TypedDict, total=False):
     strict: bool
     piece_tokens: int | None
     piece_words: int | None
+    look_back: bool
     sampling: Sampling | None
     verifier: Verifier | None
     prompts: Prompts | None

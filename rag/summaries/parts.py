@@ -65,6 +65,16 @@ class Judge:
         self.dropped += len(judged) - len(kept)
         return part if len(kept) == len(judged) else part.only(kept)
 
+    def best_of(self, judged: Iterable[Judged], characters: float) -> list[Judged]:
+        """The sentences that are borne out best, as many as rest on so many characters of the document."""
+        kept: list[Judged] = []
+        for one in sorted(judged, key=lambda one: -one[0].score):
+            length = sum(end - start for _, start, end in one[1])
+            if 0 < length <= characters:
+                characters -= length
+                kept.append(one)
+        return kept
+
     def basis_of(self, judged: Iterable[Judged]) -> list[Passage]:
         """The spans that sentences rest on, in the order of the document; those that touch are one passage."""
         spans = sorted({(passage.start + start, passage.start + end) for _, found in judged for passage, start, end in found})

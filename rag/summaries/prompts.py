@@ -18,6 +18,7 @@ WINDOW_FOR_TITLES = 1024
 """In smaller windows the text needs the tokens that title and headings would take."""
 
 LONGEST_LINE = 80
+SOURCES_FOLLOW = "In the words of the document:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,10 @@ class Asking:
             title, heading = as_line(piece.document.title[:LONGEST_LINE]), as_line(piece.heading[-LONGEST_LINE:])
         return self._messages("summary_map", piece.text, title=title, heading=heading, words=words)
 
-    def of_parts(self, texts: Sequence[str], *, words: int) -> tuple[Message, ...]:
-        """The messages that make one of several parts."""
-        return self._messages("summary_merge", "\n\n".join(texts), words=words)
+    def of_parts(self, texts: Sequence[str], *, words: int, sources: Sequence[str] = ()) -> tuple[Message, ...]:
+        """The messages that make one of several parts; `sources` are words of the document that these rest on."""
+        shown = [*texts, "\n".join([SOURCES_FOLLOW, *sources])] if sources else texts
+        return self._messages("summary_merge", "\n\n".join(shown), words=words)
 
     def of_next(self, summary: str, piece: Piece, *, words: int) -> tuple[Message, ...]:
         """The messages that add a piece to the summary of what came before it."""
