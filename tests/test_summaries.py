@@ -203,6 +203,23 @@ def test_a_document_that_fits_takes_one_call_and_says_so(tmp_path):
     assert len(model.prompts) == 1
 
 
+def test_a_document_of_two_prompts_is_refined_and_says_why(tmp_path):
+    model = SummaryModel(first_sentences, window=2048)
+    source = paged(facts(90))
+    summary = summarize(source, model, tmp_path)
+    assert (summary.chain, summary.calls, summary.levels) == ("refine", 2, 2)
+    assert "two prompts long" in summary.reason
+    assert_quotes_are_of(summary, source)
+    merged = summarize(source, SummaryModel(first_sentences, window=2048), tmp_path, chain="map-reduce")
+    assert (merged.calls, merged.levels) == (3, 2)
+
+
+def test_two_prompts_whose_words_do_not_fit_one_answer_are_not_refined(tmp_path):
+    summary = summarize(paged(facts(55)), SummaryModel(first_sentences, window=1024), tmp_path, words=400)
+    assert summary.chain == "map-reduce"
+    assert "so many words" in summary.reason
+
+
 def test_a_document_that_does_not_fit_is_mapped_and_merged_and_still_quoted(tmp_path):
     source = paged(facts(150))
     model = SummaryModel(first_sentences, window=1024)

@@ -41,6 +41,9 @@ SAMPLE_CHARACTERS = 20_000
 STEP = 1.05
 """Characters a token are rounded down to a power of it, so that a small change in a document changes few pieces."""
 
+WORTH_REFINING = 2
+"""Pieces that are refined unasked: of two, refining makes as many calls in a row as merging, and one less in all."""
+
 DENSEST = 12.0
 """Characters a token that no text exceeds by much: a document that would not fit even so is not counted whole."""
 
@@ -205,9 +208,13 @@ def _chain(document: Document, frame: Frame, budget: Budget, density: float) -> 
                 f"{document.source} takes {whole.tokens or 'far more'} tokens, and a prompt to {frame.llm.name} has room for "
                 f"{room}. Take another chain (--chain auto), or a model with a larger window."
             )
-    pieces = list(_pieces(document, frame, budget, density))
     if wish.chain in ("refine", "map-reduce"):
-        return wish.chain, "it was asked for", pieces
+        return wish.chain, "it was asked for", list(_pieces(document, frame, budget, density, wish.chain))
+    pieces = list(_pieces(document, frame, budget, density, "map-reduce"))
+    if len(pieces) == WORTH_REFINING and budget.final_parts == 1:
+        in_a_row = list(_pieces(document, frame, budget, density, "refine"))
+        if len(in_a_row) == WORTH_REFINING:
+            return "refine", "the document is two prompts long: two calls, where merging would take a third", in_a_row
     why = "the document does not fit one prompt" if budget.final_parts == 1 else "so many words do not fit one answer"
     return "map-reduce", f"{why}; {len(pieces)} pieces can be read at the same time", pieces
 
@@ -226,9 +233,9 @@ def _measured(piece: Piece, frame: Frame, budget: Budget) -> int:
     return frame.llm.count_tokens(frame.asking.of_piece(piece, words=budget.part_words, window=budget.window))
 
 
-def _pieces(document: Document, frame: Frame, budget: Budget, density: float) -> Iterator[Piece]:
+def _pieces(document: Document, frame: Frame, budget: Budget, density: float, chain: str) -> Iterator[Piece]:
     """For `refine` a prompt has the summary beside the piece."""
-    if frame.wish.chain != "refine":
+    if chain != "refine":
         return cut(
             document, room=budget.piece, measure=lambda piece: _measured(piece, frame, budget), characters_a_token=density
         )
