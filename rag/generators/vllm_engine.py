@@ -13,6 +13,7 @@ import threading
 import weakref
 from contextlib import aclosing, contextmanager, suppress
 from itertools import count
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
@@ -150,7 +151,11 @@ async def _tokenizer(engine: Any) -> Any:
 
 @contextmanager
 def _deaf_to_control_c() -> Iterator[None]:
-    """Processes that this thread starts meanwhile do not hear Ctrl-C, which is meant for an answer and not for the model."""
+    """Processes that this thread starts meanwhile do not hear Ctrl-C, which is meant for an answer and not for the model.
+
+    Python's resource tracker is started first, for where multiprocessing starts it, it lets the thread hear Ctrl-C again.
+    """
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
