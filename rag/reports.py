@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rag.types import plain_dict
@@ -26,7 +26,7 @@ class Failure:
 class SyncReport:
     """What one run of indexing did, in numbers of documents; `documents` and `chunks` are what the index holds now.
 
-    `skipped` files lie in the folders and are of a kind that is not read.
+    `skipped` files lie in the folders and are of a kind that is not read; `skipped_kinds` has their number by suffix or kind.
     """
 
     index: str
@@ -40,6 +40,7 @@ class SyncReport:
     documents: int
     chunks: int
     seconds: float
+    skipped_kinds: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as docs/guide.md describes it."""

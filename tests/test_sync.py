@@ -11,6 +11,7 @@ import rag
 from rag.errors import UsageError
 from rag.pipelines.ingest import ChunkSizes, plan_for
 from rag.reports import Failure
+from rag.terminal import report_lines
 
 
 def sources(index) -> list[str]:
@@ -317,6 +318,18 @@ def test_links_that_lead_nowhere_or_in_a_circle_cost_nothing(index, folder):
     report = rag.sync([folder], index=index)
     assert (report.added, report.failed) == (3, ())
     assert report.skipped >= 2
+
+
+def test_what_was_passed_over_is_told_by_its_kind(index, folder):
+    for name in ("a.png", "b.PNG", *(f"x.{number}" for number in range(10))):
+        (folder / name).write_bytes(b"x")
+    os.mkfifo(folder / "pipe.txt")
+    report = rag.sync([folder], index=index)
+    assert (report.skipped, report.skipped_kinds[".png"], report.skipped_kinds["named pipes"]) == (13, 2, 1)
+    assert report.to_dict()["skipped_kinds"] == report.skipped_kinds
+    line = report_lines(report)[1]
+    assert line.startswith("13 passed over: 2 .png, 1 ")
+    assert line.endswith(", … (--include GLOB takes files of other kinds)")
 
 
 def test_chunk_sizes_that_cannot_work_leave_the_index_usable(index, folder):

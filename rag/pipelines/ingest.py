@@ -299,4 +299,5 @@ def _report(run: Run, *, seconds: float) -> SyncReport:
         documents=documents,
         chunks=chunks,
         seconds=seconds,
+        skipped_kinds=dict(run.found.skipped.most_common()),
     )
