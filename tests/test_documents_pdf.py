@@ -99,6 +99,16 @@ class TestReadingOrder:
         stream += "".join(put(line, 320, 700 - 14 * n) for n, line in enumerate(RIGHT))
         assert loaded(drawn(stream)).text.split("\n") == [*LEFT, *RIGHT]
 
+    @pytest.mark.parametrize(
+        ("matrix", "rotation"), [("0 1 -1 0 792 0", 90), ("-1 0 0 -1 612 792", 180), ("0 -1 1 0 0 612", 270)]
+    )
+    def test_columns_of_a_page_that_lies_on_its_side_are_read_one_after_the_other(self, matrix: str, rotation: int) -> None:
+        lines = zip(LEFT, RIGHT, strict=True)
+        stream = "".join(put(left, 72, 700 - 14 * n) + put(right, 320, 700 - 14 * n) for n, (left, right) in enumerate(lines))
+        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(drawn(f"q {matrix} cm {stream} Q"))))
+        writer.pages[0].rotate(rotation)
+        assert loaded(written(writer)).text.split("\n") == [*LEFT, *RIGHT]
+
     def test_rows_of_a_table_stay_together(self) -> None:
         stream = "".join(
             put(f"Income from rivers and bridges, part {n}", 72, 700 - 14 * n)

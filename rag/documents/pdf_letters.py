@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from ctypes import c_double
+from math import pi
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.pdf_columns import by_columns, may_have_columns
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
 
     BoxOf = Callable[[int], Box]
 
+_LETTER = re.compile(r"\w")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
-_EAST_ASIAN = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]")
-_OTHER_SCRIPT = re.compile(f"{_RIGHT_TO_LEFT.pattern}|{_EAST_ASIAN.pattern}")
+_OTHER_SCRIPT = re.compile("[\u0590-\u08ff\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]")
+
+# By quarter turns of the text, clockwise: how a box is to be turned back.
+_TURNED: tuple[Callable[[float, float, float, float], Box] | None, ...] = (
+    None,
+    lambda left, right, bottom, top: (-top, -bottom, left, right),
+    lambda left, right, bottom, top: (-right, -left, -top, -bottom),
+    lambda left, right, bottom, top: (bottom, top, -right, -left),
+)
 
 
 def text_of(page: Any) -> str:
@@ -68,9 +77,9 @@ def _as_pdfium_reads(page: Any) -> str:
 
 
 def _mended(text: str, box_of: BoxOf) -> str:
-    if _RIGHT_TO_LEFT.search(text):
-        return in_order_of_speech(text, box_of)
-    return in_whole_sentences(text, box_of) if _EAST_ASIAN.search(text) else text
+    if not _OTHER_SCRIPT.search(text):
+        return text
+    return in_order_of_speech(text, box_of) if _RIGHT_TO_LEFT.search(text) else in_whole_sentences(text, box_of)
 
 
 def _put_together(text: str, parts: Sequence[tuple[int, int]], box_of: BoxOf) -> tuple[str, BoxOf]:
@@ -85,7 +94,7 @@ def _boxes_of(letters: Any, text: str) -> BoxOf | None:
     """The boxes of the text's letters; None where the two cannot be brought together."""
     from pypdfium2.raw import FPDFText_GetCharIndexFromTextIndex
 
-    box_of = _boxes(letters)
+    box_of = _boxes(letters, text)
     if len(text) == letters.count_chars():
         return box_of
     if not text or max(text) > "\uffff":  # pdfium counts a character beyond as two
@@ -93,14 +102,18 @@ def _boxes_of(letters: Any, text: str) -> BoxOf | None:
     return lambda position: box_of(FPDFText_GetCharIndexFromTextIndex(letters.raw, position))
 
 
-def _boxes(letters: Any) -> BoxOf:
-    from pypdfium2.raw import FPDFText_GetCharBox
+def _boxes(letters: Any, text: str) -> BoxOf:
+    """The boxes as a reader sees them who holds the page so that its text runs from left to right."""
+    from pypdfium2.raw import FPDFText_GetCharAngle, FPDFText_GetCharBox
 
     left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
     handle = letters.raw
+    letter = _LETTER.search(text, len(text) // 2)
+    clockwise = FPDFText_GetCharAngle(handle, letter.start()) if letter else 0.0
+    turned = _TURNED[round(clockwise * 2 / pi) % 4]
 
     def box_of(position: int) -> Box:
         FPDFText_GetCharBox(handle, position, left, right, bottom, top)
         return left.value, right.value, bottom.value, top.value
 
-    return box_of
+    return box_of if turned is None else lambda position: turned(*box_of(position))
