@@ -1,11 +1,14 @@
 """Fit the constants of `rag/evidence.py`, and measure them: do the documents hold an answer to this question?
 
     python benchmarks/evidence.py ../shared/data
+    python benchmarks/evidence.py ../shared/data --only xquad/en
 
 Passages of ClapNQ, XQuAD, PubMedQA, Cranfield and SciFact stand in one index (kept in .bench). Questions of the first three are
-asked twice: of all passages, and of all but their own, which must be refused; ClapNQ's unanswerable questions are asked of
-all. Every second question is fitted on, the others are measured. PersianQA, which the packaged embedder cannot read, is asked
-of its own passages by words alone.
+asked of all passages, of all but their own, and of all but those of their own article; ClapNQ's unanswerable questions are asked
+of all. The constants are fitted on ClapNQ: what is measured of it is measured of each half with those that the other half
+gives, and as built. XQuAD and PubMedQA are never fitted on. XQuAD's questions are also asked of their own article alone, an index
+of five paragraphs, with and without their own. PersianQA, which the packaged embedder cannot read, is asked of its own passages by
+words alone.
 """
 
 from __future__ import annotations
@@ -23,11 +26,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 import rag
-from rag.evidence import THRESHOLD, coverage, evidence, question_words, rarity
+from rag.context import distinct
+from rag.evidence import BIAS, COSINES, THRESHOLD, WEIGHTS, coverage, evidence, measured, question_words, rarity
 from rag.fusion import weighted_sum
 from rag.pipelines.ingest import add_documents
+from rag.pipelines.question import meaning_of
 from rag.pipelines.retrieve import candidates
 from rag.types import Document, EmbedderIdentity
+from rag.words import stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,27 +43,50 @@ if TYPE_CHECKING:
 SETS = {"clapnq_dev": 1, "xquad/en": 1, "pubmedqa": 3, "cranfield": 3, "scifact": 6}
 """Each set, and that every so manieth passage of it is taken."""
 
-QUESTIONS = {"clapnq_dev": 1, "xquad/en": 10, "pubmedqa": 12}
+QUESTIONS = {"clapnq_dev": 1, "xquad/en": 8, "pubmedqa": 12}
 HITS = 5
+FITTED_ON = "clapnq_dev"
+ALONE = "xquad/en, one article"
 KNOWN: dict[tuple[str, int], int] = {}
-MEASUREMENTS = ("cosine", "coverage", "as built")
+MEASUREMENTS = (
+    "cosine",
+    "lead",
+    "cosine of a sentence",
+    "share of a sentence",
+    "share of what is asked",
+    "coverage",
+    "as built",
+)
+AGAINST = ("removed", "article removed", "unanswerable")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question asked in one way: "own" passage there, "removed", or "unanswerable"; and what was measured."""
+    """A question asked in one way: "own" passage there, or one of AGAINST; and what was measured. `half` is 0 or 1."""
 
     of: str
     kind: str
-    fitted_on: bool
-    values: tuple[float, float, float]
+    half: int
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, its own sources, the title of its article, and whether it has an answer."""
+
+    question: str
+    own: frozenset[str]
+    title: str
+    answerable: bool
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--indexes", type=Path, default=Path(".bench/indexes"))
+    parser.add_argument("--only", choices=[*QUESTIONS, "persianqa"])
     arguments = parser.parse_args()
+    names = [name for name in QUESTIONS if arguments.only in (None, name)]
     with rag.open_index(arguments.indexes / "mixed", create=True) as index:
         if not len(index):
             for name, step in SETS.items():
@@ -66,28 +95,63 @@ def main() -> None:
                     Document(row["text"], f"{name}:{row['_id']}", row.get("title", "")) for row in rows if row["text"].strip()
                 )
                 add_documents(texts, index=index)
-        cases = [case for name in QUESTIONS for case in cases_of(name, arguments.data, index)]
-    print_fit(cases)
-    print_areas(cases)
-    print_refusals(cases)
-    print_persian(arguments.data / "persianqa")
+        cases = [case for name in names for case in cases_of(name, arguments.data, index)]
+    if FITTED_ON in names:
+        print_fit(cases)
+    if names:
+        print_areas(cases)
+        print_refusals(cases)
+    if arguments.only in (None, "persianqa"):
+        print_persian(arguments.data / "persianqa")
 
 
 def cases_of(name: str, data: Path, index: rag.Index) -> Iterator[Case]:
-    for number, (question, own, answerable) in enumerate(questions_of(name, data, index)):
-        dense, keyword = candidates(question, index=index)
+    for number, asked in enumerate(questions_of(name, data, index)):
+        dense, keyword = candidates(asked.question, index=index)
         hits = {hit.chunk: hit for hit in index.hits([*dense, *keyword])}
-        for kind in ("own", "removed") if answerable else ("unanswerable",):
-            kept = {chunk for chunk, hit in hits.items() if kind != "removed" or hit.source not in own}
-            near, worded = ([pair for pair in ranking if pair[0] in kept] for ranking in (dense, keyword))
-            best = [hits[chunk] for chunk, _ in weighted_sum(near, worded)[:HITS]]
-            yield Case(name, kind, number % 2 == 0, measured(question, best, max(score for _, score in near), index))
+        words = question_words(asked.question)
+        weights = rarity(words, frequencies(words, index), len(index))
+        own = {chunk for chunk, hit in hits.items() if hit.source in asked.own}
+        article = own | {chunk for chunk, hit in hits.items() if hit.title == asked.title}
+        without = {"own": set(), "removed": own, "article removed": article} if asked.answerable else {"unanswerable": set()}
+        for kind, left_out in without.items():
+            kept = set(hits) - left_out
+            yield Case(name, kind, number % 2, values_of(asked.question, dense, keyword, kept, hits, weights, index))
+        if name == "xquad/en":
+            yield from cases_of_one_article(asked, number % 2, index)
 
 
-def measured(question: str, hits: list[Hit], cosine: float, index: rag.Index) -> tuple[float, float, float]:
-    words = question_words(question)
-    weights = rarity(words, frequencies(words, index), len(index))
-    return cosine, coverage(question, hits, weights), evidence(question, hits, cosine, calibrated=True, weights=weights)
+def cases_of_one_article(asked: Asked, half: int, index: rag.Index) -> Iterator[Case]:
+    dense, keyword = candidates(asked.question, index=index, where={"title": asked.title.replace("[", "[[]")})
+    hits = {hit.chunk: hit for hit in index.hits([*dense, *keyword])}
+    held = [set(stems(hit.text)) for hit in hits.values()]
+    words = question_words(asked.question)
+    weights = rarity(words, {word: sum(word in one for one in held) for word in words}, len(hits))
+    for kind, kept in (
+        ("own", set(hits)),
+        ("removed", {chunk for chunk, hit in hits.items() if hit.source not in asked.own}),
+    ):
+        yield Case(ALONE, kind, half, values_of(asked.question, dense, keyword, kept, hits, weights, index))
+
+
+def values_of(
+    question: str,
+    dense: list[tuple[int, float]],
+    keyword: list[tuple[int, float]],
+    kept: set[int],
+    hits: dict[int, Hit],
+    weights: dict[str, float],
+    index: rag.Index,
+) -> tuple[float, ...]:
+    """MEASUREMENTS of the passages that are kept."""
+    near, worded = ([pair for pair in ranking if pair[0] in kept] for ranking in (dense, keyword))
+    best = distinct([hits[chunk] for chunk, _ in weighted_sum(near, worded)[: 4 * HITS]], HITS)
+    meaning = meaning_of(question, sorted((score for _, score in near), reverse=True)[:COSINES], index.embedder)
+    return (
+        *measured(question, best, meaning, weights),
+        coverage(question, best, weights),
+        evidence(question, best, meaning=meaning, weights=weights),
+    )
 
 
 def frequencies(words: list[str], index: rag.Index) -> dict[str, int]:
@@ -98,38 +162,54 @@ def frequencies(words: list[str], index: rag.Index) -> dict[str, int]:
     return {word: KNOWN[word, len(index)] for word in words}
 
 
-def questions_of(name: str, data: Path, index: rag.Index) -> Iterator[tuple[str, set[str], bool]]:
-    """(question, its own sources, whether it has an answer)."""
+def questions_of(name: str, data: Path, index: rag.Index) -> Iterator[Asked]:
     folder, step = data / name, QUESTIONS[name]
+    corpus = {row["_id"]: row for row in read_lines(folder / "corpus.jsonl")[:: SETS[name]]}
     if name == "pubmedqa":
         texts = {row["_id"]: row["text"] for row in read_lines(folder / "queries.jsonl")}
-        held = {row["_id"] for row in read_lines(folder / "corpus.jsonl")[:: SETS[name]]}
         pairs = [line.split("\t")[:2] for line in (folder / "qrels" / "test.tsv").read_text().splitlines()[1:]]
-        yield from [(texts[query], {f"{name}:{document}"}, True) for query, document in pairs if document in held][:: step // 3]
+        held = [(query, document) for query, document in pairs if document in corpus][:: step // 3]
+        for query, document in held:
+            yield Asked(texts[query], frozenset({f"{name}:{document}"}), corpus[document].get("title", ""), True)
         return
     for row in read_lines(folder / "qa.jsonl")[::step]:
         own = row.get("doc_ids") or [row["doc_id"]]
-        yield row["question"], {f"{name}:{document}" for document in own}, row.get("answerable", not row.get("is_impossible"))
+        answerable = row.get("answerable", not row.get("is_impossible"))
+        sources = frozenset(f"{name}:{document}" for document in own)
+        yield Asked(row["question"], sources, corpus[own[0]].get("title", ""), answerable)
+
+
+def fitted(cases: list[Case]) -> LogisticRegression:
+    """The five measurements of ClapNQ's questions; those with an answer count as much in sum as those without."""
+    among = [case for case in cases if case.of == FITTED_ON and case.kind != "removed"]
+    features, labels = np.array([case.values[:5] for case in among]), np.array([case.kind == "own" for case in among])
+    return LogisticRegression(C=1000, max_iter=5000, class_weight="balanced").fit(features, labels)
 
 
 def print_fit(cases: list[Case]) -> None:
-    """Constants fitted on every second question; ClapNQ's unanswerable ones count among those to refuse."""
-    fitted = [case for case in cases if case.fitted_on]
-    features, labels = np.array([case.values[:2] for case in fitted]), np.array([case.kind == "own" for case in fitted])
-    for title, columns in (("cosine, coverage", [0, 1]), ("coverage alone", [1])):
-        model = LogisticRegression(C=100, max_iter=1000).fit(features[:, columns], labels)
-        print(f"{title}: {model.coef_[0].round(2).tolist()}, bias {model.intercept_[0]:.2f}")
+    print(f"as built: {list(WEIGHTS)}, bias {BIAS}")
+    for title, among in (("all", cases), *((f"half {half}", [c for c in cases if c.half == half]) for half in (0, 1))):
+        model = fitted(among)
+        print(f"fitted on {title}: {model.coef_[0].round(2).tolist()}, bias {model.intercept_[0]:.2f}")
+    scores = {}
+    for half in (0, 1):
+        model = fitted([case for case in cases if case.half != half])
+        measured_on = [case for case in cases if case.half == half and case.of == FITTED_ON]
+        scores |= {id(case): model.decision_function([case.values[:5]])[0] for case in measured_on}
+    for kind in AGAINST:
+        among = [case for case in cases if case.of == FITTED_ON and case.kind in ("own", kind)]
+        area = roc_auc_score([case.kind == "own" for case in among], [scores[id(case)] for case in among])
+        print(f"each half with the constants of the other, {kind}: AUROC {area:.3f}")
 
 
 def print_areas(cases: list[Case]) -> None:
-    """Area under the ROC curve, on the questions that were not fitted on."""
+    """Area under the ROC curve."""
     print(
         "\n| with an answer, against | questions | " + " | ".join(MEASUREMENTS) + " |\n|---|---:|" + "---:|" * len(MEASUREMENTS)
     )
-    measured = [case for case in cases if not case.fitted_on]
-    for name in QUESTIONS:
-        for kind in ("removed", "unanswerable"):
-            among = [case for case in measured if case.of == name and case.kind in ("own", kind)]
+    for name in dict.fromkeys(case.of for case in cases):
+        for kind in AGAINST:
+            among = [case for case in cases if case.of == name and case.kind in ("own", kind)]
             labels = [case.kind == "own" for case in among]
             if all(labels):
                 continue
@@ -141,13 +221,13 @@ def print_refusals(cases: list[Case]) -> None:
     """Precision and recall of refusing below a threshold, before a model is asked."""
     print("\n| refused below | of | precision | recall | answerable ones refused |\n|---:|---|---:|---:|---:|")
     for threshold in sorted({0.05, 0.1, 0.2, 0.3, 0.5, THRESHOLD}):
-        for kind in ("removed", "unanswerable"):
-            among = [c for c in cases if not c.fitted_on and c.of == "clapnq_dev" and c.kind in ("own", kind)]
-            refused = np.array([case.values[2] < threshold for case in among])
+        for name, kind in dict.fromkeys((case.of, case.kind) for case in cases if case.kind != "own"):
+            among = [case for case in cases if case.of == name and case.kind in ("own", kind)]
+            refused = np.array([case.values[-1] < threshold for case in among])
             wrong = np.array([case.kind == "own" for case in among])
             precision = (refused & ~wrong).sum() / max(1, refused.sum())
             print(
-                f"| {threshold} | ClapNQ, {kind} | {precision:.2f} | {refused[~wrong].mean():.2f} | {refused[wrong].mean():.1%} |"
+                f"| {threshold} | {name}, {kind} | {precision:.2f} | {refused[~wrong].mean():.2f} | {refused[wrong].mean():.1%} |"
             )
 
 
@@ -178,7 +258,7 @@ def print_persian(folder: Path) -> None:
             hits = rag.search(row["question"], index=index, k=HITS, mode="keyword")
             words = question_words(row["question"])
             weights = rarity(words, frequencies(words, index), len(index))
-            scores.append(evidence(row["question"], hits, 0.0, calibrated=False, weights=weights))
+            scores.append(evidence(row["question"], hits, weights=weights))
     refused, wrong = np.array(scores) < THRESHOLD, np.array([not row["is_impossible"] for row in questions])
     print(f"\nPersianQA, by words: AUROC {roc_auc_score(wrong, scores):.3f}; refused below {THRESHOLD}: ", end="")
     print(f"precision {(refused & ~wrong).sum() / max(1, refused.sum()):.2f}, recall {refused[~wrong].mean():.2f}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from math import inf
 
+from rag.arguments import is_whole, require
 from rag.errors import UsageError
 
 
@@ -26,6 +27,13 @@ class Sampling:
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("max_tokens", "top_k", "seed"):
+            value = getattr(self, name)
+            is_left = value is None and name != "max_tokens"
+            require(is_left or is_whole(value), value, name, "a whole number")
+        for name in ("temperature", "top_p", "repetition_penalty"):
+            value = getattr(self, name)
+            require(value is None or isinstance(value, float) or is_whole(value), value, name, "a number")
         ranges = {
             "max_tokens": (self.max_tokens >= 1, "at least 1"),
             "temperature": (self.temperature is None or 0 <= self.temperature < inf, "at least 0"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from rag.arguments import require, require_path, require_text
 from rag.errors import SpecError, nearest
 from rag.indexes.index import DEFAULT_EMBEDDER, Index
 from rag.pretrained import cache_folder, expanded, read_json, write_json
@@ -34,6 +35,7 @@ EMBEDDERS = ("minilm", "MODEL (a sentence-transformers name or folder)", "http:/
 
 def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -> Embedder:
     """The embedder that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    require_text(spec, "An embedder's spec", "a text such as 'minilm'")
     if spec == "minilm":
         from rag.embedders.openvino import open_minilm
 
@@ -51,6 +53,7 @@ def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -
 
 def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
     """The generator that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    require_text(spec, "A generator's spec", "a text such as 'local'")
     if spec == "extractive":
         from rag.generators.extractive import ExtractiveGenerator
 
@@ -74,6 +77,7 @@ def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
 
 def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
     """The reranker that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    require_text(spec, "A reranker's spec", "a text such as a model's name")
     if _is_url(spec):
         from rag.rerankers.http import HttpReranker
 
@@ -89,6 +93,7 @@ def open_verifier(spec: str = "lexical", *, embedder: Embedder | None = None, ap
 
     `embedder` lets `lexical` see likeness in meaning. Raises SpecError or ModelError.
     """
+    require_text(spec, "A verifier's spec", "a text such as 'lexical'")
     kind, _, rest = spec.partition(":")
     if spec == "lexical":
         from rag.verifiers.lexical import LexicalVerifier
@@ -117,6 +122,9 @@ def open_index(
     An index may come from a stranger, so a server that only it names gets no API key; one that was named as `embedder` on
     this machine before does.
     """
+    require_path(path, "The index", "the path of a folder")
+    is_embedder = embedder is None or isinstance(embedder, str) or hasattr(embedder, "embed_question")
+    require(is_embedder, embedder, "The embedder", "a spec such as 'minilm', or an embedder")
     if embedder is None or isinstance(embedder, str):
         if embedder and _is_url(embedder):
             _remember_server(embedder)
@@ -167,15 +175,17 @@ def using_index(index: Index | str | Path, *, create: bool = False) -> Iterator[
     """The index itself, or the one at a path, which is closed afterwards."""
     if isinstance(index, Index):
         yield index
-    else:
-        with open_index(index, create=create) as opened:
-            yield opened
+        return
+    require_path(index, "index", "the path of a folder, or what rag.open_index gives")
+    with open_index(index, create=create) as opened:
+        yield opened
 
 
 @contextmanager
 def using_llm(llm: Generator | str) -> Iterator[Generator]:
     """The generator itself, or the one that a spec names, which is closed afterwards."""
     if not isinstance(llm, str):
+        require(hasattr(llm, "stream"), llm, "llm", "a spec such as 'local', or what rag.open_llm gives")
         yield llm
         return
     opened = open_llm(llm)

@@ -14,6 +14,7 @@ from rag.pipelines import ask_many as module
 from rag.pipelines import ingest
 from rag.pipelines.ask_many import FailedAnswer
 from rag.pipelines.question_file import read_questions
+from rag.prompts import Example, NearestExamples
 from rag.types import Document, Usage
 
 TOWERS = {"Paris": 330, "Tokyo": 333, "Toronto": 553, "Berlin": 368, "Seattle": 184}
@@ -128,6 +129,47 @@ def test_an_answer_that_another_setting_would_change_is_not_reused(towers, tmp_p
     assert len(output.read_text().splitlines()) == 1
 
 
+def test_answers_to_other_questions_stay_in_the_file(towers, tmp_path):
+    output = tmp_path / "answers.jsonl"
+    first, second = QUESTIONS[:3], QUESTIONS[2:]
+    rag.ask_many(first, index=towers, llm=Echo(), output=output, ids=["a", "b", "c"])
+    rag.ask_many(second, index=towers, llm=Echo(), output=output)
+    assert [json.loads(line)["question"] for line in output.read_text().splitlines()] == QUESTIONS
+    with pytest.raises(KeyboardInterrupt):
+        rag.ask_many(first, index=towers, llm=Echo(parallel=1, dies_after=1), output=output, fresh=True)
+    rag.ask_many(first, index=towers, llm=Echo(), output=output, fresh=True)
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    assert sorted(line["question"] for line in lines) == sorted(QUESTIONS)
+    llm = Echo()
+    rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output)
+    assert llm.asked == []
+    assert [json.loads(line)["question"] for line in output.read_text().splitlines()] == QUESTIONS
+
+
+@pytest.mark.parametrize("change", ["answer", "order", "n"])
+def test_an_answer_is_asked_again_when_the_examples_that_are_chosen_from_change(towers, tmp_path, change):
+    examples = [Example(f"How tall is the tower in {town}?", f"It is {height} m tall.") for town, height in TOWERS.items()]
+    changed = {
+        "answer": [*examples[:-1], Example(examples[-1].question, "Very tall.")],
+        "order": examples[::-1],
+        "n": examples,
+    }[change]
+    output, llm = tmp_path / "answers.jsonl", Echo()
+    for chosen_from, n in ((examples, 1), (examples, 1), (changed, 2 if change == "n" else 1)):
+        prompts = rag.Prompts(examples=NearestExamples(chosen_from, towers.embedder, n))
+        rag.ask_many([QUESTIONS[0]], index=towers, llm=llm, output=output, prompts=prompts)
+    assert len(llm.asked) == 2
+
+
+def test_a_question_that_failed_before_it_is_asked_stays_in_its_place(towers, tmp_path):
+    output, llm = tmp_path / "answers.jsonl", Echo()
+    questions = [QUESTIONS[0], FailedAnswer("{torn", "q.jsonl, line 2: not JSON"), QUESTIONS[1]]
+    answers = rag.ask_many(questions, index=towers, llm=llm, output=output)
+    assert answers[1] is questions[1]
+    assert len(llm.asked) == 2
+    assert [json.loads(line).get("error") for line in output.read_text().splitlines()] == [None, questions[1].error, None]
+
+
 @pytest.mark.parametrize(
     "content", ['{"note": 1}\n', "Plain text.\n", "one word", '{\n  "name": "alice"\n}\n', '{"answer": "no key"}\n']
 )
@@ -198,6 +240,29 @@ class TestQuestionFiles:
     def test_plain_lines_are_read(self, tmp_path):
         (tmp_path / "q.txt").write_text("One?\nTwo?\n")
         assert read_questions(tmp_path / "q.txt") == (["One?", "Two?"], [1, 2])
+
+    def test_a_line_that_cannot_be_asked_is_named_and_the_others_go_on(self, tmp_path):
+        lines = [
+            {"id": {"a": 1}, "question": "One?"},
+            {"id": "x", "question": "Two?"},
+            {"id": None, "question": "Three?"},
+            {"id": "x", "question": "Four?"},
+            {"id": True, "question": "Five?"},
+            {"question": 6},
+            {"id": 7, "question": "Seven?"},
+            {"id": 3, "question": "Eight?"},
+        ]
+        (tmp_path / "q.jsonl").write_text("\n".join([*map(json.dumps, lines), "{torn"]))
+        questions, ids = read_questions(tmp_path / "q.jsonl")
+        failed = {one.question: one.error for one in questions if isinstance(one, FailedAnswer)}
+        assert [one for one in questions if isinstance(one, str)] == ["Two?", "Three?", "Seven?", "Eight?"]
+        assert ids == [1, "x", "line 3", 4, 5, 6, 7, 3, 9]
+        errors = list(failed.values())
+        assert 'q.jsonl, line 1: the id {"a": 1} is neither a text nor a whole number' in errors[0]
+        assert "q.jsonl, line 4: line 2 has the id 'x' already" in errors[1]
+        assert "q.jsonl, line 5: the id true is neither" in errors[2]
+        assert 'q.jsonl, line 6: there is no "question"' in errors[3]
+        assert "q.jsonl, line 9: not JSON" in errors[4]
 
     @pytest.mark.parametrize("content", ['{"question": ""}', '{"answer": "x"}', "{torn", "[1]", ""])
     def test_a_line_without_a_question_is_named(self, tmp_path, content):

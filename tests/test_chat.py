@@ -440,6 +440,56 @@ def test_links_in_an_index_of_a_stranger_are_not_followed(index, tmp_path):
         session_at("staff", index=index.path)
 
 
+@pytest.fixture
+def unwritable(library):
+    """An index in whose folder no chats can be kept, also by root: a file stands where their folder's lock would be."""
+    (library.path / "chats").mkdir()
+    (library.path / "chats" / "staff.jsonl.lock").mkdir()
+    return library
+
+
+def test_where_a_session_cannot_be_kept_that_is_said_at_the_start_and_the_chat_goes_on(unwritable):
+    with (
+        pytest.warns(UserWarning, match=r"staff\.jsonl cannot be written: .* --session PATH\.jsonl\. Without it"),
+        rag.Chat(index=unwritable, llm=scripted(TALL), session="staff") as chat,
+    ):
+        assert chat.history == ()
+    with rag.Chat(index=unwritable, llm=scripted(TALL)) as chat:
+        assert chat.ask("How tall is the tower?").answerable
+
+
+def test_what_was_said_before_is_known_where_it_can_be_read_but_not_written(library):
+    with rag.Chat(index=library, llm=scripted(TALL), session="staff") as chat:
+        chat.ask("How tall is the tower?")
+    lock = library.path / "chats" / "staff.jsonl.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    content = (library.path / "chats" / "staff.jsonl").read_bytes()
+    with pytest.warns(UserWarning, match="cannot be written"):
+        chat = rag.Chat(index=library, llm=scripted("When was the tower built?", BUILT), session="staff")
+    with chat:
+        assert chat.ask("When was it built?").question == "When was the tower built?"
+        assert [turn.asked for turn in chat.history] == ["How tall is the tower?", "When was it built?"]
+    assert (library.path / "chats" / "staff.jsonl").read_bytes() == content
+
+
+def test_an_answer_is_not_lost_when_its_turn_cannot_be_kept_any_more(library):
+    with rag.Chat(index=library, llm=scripted(TALL, "When was the tower built?", BUILT), session="staff") as chat:
+        lock = library.path / "chats" / "staff.jsonl.lock"
+        lock.unlink(missing_ok=True)
+        lock.mkdir()
+        with pytest.warns(UserWarning, match="remembered until the end only"):
+            assert chat.ask("How tall is the tower?").answerable
+        chat.ask("When was it built?")
+        assert [turn.asked for turn in chat.history] == ["How tall is the tower?", "When was it built?"]
+
+
+def test_a_file_of_ones_own_that_cannot_be_written_is_refused_at_the_start(library, tmp_path):
+    (tmp_path / "talk.jsonl.lock").mkdir()
+    with pytest.raises(IndexStoreError, match=r"talk\.jsonl cannot be written"):
+        rag.Chat(index=library, llm=scripted(), session=tmp_path / "talk.jsonl")
+
+
 @pytest.mark.parametrize("name", ["", ".hidden", "a:b", "x" * 90, "end.", "new\nline", "tab\t"])
 def test_a_session_has_a_name_that_a_file_can_have_everywhere(index, name):
     with pytest.raises(UsageError, match="cannot be the name of a session"):
@@ -532,6 +582,13 @@ def test_json_is_one_object_a_turn_and_an_error_is_one_too(rag_chat):
     assert (first["asked"], first["answerable"]) == ("How tall is the tower?", True)
     assert (second["asked"], second["question"]) == ("Who built it?", "Who built it? (tall tower)")
     assert done.stderr == ""
+    lost = rag_chat("--json", stdin="/foo\n/sorces now\n/clear all\nHow tall is the tower?\n")
+    told = [json.loads(line) for line in lost.stdout.splitlines()]
+    assert (lost.returncode, [one["asked"] for one in told[:3]]) == (1, ["/foo", "/sorces now", "/clear all"])
+    assert told[0]["error"].startswith("There is no /foo. The commands are /sources,")
+    assert "Did you mean '/sources'?" in told[1]["error"]
+    assert told[2]["error"] == "/clear stands alone on its line."
+    assert told[3]["answerable"]
     failed = rag_chat("--json", "--where", "shlf=x", stdin="How tall is the tower?\n")
     assert failed.returncode == 1
     assert "shlf" in json.loads(failed.stdout)["error"]

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.evidence import SUPPORTED, THRESHOLD, answerability, coverage, evidence, question_words, rarity
+from rag.evidence import (
+    SENTENCES_READ,
+    SUPPORTED,
+    THRESHOLD,
+    Meaning,
+    answerability,
+    coverage,
+    evidence,
+    measured,
+    question_words,
+    rarity,
+)
 from rag.types import Hit
 
 CHANCE = st.floats(0, 1)
@@ -40,22 +51,63 @@ def test_a_word_that_no_passage_holds_is_the_rarest_and_counts_of_outdated_passa
     assert weights["c"] > weights["a"] > weights["b"] > 0
 
 
+QUESTION = "How many carp live in the pond?"
+NEAR, OFF = hit("Seven carp live in the pond."), hit("Soup costs four crowns.")
+
+
+def meaning(*cosines, of=0.3):
+    return Meaning(cosines, lambda texts: [of] * len(texts))
+
+
 def test_without_hits_there_is_no_evidence():
-    assert evidence("carp", [], 0.9, calibrated=True) == 0.0
+    assert evidence("carp", [], meaning=meaning(0.9)) == 0.0
 
 
-@given(CHANCE, CHANCE)
-def test_evidence_grows_with_the_cosine_and_with_the_words(low, high):
+@given(CHANCE, CHANCE, CHANCE)
+def test_evidence_grows_with_each_cosine_and_with_the_words(low, high, other):
     low, high = sorted((low, high))
-    near, far = hit("Seven carp live in the pond."), hit("Soup costs four crowns.")
-    question = "How many carp live in the pond?"
-    assert evidence(question, [near], low, calibrated=True) <= evidence(question, [near], high, calibrated=True)
-    assert evidence(question, [far], low, calibrated=True) < evidence(question, [near], low, calibrated=True)
+    assert evidence(QUESTION, [NEAR], meaning=meaning(low, other)) <= evidence(QUESTION, [NEAR], meaning=meaning(high, other))
+    assert evidence(QUESTION, [NEAR], meaning=meaning(other, of=low)) <= evidence(
+        QUESTION, [NEAR], meaning=meaning(other, of=high)
+    )
+    assert evidence(QUESTION, [OFF], meaning=meaning(low)) < evidence(QUESTION, [NEAR], meaning=meaning(low))
 
 
-def test_cosines_of_an_embedder_that_nothing_was_fitted_for_are_left_out():
-    near = [hit("Seven carp live in the pond.")]
-    assert evidence("carp", near, 0.1, calibrated=False) == evidence("carp", near, 0.9, calibrated=False) > THRESHOLD
+def test_a_passage_that_stands_above_the_others_tells_more():
+    assert meaning(0.6, 0.5, 0.3).lead == pytest.approx(0.2)
+    assert meaning(0.6).lead == pytest.approx(0.35)
+    alone, among_many = meaning(0.6, 0.3, 0.3), meaning(0.6, 0.59, 0.58)
+    assert evidence(QUESTION, [NEAR], meaning=alone) > evidence(QUESTION, [NEAR], meaning=among_many)
+
+
+def test_words_count_where_one_sentence_holds_them_together():
+    together = hit("Seven carp live in the pond. It is deep.")
+    apart = hit("Seven live here. It is a pond. A carp is a fish.")
+    shares = [measured(QUESTION, [one], meaning(0.5))[3] for one in (together, apart)]
+    assert shares == [1.0, pytest.approx(1 / 3)]
+
+
+def test_what_is_asked_is_more_than_what_the_title_has():
+    about = hit("The pond is deep. It lies in the park.", title="The pond of the carp")
+    answers = hit("Many live here. It lies in the park.", title="The pond of the carp")
+    assert measured(QUESTION, [answers], meaning(0.5))[4] > measured(QUESTION, [about], meaning(0.5))[4]
+
+
+def test_only_the_sentences_with_most_words_are_held_against_the_question_by_meaning():
+    read = []
+    text = "Soup costs four crowns. " * 20 + "Seven carp live in the pond. The pond is deep."
+    measured(QUESTION, [hit(text)], Meaning((0.5,), lambda texts: read.append(texts) or [0.3] * len(texts)))
+    assert [len(texts) for texts in read] == [SENTENCES_READ]
+    assert read[0][:2] == ["Seven carp live in the pond.", "The pond is deep."]
+
+
+def test_by_words_alone_where_an_embedder_is_another():
+    assert evidence("carp", [NEAR]) > THRESHOLD > evidence("carp", [OFF])
+    assert evidence("carp", [NEAR], meaning=meaning()) == evidence("carp", [NEAR])
+
+
+def test_a_hit_without_a_sentence_does_no_harm():
+    assert 0 < evidence(QUESTION, [hit("")], meaning=Meaning((0.1,), lambda texts: [])) < THRESHOLD
 
 
 class TestAnswerability:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from rag.cli.batches import answer_questions
+from rag.cli.one_document import answer_from_document
 from rag.cli.prompting import prompting, prompts_of
 from rag.cli.shared import (
     llm_of,
@@ -69,9 +70,9 @@ def search_command(
     "--document",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Answer from this one document, however long, without an index.",
+    help="Answer from this one document, however long, without an index; `-` is stdin.",
 )
-@click.option("--fresh", is_flag=True, help="With --output: ask again what is answered there.")
+@click.option("--fresh", is_flag=True, help="With --output or --document: ask again what is known.")
 @click.option(
     "--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL, http://HOST:PORT/v1[#MODEL] or extractive."
 )
@@ -117,16 +118,14 @@ def ask_command(
     from rag.sampling import Sampling
     from rag.specs import open_verifier, using_llm
 
+    settings = settings_with(llm=llm, reranker=reranker)
+    if document is not None:
+        answer_from_document(click.get_current_context(), settings=settings)
+        return
     if (question is None) == (questions is None):
         raise click.UsageError('Give a question, or a file of them: rag ask "…", or rag ask --questions FILE.')
     if questions is None and (output is not None or fresh):
         raise click.UsageError("--output and --fresh go with --questions FILE.")
-    settings = settings_with(llm=llm, reranker=reranker)
-    if document is not None:
-        if question is None:
-            raise click.UsageError('--document answers one question: rag ask "…" --document FILE.')
-        _answer_from(document, question, llm_of(settings), strict=strict, as_json=as_json)
-        return
     options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
     with opened(index_path, settings) as index, using_llm(llm_of(settings)) as generator:
         tell_if_empty(index)
@@ -146,27 +145,19 @@ def ask_command(
         show_answer(answer, streamed=not no_stream)
 
 
-def _answer_from(document: Path, question: str, llm: str, *, strict: bool, as_json: bool) -> None:
-    from rag.pipelines.summarize_question import ask_document
-    from rag.specs import using_llm
-
-    with using_llm(llm) as generator:
-        tell_llm(generator)
-        answer = ask_document(question, document, llm=generator, strict=strict)
-    if as_json:
-        show(answer.to_dict(), [], as_json)
-    else:
-        show_answer(answer, streamed=False)
-
-
 @click.command("run")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @debug
 def run_command(recipe: Path) -> None:
     """Run a whole pipeline from a recipe (TOML); see pipelines/."""
+    from rag.cli.evaluating import run_evaluation_recipe_at
     from rag.cli.summarizing import run_summary_recipe_at
+    from rag.pipelines.evaluate_recipe import evaluates
     from rag.pipelines.summarize_recipe import sums_up
 
+    if evaluates(recipe):
+        run_evaluation_recipe_at(recipe)
+        return
     if sums_up(recipe):
         run_summary_recipe_at(recipe)
         return

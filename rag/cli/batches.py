@@ -60,8 +60,15 @@ def answer_questions(
     for one in failed:
         click.echo(f"failed: {one.question}: {one.to_dict()['error']}", err=True)
     click.echo(_summary(answers, asked, output, time.perf_counter() - started), err=True)
+    if output and (others := _lines(output) - len(answers)):
+        click.echo(f"{others} of its answers are to other questions, and stay there.", err=True)
     if failed:
         sys.exit(EXIT_SOME_FAILED)
+
+
+def _lines(path: Path) -> int:
+    with path.expanduser().open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def _summary(answers: Answers, asked: Answers, output: Path | None, seconds: float) -> str:

@@ -92,8 +92,11 @@ def chat_command(
 
 
 def _tell_in_json(chat: Chat) -> bool:
-    """One object a line of stdin; a question that failed is one with an `error`. Whether all went well."""
-    from rag.errors import RagError
+    """One object a line of stdin; a question that failed is one with an `error`. Whether all went well.
+
+    Commands that show something to a person say nothing here.
+    """
+    from rag.errors import RagError, UsageError
 
     all_well = True
     for line in _lines():
@@ -105,6 +108,8 @@ def _tell_in_json(chat: Chat) -> bool:
         if not said or said in COMMANDS:
             continue
         try:
+            if said.startswith("/"):
+                raise UsageError(_unknown(said))
             told = {"asked": said, **chat.ask(said).to_dict()}
         except RagError as error:
             told, all_well = {"asked": said, "error": str(error)}, False
@@ -169,7 +174,6 @@ class _Conversation:
         click.echo()
 
     def _obey(self, said: str) -> None:
-        from rag.errors import nearest
         from rag.terminal import printable
 
         if said == "/help":
@@ -186,7 +190,7 @@ class _Conversation:
         elif said == "/sources":
             lines = self._sources()
         else:
-            lines = [f"There is no {printable(said)}.{nearest(said, COMMANDS)} /help lists the commands."]
+            lines = [printable(_unknown(said))]
         click.echo("\n".join(lines) + "\n")
 
     def _sources(self) -> list[str]:
@@ -207,6 +211,16 @@ class _Conversation:
     def _on_sentence(self, sentence: Any, citations: Any) -> None:
         self._streamed = True
         stream_sentence(sentence, citations)
+
+
+def _unknown(said: str) -> str:
+    """The word for a line that begins like a command and is none."""
+    from rag.errors import nearest
+
+    name = said.split()[0]
+    if name in COMMANDS:
+        return f"{name} stands alone on its line."
+    return f"There is no {name}.{nearest(name, COMMANDS)} The commands are {', '.join(COMMANDS)}."
 
 
 def _quoted(quote: str) -> str:

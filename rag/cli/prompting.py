@@ -42,13 +42,13 @@ def prompting(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def prompts_of(
-    folder: Path | None, examples: Path | None, nearest: int | None, *, system: str, embedder: Callable[[], Embedder]
+    folder: Path | None, examples: Path | None, nearest: int | None, *, system: str, embedder: Callable[[], Embedder] | None
 ) -> Prompts:
     """The prompts that the options of `prompting` ask for. Raises UsageError."""
     from rag.errors import UsageError
     from rag.prompts import NearestExamples, Prompts, load_examples
 
-    if nearest and not examples:
+    if nearest and not (examples and embedder):
         raise UsageError("--nearest-examples chooses from the examples of a file. Name it with --examples FILE.")
     loaded = load_examples(examples) if examples else ()
-    return Prompts(folder, NearestExamples(loaded, embedder(), nearest) if nearest else loaded, system)
+    return Prompts(folder, NearestExamples(loaded, embedder(), nearest) if nearest and embedder else loaded, system)

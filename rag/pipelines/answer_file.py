@@ -1,4 +1,7 @@
-"""A file of answers, one JSON object a line: added to as answers come, put into the questions' order at the end."""
+"""A file of answers, one JSON object a line: added to as answers come, put into the questions' order at the end.
+
+Answers to other questions, which stood there before, stay in front of them.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +26,28 @@ KEY = "key"
 class AnswerFile:
     """Where answers are kept. `keys` tells for each question what its answer depends on; without a path nothing is kept.
 
-    `known` has the answers of an earlier run by the place of their question; failures are not among them. A line that a kill
-    has torn is passed over. Raises UsageError for a file that holds something else, or that another process writes to.
+    `known` has the answers of an earlier run by the place of their question; failures are not among them, and neither are
+    `others`, the lines of questions that are not asked now. A line that a kill has torn is passed over.
+    Raises UsageError for a file that holds something else, or that another process writes to.
     """
 
     def __init__(
-        self, path: Path | str | None, keys: Sequence[str], *, ids: Sequence[object] = (), fresh: bool = False
+        self,
+        path: Path | str | None,
+        questions: Sequence[str],
+        keys: Sequence[str],
+        *,
+        ids: Sequence[object] = (),
+        fresh: bool = False,
     ) -> None:
         self._path = expanded(path).resolve() if path else None
-        self._keys, self._ids = keys, ids
+        self._questions, self._keys, self._ids = frozenset(questions), keys, ids
         self._lines: dict[int, dict[str, Any]] = {}
         self._fresh = fresh
         self._file: IO[str] | None = None
         self._lock: FileLock | None = None
         self.known: dict[int, dict[str, Any]] = {}
+        self.others: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> AnswerFile:
         if self._path is None:
@@ -105,8 +116,9 @@ class AnswerFile:
             is_torn = number == len(lines) and number > 1 and told is None
             if line.strip() and not is_torn and (told is None or KEY not in told):
                 raise UsageError(f"{path}, line {number}, is no answer. Name another file, or move this one away.")
-            if told is not None and "answer" in told:
-                found[told[KEY]] = told
+            if told and "answer" in told:
+                is_asked = str(told.get("question")) in self._questions
+                (found if is_asked else self.others)[str(told[KEY])] = told
         if content and not content.endswith(b"\n"):
             with path.open("ab") as file:
                 file.write(b"\n")
@@ -115,6 +127,7 @@ class AnswerFile:
     def _write_in_order(self, path: Path) -> None:
         new = path.with_name(f"{path.name}.new")
         with new.open("w", encoding="utf-8") as file:
+            file.writelines(map(_json, self.others.values()))
             file.writelines(_json(self._lines[place]) for place in sorted(self._lines))
             file.flush()
             os.fsync(file.fileno())

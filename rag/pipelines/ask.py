@@ -7,10 +7,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rag.arguments import listed, require_call, require_text
 from rag.pipelines.answer import write
 from rag.pipelines.loops import run
-from rag.pipelines.question import PASSAGES, Asking, prepare
-from rag.sampling import Sampling
+from rag.pipelines.question import PASSAGES, asked_as, opened_verifier, prepare
 from rag.sentences import sentence_spans
 from rag.specs import using_index, using_llm
 from rag.types import Passage
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from rag.indexes.index import Index
     from rag.pipelines.answer import OnSentence
+    from rag.pipelines.question import Asking
     from rag.pipelines.retrieve import Mode
     from rag.prompts import Prompts
     from rag.protocols import Generator, Reranker, Verifier
+    from rag.sampling import Sampling
     from rag.types import Answer, Sentence
 
 
@@ -39,17 +41,18 @@ def ask(
     reranker: Reranker | str | None = None,
     sampling: Sampling | None = None,
     strict: bool = False,
-    verifier: Verifier | None = None,
+    verifier: Verifier | str | None = None,
     prompts: Prompts | None = None,
     on_sentence: OnSentence | None = None,
 ) -> Answer:
     """An answer from the documents, every sentence checked against the words it rests on.
 
-    `strict` leaves out sentences that nothing supports. `prompts` replaces the packaged ones. `on_sentence` is called with
+    `strict` leaves out sentences that nothing supports. What is named by a spec (index, model, reranker, verifier) is opened
+    for this question; pass objects to ask several. `prompts` replaces the packaged ones. `on_sentence` is called with
     each sentence and all citations so far as soon as it is written and checked. Where the passages do not hold an answer, the
     model is not asked and `answerable` is False. Also works where an event loop runs already, as in a notebook.
     """
-    asking = Asking(k, mode, where, reranker, sampling or Sampling(), strict, verifier, prompts)
+    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
     return run(_asked(question, index, llm, asking, on_sentence))
 
 
@@ -64,28 +67,32 @@ async def aask(
     reranker: Reranker | str | None = None,
     sampling: Sampling | None = None,
     strict: bool = False,
-    verifier: Verifier | None = None,
+    verifier: Verifier | str | None = None,
     prompts: Prompts | None = None,
     on_sentence: OnSentence | None = None,
 ) -> Answer:
     """`ask` for code that runs in an event loop."""
-    asking = Asking(k, mode, where, reranker, sampling or Sampling(), strict, verifier, prompts)
+    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
     return await _asked(question, index, llm, asking, on_sentence)
 
 
 async def _asked(
     question: str, index: Index | str | Path, llm: Generator | str, asking: Asking, on_sentence: OnSentence | None
 ) -> Answer:
+    require_text(question, "The question")
+    require_call(on_sentence, "on_sentence")
     started = time.perf_counter()
     with using_index(index) as opened, using_llm(llm) as generator:
         prepared = await asyncio.to_thread(prepare, question, index=opened, llm=generator, asking=asking)
         return await write(prepared, llm=generator, asking=asking, on_sentence=on_sentence, started=started)
 
 
-def check(text: str, *, sources: Sequence[str], verifier: Verifier | None = None) -> list[Sentence]:
+def check(text: str, *, sources: Sequence[str], verifier: Verifier | str | None = None) -> list[Sentence]:
     """Each sentence of any text, judged against any passages; citation markers are the numbers of the sources, from 1."""
-    passages = [Passage(number, source, f"source {number}") for number, source in enumerate(sources, 1)]
-    judge = verifier or LexicalVerifier()
+    require_text(text, "The text to check")
+    texts = listed(sources, "sources")
+    passages = [Passage(number, source, f"source {number}") for number, source in enumerate(texts, 1)]
+    judge = opened_verifier(verifier) or LexicalVerifier()
     checked = []
     for start, end in sentence_spans(text):
         sentence, spans = judge.check(text[start:end], passages)

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from rag.arguments import listed, require_call, require_path
 from rag.errors import RagError, UsageError
 from rag.pipelines.answer import write
 from rag.pipelines.answer_file import AnswerFile
 from rag.pipelines.loops import run
-from rag.pipelines.question import PASSAGES, Asking, Prepared, prepare
-from rag.prompts import Prompts
-from rag.sampling import Sampling
+from rag.pipelines.question import PASSAGES, Prepared, asked_as, prepare
+from rag.prompts import NearestExamples, Prompts
 from rag.specs import using_index, using_llm
 from rag.types import Answer, Passage
 
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.indexes.index import Index
+    from rag.pipelines.question import Asking
     from rag.pipelines.retrieve import Mode
     from rag.protocols import Generator, Reranker, Verifier
+    from rag.sampling import Sampling
 
     OnAnswer = Callable[["Answer | FailedAnswer"], None]
+    _Numbered = tuple[int, "str | FailedAnswer"]
 
 FIRST_WINDOW, LARGEST_WINDOW = 16, 256
 """Questions that are prepared together; each window is twice as long as the one before it."""
@@ -68,7 +71,7 @@ class _Work:
 
 
 def ask_many(
-    questions: Sequence[str],
+    questions: Sequence[str | FailedAnswer],
     *,
     index: Index | str | Path,
     llm: Generator | str = "local",
@@ -78,7 +81,7 @@ def ask_many(
     reranker: Reranker | str | None = None,
     sampling: Sampling | None = None,
     strict: bool = False,
-    verifier: Verifier | None = None,
+    verifier: Verifier | str | None = None,
     prompts: Prompts | None = None,
     output: Path | str | None = None,
     ids: Sequence[object] = (),
@@ -89,15 +92,16 @@ def ask_many(
 
     As many are asked at once as the model takes (`llm.parallel`). With `output`, a file of JSON lines, each answer is
     written as it is there, and what a stopped run has answered is not asked again as long as index, model and options are
-    the same; `fresh` asks all again.
-    `ids`, one a question, stand in its lines. `on_answer` is called with each answer as it comes, in any order.
+    the same; `fresh` asks all again. Answers to other questions that the file has stay in front.
+    `ids`, one a question, stand in its lines. A question that has failed before it is asked stays so. `on_answer` is
+    called with each answer as it comes, in any order.
     """
-    asking = Asking(k, mode, where, reranker, sampling or Sampling(), strict, verifier, prompts)
+    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
     return run(_asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer))
 
 
 async def aask_many(
-    questions: Sequence[str],
+    questions: Sequence[str | FailedAnswer],
     *,
     index: Index | str | Path,
     llm: Generator | str = "local",
@@ -107,7 +111,7 @@ async def aask_many(
     reranker: Reranker | str | None = None,
     sampling: Sampling | None = None,
     strict: bool = False,
-    verifier: Verifier | None = None,
+    verifier: Verifier | str | None = None,
     prompts: Prompts | None = None,
     output: Path | str | None = None,
     ids: Sequence[object] = (),
@@ -115,23 +119,29 @@ async def aask_many(
     on_answer: OnAnswer | None = None,
 ) -> list[Answer | FailedAnswer]:
     """`ask_many` for code that runs in an event loop."""
-    asking = Asking(k, mode, where, reranker, sampling or Sampling(), strict, verifier, prompts)
+    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
     return await _asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer)
 
 
 async def _asked_many(
-    questions: Sequence[str],
+    questions: Sequence[str | FailedAnswer],
     index: Index | str | Path,
     llm: Generator | str,
     asking: Asking,
     kept: _Kept,
     on_answer: OnAnswer | None,
 ) -> list[Answer | FailedAnswer]:
-    if kept.ids and len(kept.ids) != len(questions):
-        raise UsageError(f"There are {len(questions)} questions and {len(kept.ids)} ids. Give each question one, or none.")
+    questions = listed(questions, "questions", kinds=(str, FailedAnswer))
+    ids = listed(kept.ids, "ids", kinds=(str, int, float, type(None)), of="ids, texts or numbers")
+    if kept.path is not None:
+        require_path(kept.path, "output", "the path of a file")
+    require_call(on_answer, "on_answer")
+    if ids and len(ids) != len(questions):
+        raise UsageError(f"There are {len(questions)} questions and {len(ids)} ids. Give each question one, or none.")
     with using_index(index) as opened, using_llm(llm) as generator:
-        keys = _keys(questions, opened, generator, asking)
-        with AnswerFile(kept.path, keys, ids=kept.ids, fresh=kept.fresh) as file:
+        texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
+        keys = _keys(texts, opened, generator, asking)
+        with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
             done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(told) for place, told in file.known.items()}
             left = [(place, question) for place, question in enumerate(questions) if place not in done]
 
@@ -145,7 +155,7 @@ async def _asked_many(
     return [done[place] for place in range(len(questions))]
 
 
-async def _answer_all(questions: Sequence[tuple[int, str]], work: _Work) -> None:
+async def _answer_all(questions: Sequence[_Numbered], work: _Work) -> None:
     """An error that nobody expects ends the run; what was kept before stays."""
     workers = max(1, min(work.llm.parallel, len(questions)))
     tasks = [asyncio.create_task(_prepare_all(questions, work, workers))]
@@ -158,7 +168,7 @@ async def _answer_all(questions: Sequence[tuple[int, str]], work: _Work) -> None
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _prepare_all(questions: Sequence[tuple[int, str]], work: _Work, workers: int) -> None:
+async def _prepare_all(questions: Sequence[_Numbered], work: _Work, workers: int) -> None:
     start, length = 0, FIRST_WINDOW
     while start < len(questions):
         prepared = await asyncio.to_thread(_prepared_window, questions[start : start + length], work)
@@ -169,11 +179,13 @@ async def _prepare_all(questions: Sequence[tuple[int, str]], work: _Work, worker
         await work.ready.put(None)
 
 
-def _prepared_window(window: Sequence[tuple[int, str]], work: _Work) -> list[tuple[int, Prepared | FailedAnswer]]:
+def _prepared_window(window: Sequence[_Numbered], work: _Work) -> list[tuple[int, Prepared | FailedAnswer]]:
     return [(place, _prepared(question, work)) for place, question in window]
 
 
-def _prepared(question: str, work: _Work) -> Prepared | FailedAnswer:
+def _prepared(question: str | FailedAnswer, work: _Work) -> Prepared | FailedAnswer:
+    if isinstance(question, FailedAnswer):
+        return question
     try:
         return prepare(question, index=work.index, llm=work.llm, asking=work.asking)
     except RagError as error:
@@ -201,6 +213,8 @@ async def _write_some(work: _Work) -> None:
 
 def _keys(questions: Sequence[str], index: Index, llm: Generator, asking: Asking) -> list[str]:
     """What each answer depends on, in short."""
+    prompts = asking.prompts or Prompts()
+    examples = prompts.examples.choice if isinstance(prompts.examples, NearestExamples) else ()
     options = (
         asking.k,
         asking.mode,
@@ -209,7 +223,8 @@ def _keys(questions: Sequence[str], index: Index, llm: Generator, asking: Asking
         asking.sampling,
         asking.strict,
         _identity(asking.verifier),
-        (asking.prompts or Prompts()).answer("?", [Passage(1, "text", "source")]),
+        prompts.answer("?", [Passage(1, "text", "source")]),
+        examples,
     )
     model = llm.name, getattr(llm, "description", "")
     common = repr((index.catalog.generation, index.catalog.embedder_identity, model, options))

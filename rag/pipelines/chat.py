@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from rag.arguments import listed, require, require_call, require_text
 from rag.citations import WRITTEN_MARKER
-from rag.errors import UsageError
+from rag.errors import IndexStoreError, UsageError
 from rag.indexes.index import Index
 from rag.indexes.several import Indexes
 from rag.pipelines.answer import write
 from rag.pipelines.followups import accepted_rewriting, leans_on_earlier, small_talk, topic_words
 from rag.pipelines.history import Turn, session_at
 from rag.pipelines.loops import run
-from rag.pipelines.question import PASSAGES, Asking, prepare
+from rag.pipelines.question import PASSAGES, asked_as, prepare
 from rag.prompts import Prompts
 from rag.sampling import Sampling
 from rag.specs import using_index, using_llm
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from rag.pipelines.answer import OnSentence
     from rag.pipelines.history import Told
+    from rag.pipelines.question import Asking
     from rag.pipelines.retrieve import Mode
     from rag.protocols import Generator, Reranker, Verifier
 
@@ -48,7 +52,9 @@ class Chat:
 
     `index` is one index or several, as objects or folders; `llm` a generator or a spec. What is given as a string is opened
     now and kept open until `close()`. `system` is said to the model before the toolkit's own instructions. The other options
-    are those of `rag.ask`. One question is asked at a time; other processes may go on with the same session.
+    are those of `rag.ask`. Where a named session cannot be written, there is a warning, and the conversation lasts as long as
+    this object; a file that cannot be written raises IndexStoreError. One question is asked at a time; other processes may go
+    on with the same session.
 
     A model that can tell several sources apart is shown what was said before, and makes follow-ups whole; for a small one,
     the topic of the latest whole question is added to what is searched for.
@@ -67,12 +73,16 @@ class Chat:
         reranker: Reranker | str | None = None,
         sampling: Sampling | None = None,
         strict: bool = False,
-        verifier: Verifier | None = None,
+        verifier: Verifier | str | None = None,
         prompts: Prompts | None = None,
     ) -> None:
-        named = [index] if isinstance(index, (Index, str, Path)) else list(index)
+        kinds = (Index, str, Path)
+        named = [index] if isinstance(index, kinds) else listed(index, "index", kinds=kinds, of="indexes")
         if not named:
             raise UsageError("A chat needs an index.")
+        require_text(system, "system")
+        require(session is None or isinstance(session, (str, Path)), session, "session", "a name, or the path of a file")
+        self._asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
         with ExitStack() as opened:
             indexes = [opened.enter_context(using_index(one)) for one in named]
             self._index = indexes[0] if len(indexes) == 1 else cast("Index", Indexes(indexes))
@@ -81,7 +91,6 @@ class Chat:
             self._opened = opened.pop_all()
         own = prompts or Prompts()
         self._prompts = own.led_by(system) if system else own
-        self._asking = Asking(k, mode, where, reranker, sampling or Sampling(), strict, verifier)
         self._spent = Usage()  # by the turn in hand, besides its answer
 
     def __enter__(self) -> Self:
@@ -101,7 +110,7 @@ class Chat:
 
     def clear(self) -> None:
         """Forget what was said. The file of a session keeps it, marked as cleared."""
-        self._session.clear()
+        self._keep(self._session.clear)
 
     def ask(
         self, text: str, *, on_sentence: OnSentence | None = None, on_question: Callable[[str], None] | None = None
@@ -119,6 +128,9 @@ class Chat:
     ) -> Answer:
         """`ask` for code that runs in an event loop."""
         started = time.perf_counter()
+        require_text(text, "The question")
+        require_call(on_sentence, "on_sentence")
+        require_call(on_question, "on_question")
         text = text.strip()
         if not text:
             raise UsageError("The question is empty.")
@@ -129,8 +141,17 @@ class Chat:
         answer = replace(answer, asked=text)
         said = " ".join(sentence.text for sentence in answer.sentences) or answer.text
         turn = Turn(text, answer.question, said, answer.answerable, answer.citations, answer.model)
-        await asyncio.to_thread(self._session.add, turn)
+        await asyncio.to_thread(self._keep, partial(self._session.add, turn))
         return answer
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Where nothing can be written any more, an answer is not to be lost: the conversation goes on in memory."""
+        try:
+            write()
+        except IndexStoreError as error:
+            warnings.warn(f"{error} What is said from now on is remembered until the end only.", stacklevel=2)
+            self._session.detach()
+            write()
 
     async def _answer(
         self, text: str, started: float, on_sentence: OnSentence | None, on_question: Callable[[str], None] | None
@@ -202,7 +223,7 @@ class Chat:
             if written := await self._write(prompts, TOKENS_OF_A_SUMMARY):
                 summary = written
                 through = next(number for number, turn in enumerate(told.turns, 1) if turn is older[-1])
-                await asyncio.to_thread(self._session.summarise, summary, through)
+                await asyncio.to_thread(self._keep, partial(self._session.summarise, summary, through))
             kept = await self._that_fit(question, summary, kept)
         past = _past(summary, kept)
         return past if kept or await self._fits(question, past) else ()

@@ -7,11 +7,13 @@ marked as such.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
-from contextlib import contextmanager
+import warnings
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +79,19 @@ class Session:
                 self._told, self._read_bytes = _told(content, self.path), len(content)
         return self._told
 
+    def check(self) -> None:
+        """Raise IndexStoreError where turns could not be written; nothing is."""
+        if self.path is not None:
+            with _locked(self.path):
+                if self.path.exists() and not os.access(self.path, os.W_OK):
+                    raise _cannot_be_kept(self.path, os.strerror(errno.EACCES))
+
+    def detach(self) -> None:
+        """Go on in memory, with what was said so far; the file stays as it is."""
+        with suppress(IndexStoreError):
+            self.told()
+        self.path = None
+
     def add(self, turn: Turn) -> None:
         """Keep a turn."""
         self._keep({"turn": replace(turn, at=turn.at or _now()).to_dict()})
@@ -101,23 +116,36 @@ class Session:
 def session_at(session: str | Path | None, *, index: Path) -> Session:
     """The session of that name in an index folder, or in a file: a path has a folder in it, or ends with ".jsonl".
 
-    None is a session that is kept nowhere. Raises UsageError for a name that cannot be that of a file everywhere.
+    None is a session that is kept nowhere, and so is, with a warning, a named one in a folder that cannot be written. Raises
+    UsageError for a name that cannot be that of a file everywhere, IndexStoreError for a file that cannot be written.
     """
     if session is None:
         return Session()
-    if isinstance(session, Path) or session.endswith(SUFFIX) or Path(session).name != session:
+    if _is_path(session):
         path = Path(session).expanduser().absolute()
         if not path.parent.is_dir():
             raise UsageError(f"There is no folder {path.parent} for the session {path.name}.")
-        return Session(path)
-    if not NAME.fullmatch(session):
+        kept = Session(path)
+        kept.check()
+        return kept
+    if not NAME.fullmatch(str(session)):
         raise UsageError(
             f"'{session}' cannot be the name of a session. Use letters, digits, spaces and . _ + @ -, 80 characters at most."
         )
     folder = index.absolute() / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise IndexStoreError(f"{folder} is no folder of chats. Keep the session in a file: --session PATH{SUFFIX}")
-    return Session(folder / f"{session}{SUFFIX}")
+    named = Session(folder / f"{session}{SUFFIX}")
+    try:
+        named.check()
+    except IndexStoreError as error:
+        warnings.warn(f"{error} Without it, what is said from now on is remembered until the end only.", stacklevel=2)
+        named.detach()
+    return named
+
+
+def _is_path(session: str | Path) -> bool:
+    return isinstance(session, Path) or session.endswith(SUFFIX) or Path(session).name != session
 
 
 def sessions_of(index: Path) -> list[str]:
@@ -179,9 +207,11 @@ def _locked(path: Path) -> Iterator[None]:
     except Timeout as error:
         raise IndexStoreError(f"The session {path} is being written by another process for too long. Try again.") from error
     except OSError as error:
-        raise IndexStoreError(
-            f"The session {path} cannot be written: {error.strerror or error}. Keep it elsewhere: --session PATH{SUFFIX}"
-        ) from error
+        raise _cannot_be_kept(path, error.strerror or str(error)) from error
+
+
+def _cannot_be_kept(path: Path, reason: str) -> IndexStoreError:
+    return IndexStoreError(f"The session {path} cannot be written: {reason}. Keep it elsewhere: --session PATH{SUFFIX}.")
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from rag import documents as loaders
+from rag.arguments import PATH, is_whole, listed, require
 from rag.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, check_sizes, split_text
 from rag.errors import UsageError
 from rag.indexes.rows import FileStamp
@@ -18,6 +19,7 @@ from rag.pipelines.retries import is_worth_a_retry, limits_had, remember_limits
 from rag.pipelines.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
 from rag.reports import Failure, SyncReport
 from rag.specs import open_embedder, using_index
+from rag.types import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from rag.indexes.index import Index
     from rag.protocols import Embedder
-    from rag.types import Chunk, Document
+    from rag.types import Chunk
 
 WINDOW_CHUNKS = 256
 """Small documents are embedded together until they make up so many chunks: enough to fill batches of equal length, few
@@ -41,6 +43,11 @@ class ChunkSizes:
 
     chunk_tokens: int | None = None
     overlap_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("chunk_tokens", "overlap_tokens"):
+            value = getattr(self, name)
+            require(value is None or is_whole(value), value, name, "a whole number")
 
 
 @dataclass(slots=True)
@@ -82,6 +89,7 @@ def sync(
     is what a file may take in one of them. Another writer is given `wait` seconds to end; after that IndexLockedError names
     it.
     """
+    sources = listed(sources, "sources", kinds=PATH, of="paths")
     started = time.perf_counter()
     selection = Selection(include, exclude, hidden, follow_links)
     with using_index(index, create=True) as opened, opened.writing(patience=wait):
@@ -167,6 +175,7 @@ def _stamp_in_memory(document: Document) -> FileStamp:
 
 def split(document: Document, *, embedder: Embedder | str = "minilm", sizes: ChunkSizes | None = None) -> list[Chunk]:
     """The chunks that an index with this embedder would make of the document; see `rag.chunking.split_text`."""
+    require(isinstance(document, Document), document, "document", "what rag.load gives")
     opened = open_embedder(embedder) if isinstance(embedder, str) else embedder
     wanted = sizes or ChunkSizes()
     chunk_tokens = CHUNK_TOKENS if wanted.chunk_tokens is None else wanted.chunk_tokens

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from rag.arguments import require
 from rag.citations import Citations
 from rag.context import distinct, merged
-from rag.evidence import THRESHOLD, evidence, question_words, rarity
+from rag.evidence import THRESHOLD, Meaning, evidence, question_words, rarity
 from rag.pipelines.fit import pack_prompts
-from rag.pipelines.retrieve import retrieve
+from rag.pipelines.retrieve import check_choice, check_filters, retrieve
 from rag.prompts import Prompts
 from rag.sampling import Sampling
+from rag.specs import open_reranker, open_verifier
 from rag.types import Hits
 from rag.verifiers.lexical import LexicalVerifier
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from rag.context import Between
     from rag.indexes.index import Index
     from rag.pipelines.retrieve import Mode, Retrieved
-    from rag.protocols import Generator, Reranker, Verifier
+    from rag.protocols import Embedder, Generator, Reranker, Verifier
     from rag.types import Document, Hit, Passage, Prompt
 
 PASSAGES = 5
@@ -43,11 +45,47 @@ class Asking:
     k: int = PASSAGES
     mode: Mode = "hybrid"
     where: Mapping[str, str] | None = None
-    reranker: Reranker | str | None = None
+    reranker: Reranker | None = None
     sampling: Sampling = field(default_factory=Sampling)
     strict: bool = False
     verifier: Verifier | None = None
     prompts: Prompts | None = None
+
+
+def asked_as(
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | str | None = None,
+    prompts: Prompts | None = None,
+) -> Asking:
+    """The options of `rag.ask`, checked, with what specs name opened. Raises UsageError that says what an option must be."""
+    check_choice(k, mode)
+    check_filters(where, reranker)
+    require(sampling is None or isinstance(sampling, Sampling), sampling, "sampling", "what rag.Sampling(…) makes")
+    require(prompts is None or isinstance(prompts, Prompts), prompts, "prompts", "what rag.Prompts(folder) makes")
+    return Asking(
+        k=k,
+        mode=mode,
+        where=where,
+        reranker=open_reranker(reranker) if isinstance(reranker, str) else reranker,
+        sampling=sampling or Sampling(),
+        strict=strict,
+        verifier=opened_verifier(verifier),
+        prompts=prompts,
+    )
+
+
+def opened_verifier(verifier: Verifier | str | None) -> Verifier | None:
+    """The verifier, or the one that a spec names; None for the default one, which goes by what the index has."""
+    is_one = verifier is None or isinstance(verifier, str) or hasattr(verifier, "check")
+    require(is_one, verifier, "verifier", "a spec such as 'lexical' or 'nli:MODEL', or a verifier")
+    if isinstance(verifier, str):
+        return None if verifier == "lexical" else open_verifier(verifier)
+    return verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +173,17 @@ class _ChunkOfEachSpan:
 def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:
     words = question_words(question)
     weights = rarity(words, index.word_frequencies(words), len(index))
-    calibrated = _is_calibrated(retrieved, index)
-    return evidence(question, retrieved.hits, retrieved.best_cosine, calibrated=calibrated, weights=weights)
+    meaning = meaning_of(question, retrieved.cosines, index.embedder) if _is_calibrated(retrieved, index) else None
+    return evidence(question, retrieved.hits, meaning=meaning, weights=weights)
+
+
+def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder) -> Meaning:
+    """How near the question is to the best passages, which are known, and to other texts."""
+    vector = cache(lambda: embedder.embed_question(question))
+    return Meaning(cosines, lambda texts: [float(embedder.embed_question(text) @ vector()) for text in texts])
 
 
 def _is_calibrated(retrieved: Retrieved, index: Index) -> bool:
     """Whether there are cosines, and they are those of the embedder that the constants were fitted for."""
     identity = index.catalog.embedder_identity
-    return identity is not None and identity.name == "minilm" and retrieved.best_cosine > 0
+    return identity is not None and identity.name == "minilm" and retrieved.cosines[:1] > (0.0,)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag.arguments import listed, require_path, require_text
 from rag.errors import UsageError
 from rag.prompts.data import Source, as_data
 from rag.prompts.examples import Example, NearestExamples, load_examples, nearest_examples
@@ -54,6 +55,12 @@ class Prompts:
     _own: dict[str, Template] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.folder is not None:
+            require_path(self.folder, "folder", "the path of a folder of templates")
+        require_text(self.system, "system")
+        if not isinstance(self.examples, NearestExamples):
+            listed(self.examples, "examples", kinds=Example, of="examples; rag.prompts.load_examples reads them")
+        listed(self.history, "history", kinds=Message, of="messages")
         roles = [message.role for message in self.history]
         if roles != ["user", "assistant"] * (len(roles) // 2):
             raise UsageError(f"The history must be pairs of a user's and an assistant's message, not {', '.join(roles)}.")

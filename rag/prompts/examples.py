@@ -40,6 +40,11 @@ class NearestExamples:
         self._vectors: Vectors | None = None
         self._latest: tuple[str, tuple[Example, ...]] = "", ()
 
+    @property
+    def choice(self) -> tuple[int, tuple[Example, ...]]:
+        """How many are chosen at most, and from which."""
+        return self._n, self._examples
+
     def of(self, question: str) -> tuple[Example, ...]:
         """At most `n` examples; of equally similar ones, those that come first."""
         asked, chosen = self._latest
