@@ -11,6 +11,7 @@ import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Unpack
 
@@ -19,6 +20,7 @@ from rag.errors import DocumentError, RagError, UsageError
 from rag.pipelines.find import DEFAULT_SELECTION, Selection, find_files
 from rag.pipelines.loops import run
 from rag.pipelines.summarize_document import Frame, summarize_document
+from rag.pipelines.summarize_judges import Judges, usual_number
 from rag.pipelines.summarize_wishes import Wishes, wish_of
 from rag.pipelines.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
 from rag.specs import using_llm
@@ -124,7 +126,9 @@ async def asummarize_many(
     """`summarize_many` for code that runs in an event loop."""
     wish = wish_of(wishes)
     loading = _Loading(sources, selection, jobs, limits, passwords)
-    with using_llm(llm) as model, CallStore(wishes.get("calls")) as store:
+    with using_llm(llm) as model, CallStore(wishes.get("calls")) as store, Judges(usual_number()) as judges:
+        if wish.verifier is None and loading.count > 1:
+            wish = replace(wish, verifier=judges)
         frame = await asyncio.to_thread(Frame.of, wish, model)
         if progress:
             progress.found(loading.count)
@@ -199,7 +203,14 @@ class _Batch:
 
     def __init__(self, loading: _Loading, frame: Frame, store: CallStore, progress: Progress | None, *, fresh: bool) -> None:
         self._loading, self._frame, self._progress = loading, frame, progress
-        self._calls = Calls(frame.llm, store, model=frame.model, fresh=fresh, on_reply=lambda _, __: self._changed.set())
+        self._calls = Calls(
+            frame.llm,
+            store,
+            model=frame.model,
+            fresh=fresh,
+            aside=usual_number() + 1,
+            on_reply=lambda _, __: self._changed.set(),
+        )
         self._outcomes: asyncio.Queue[Outcome | BaseException | None] = asyncio.Queue()
         self._in_hand: dict[asyncio.Task[None], int] = {}
         self._before_their_calls = 0

@@ -81,7 +81,7 @@ class Calls:
     """Asks one model; `fresh` does not look at what was finished in earlier runs.
 
     Belongs to one event loop. `model` tells in the store which model it is (see `rag.summaries.identity`), by default its
-    name. `on_reply` is called with the tokens of each answer and whether it was known.
+    name. So many may compute at once `aside`. `on_reply` is called with the tokens of each answer and whether it was known.
     """
 
     def __init__(
@@ -91,12 +91,13 @@ class Calls:
         *,
         model: str = "",
         fresh: bool = False,
+        aside: int = ASIDE,
         on_reply: OnReply | None = None,
     ) -> None:
         self.llm = llm
         self._model = model or llm.name
         self.slots = Slots(llm.parallel)
-        self._aside = Slots(ASIDE)
+        self._aside = Slots(aside)
         self._store = store
         self._fresh = fresh
         self._on_reply = on_reply

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rag.citations import Citations
 from rag.summaries.pieces import passage_of
@@ -46,6 +46,15 @@ class Part:
         return Part(tuple(judged), max(1, round(self.tokens * share)) if judged else 0, self.basis)
 
 
+@runtime_checkable
+class ChecksAll(Protocol):
+    """A verifier that takes several sentences at once."""
+
+    def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
+        """Each sentence as `check` judges it."""
+        ...
+
+
 class Judge:
     """Holds sentences against a document's words. `strict` drops those that nothing bears out."""
 
@@ -57,13 +66,18 @@ class Judge:
 
     def part(self, sentences: Sequence[str], tokens: int, basis: Sequence[Passage]) -> Part:
         """The sentences, judged."""
-        judged = [self._verifier.check(sentence, basis) for sentence in sentences]
+        judged = self._checked(sentences, basis)
         part = Part(tuple(judged), tokens, tuple(basis))
         if not self._strict:
             return part
         kept = [one for one in judged if one[0].support != "none"]
         self.dropped += len(judged) - len(kept)
         return part if len(kept) == len(judged) else part.only(kept)
+
+    def _checked(self, sentences: Sequence[str], basis: Sequence[Passage]) -> list[Judged]:
+        if isinstance(self._verifier, ChecksAll):
+            return self._verifier.check_all(sentences, basis)
+        return [self._verifier.check(sentence, basis) for sentence in sentences]
 
     def best_of(self, judged: Iterable[Judged], characters: float) -> list[Judged]:
         """The sentences that are borne out best, as many as rest on so many characters of the document."""
