@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,9 @@ def _tokens(text: str) -> list[str]:
     )
 
 
+@lru_cache(maxsize=10_000)
 def _direction(token: str, dimension: int) -> Vectors:
     seed = int.from_bytes(blake2b(token.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
-    return np.random.default_rng(seed).standard_normal(dimension).astype(np.float32)
+    direction = np.random.default_rng(seed).standard_normal(dimension).astype(np.float32)
+    direction.flags.writeable = False  # it is handed out again
+    return direction

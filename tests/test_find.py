@@ -139,6 +139,7 @@ def test_globs_are_held_against_the_path_inside_the_folder_whether_or_not_a_link
     assert names(found_in(tree, follow_links=True, include=["link/*"]), tree) == ["link/four.txt"]
 
 
+@pytest.mark.slow
 def test_a_very_deep_folder_is_gone_through(tmp_path):
     deep = tmp_path.joinpath(*["d"] * 1200, "deep.txt")
     subprocess.run(["mkdir", "-p", deep.parent], check=True)
