@@ -47,7 +47,6 @@ QUESTIONS = {"clapnq_dev": 1, "xquad/en": 8, "pubmedqa": 12}
 HITS = 5
 FITTED_ON = "clapnq_dev"
 ALONE = "xquad/en, one article"
-KNOWN: dict[tuple[str, int], int] = {}
 MEASUREMENTS = (
     "cosine",
     "lead",
@@ -110,7 +109,7 @@ def cases_of(name: str, data: Path, index: rag.Index) -> Iterator[Case]:
         dense, keyword = candidates(asked.question, index=index)
         hits = {hit.chunk: hit for hit in index.hits([*dense, *keyword])}
         words = question_words(asked.question)
-        weights = rarity(words, frequencies(words, index), len(index))
+        weights = rarity(words, index.word_frequencies(words), len(index))
         own = {chunk for chunk, hit in hits.items() if hit.source in asked.own}
         article = own | {chunk for chunk, hit in hits.items() if hit.title == asked.title}
         without = {"own": set(), "removed": own, "article removed": article} if asked.answerable else {"unanswerable": set()}
@@ -152,14 +151,6 @@ def values_of(
         coverage(question, best, weights),
         evidence(question, best, meaning=meaning, weights=weights),
     )
-
-
-def frequencies(words: list[str], index: rag.Index) -> dict[str, int]:
-    """In how many passages each word stands."""
-    for word in words:
-        if (word, len(index)) not in KNOWN:
-            KNOWN[word, len(index)] = len(index.search_words(word, len(index)))
-    return {word: KNOWN[word, len(index)] for word in words}
 
 
 def questions_of(name: str, data: Path, index: rag.Index) -> Iterator[Asked]:
@@ -257,7 +248,7 @@ def print_persian(folder: Path) -> None:
         for row in questions:
             hits = rag.search(row["question"], index=index, k=HITS, mode="keyword")
             words = question_words(row["question"])
-            weights = rarity(words, frequencies(words, index), len(index))
+            weights = rarity(words, index.word_frequencies(words), len(index))
             scores.append(evidence(row["question"], hits, weights=weights))
     refused, wrong = np.array(scores) < THRESHOLD, np.array([not row["is_impossible"] for row in questions])
     print(f"\nPersianQA, by words: AUROC {roc_auc_score(wrong, scores):.3f}; refused below {THRESHOLD}: ", end="")
