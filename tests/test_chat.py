@@ -165,6 +165,22 @@ def test_without_a_model_follow_ups_are_understood_too(library):
         assert "1872" in chat.ask("When was it built?").text
 
 
+def test_a_sentence_that_answers_a_follow_up_need_not_hold_the_topic(library, monkeypatch):
+    judged = []
+    known = {
+        "How tall is the tower?": 0.9,
+        "How many steps does it have? (tall tower)": 0.1,
+        "How many steps does it have?": 0.5,
+    }
+    monkeypatch.setattr(
+        "rag.pipelines.question.evidence", lambda question, *_, **__: judged.append(question) or known[question]
+    )
+    with rag.Chat(index=library, llm="extractive") as chat:
+        chat.ask("How tall is the tower?")
+        assert chat.ask("How many steps does it have?").evidence == 0.5
+    assert judged == list(known)
+
+
 @pytest.mark.parametrize("said", ["hi", "thanks!"])
 def test_small_talk_gets_a_reply_that_rests_on_nothing(library, said):
     model = scripted(TALL)

@@ -162,7 +162,8 @@ class Chat:
         if question != text and on_question:
             on_question(question)
         asking = replace(self._asking, prompts=self._prompts.after(await self._history(question, told)))
-        prepared = await asyncio.to_thread(prepare, question, index=self._index, llm=self._llm, asking=asking)
+        said = "" if is_understood else text
+        prepared = await asyncio.to_thread(prepare, question, index=self._index, llm=self._llm, asking=asking, said=said)
         if not is_understood and prepared.prompt:
             prepared = replace(prepared, prompt=await asyncio.to_thread(self._asked_as, text, prepared.prompt, asking))
         answer = await write(prepared, llm=self._llm, asking=asking, on_sentence=on_sentence, started=started)

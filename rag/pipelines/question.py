@@ -99,10 +99,14 @@ class Prepared:
     citations: Citations
 
 
-def prepare(question: str, *, index: Index, llm: Generator, asking: Asking) -> Prepared:
-    """Search, judge whether the passages may hold an answer, and make the prompt. Raises UsageError where nothing fits."""
+def prepare(question: str, *, index: Index, llm: Generator, asking: Asking, said: str = "") -> Prepared:
+    """Search, judge whether the passages may hold an answer, and make the prompt. Raises UsageError where nothing fits.
+
+    `said` is what a person said where `question` is that with a topic added: the sentence that answers it need not hold the
+    topic, which stands in those around it.
+    """
     retrieved = _retrieve_distinct(question, index, asking)
-    likelihood = _evidence(question, retrieved, index)
+    likelihood = max(_evidence(one, retrieved, index) for one in filter(None, (question, said)))
     merge = partial(merged, between=_white_space_between(index))
     prompt = None
     if likelihood >= THRESHOLD:
