@@ -7,7 +7,7 @@ CHUNKS ?= 1000000
 KILLS ?= 1000
 READY := $(VENV)/.ready
 
-.PHONY: help setup vllm demo test check format bench bench-documents bench-index clean
+.PHONY: help setup vllm demo test check format bench bench-documents bench-index bench-summaries clean
 
 help:
 	@echo "make demo     install, index the example documents, ask three questions"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench    speed and memory beside other toolkits, and retrieval quality (an hour or more)"
 	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
 	@echo "make bench-index   kills, a million passages, other stores (hours); CHUNKS=20000 KILLS=20 to try it"
+	@echo "make bench-summaries   summaries beside LangChain's through a real vLLM: speed, kills, coverage, quality, a book (hours); QUICK=1 to try it"
 
 setup: $(READY)
 
@@ -70,6 +71,10 @@ bench-documents: $(READY)
 bench-index: $(READY)
 	bash benchmarks/environments.sh
 	$(BIN)/python benchmarks/bench_index.py --chunks $(CHUNKS) --kills $(KILLS) $(if $(OUTPUT),--output $(OUTPUT))
+
+bench-summaries: $(READY) vllm
+	bash benchmarks/environments.sh summaries-langchain
+	$(BIN)/python benchmarks/summaries.py $(PARTS) --data $(DATA) --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python $(if $(QUICK),--quick) $(if $(OUTPUT),--output $(OUTPUT))
 
 clean:
 	rm -rf $(VENV) .venv-vllm .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
