@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from rag.pipelines.ask_many import aask_many as aask_many
     from rag.pipelines.ask_many import ask_many as ask_many
     from rag.pipelines.chat import Chat as Chat
+    from rag.pipelines.evaluate_answers import evaluate_answers as evaluate_answers
+    from rag.pipelines.evaluate_make import draft_questions as draft_questions
+    from rag.pipelines.evaluate_retrieval import evaluate_retrieval as evaluate_retrieval
+    from rag.pipelines.evaluate_summaries import evaluate_summaries as evaluate_summaries
     from rag.pipelines.ingest import ChunkSizes as ChunkSizes
     from rag.pipelines.ingest import split as split
     from rag.pipelines.ingest import sync as sync
@@ -70,6 +74,8 @@ _HOMES = {
     **dict.fromkeys(("FailedAnswer", "aask_many", "ask_many"), "rag.pipelines.ask_many"),
     **dict.fromkeys(("asummarize", "asummarize_many", "summarize", "summarize_many"), "rag.pipelines.summarize"),
     **dict.fromkeys(("FailedSummary", "Summary"), "rag.summaries.types"),
+    "draft_questions": "rag.pipelines.evaluate_make",
+    **{name: f"rag.pipelines.{name}" for name in ("evaluate_answers", "evaluate_retrieval", "evaluate_summaries")},
     "open_embedder": "rag.specs",
     "open_reranker": "rag.specs",
     "Chat": "rag.pipelines.chat",

@@ -28,6 +28,7 @@ DEEPEST_LOOP = 2
 TASKS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "answer.system": (frozenset(), frozenset({"by_example", "system"})),
     "answer.user": (frozenset({"passages", "question"}), frozenset()),
+    "draft": (frozenset({"text"}), frozenset({"heading", "system", "title"})),
     "rewrite": (frozenset({"question", "turns"}), frozenset()),
     "summary": (frozenset({"turns"}), frozenset({"summary"})),
     "summary_map": (frozenset({"words"}), frozenset({"focus", "system"})),
