@@ -179,14 +179,17 @@ def _parts(claim: _Claim, passages: Sequence[Passage]) -> list[_Part]:
             covered = (claim.words & words) - {n.key for n in numbers} | figures
             single.append(_Part(passage, start, end, tokens, covered | named if covered else covered, len(figures)))
         parts += single + [
-            joined for a, b in pairwise(single) if _is_worth_joining(a, b, joined := _joined(a, b, claim), claim)
+            joined
+            for a, b in pairwise(single)
+            if not (a.covered <= b.covered or b.covered <= a.covered)
+            and _is_worth_joining(a, b, joined := _joined(a, b, claim), claim)
         ]
     return parts
 
 
 def _joined(a: _Part, b: _Part, claim: _Claim) -> _Part:
     covered = a.covered | b.covered
-    numbers = sum(token.key in covered for token in claim.tokens if token.kind == "number")
+    numbers = len({token.key for token in claim.tokens if token.kind == "number"} & covered)
     return _Part(a.passage, a.start, b.end, a.tokens + b.tokens, covered, numbers)
 
 

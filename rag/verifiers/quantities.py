@@ -125,6 +125,7 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     return tuple(sorted([*dates, *(q for q in found if q)], key=lambda q: q.start))
 
 
+@lru_cache(maxsize=512)
 def scales_named(text: str) -> frozenset[int]:
     """The factors that a table's heading gives to its numbers, as in "(in millions, except per share)"."""
     return frozenset(SCALES[word.lower()] for word in re.findall(r"\b(?:thousands|millions|billions)\b", text, re.IGNORECASE))
