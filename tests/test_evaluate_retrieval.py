@@ -119,6 +119,24 @@ def test_ones_own_questions_are_asked_of_ones_own_index_by_source_and_page(tmp_p
         evaluate_retrieval(write_lines(tmp_path / "q.jsonl", [{"question": "?", "source": "notes.md"}]), index=empty)
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+def test_documents_are_ranked_as_search_shows_them(tmp_path, empty, mode):
+    chance = random.Random(3)
+    words = [f"word{number}" for number in range(60)]
+    rows = [{"_id": f"d{n}", "text": " ".join(chance.choices(words, k=20))} for n in range(300)]
+    queries = [{"_id": f"q{n}", "text": " ".join(chance.sample(words, 4))} for n in range(5)]
+    folder = tmp_path / "many"
+    write_lines(folder / "corpus.jsonl", rows)
+    write_lines(folder / "queries.jsonl", queries)
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "test.tsv").write_text("".join(f"q{n}\td{n}\t1\n" for n in range(5)))
+    evaluation = evaluate_retrieval(folder, index=empty, modes=[mode])
+    for query in queries:
+        shown = [hit.source for hit in rag.search(query["text"], index=empty, k=10, mode=mode)]
+        assert [unit for unit, _ in evaluation.runs[mode][query["_id"]]][:10] == shown
+        assert len(evaluation.runs[mode][query["_id"]]) == 100
+
+
 def test_one_way_is_held_against_others_and_against_a_run_file(towers, empty, tmp_path):
     reversed_run = {f"q-{town}": [(f"d-{other}", float(n)) for n, other in enumerate(TOWERS)] for town in TOWERS}
     write_run(tmp_path / "theirs.run", reversed_run, name="theirs")

@@ -53,6 +53,8 @@ def text_of(told: Mapping[str, Any], name: str, *, place: str, like: str) -> str
     if not isinstance(value, str) or not value.strip():
         what = f'"{name}" is {shortened(value)}' if name in told else f'there is no "{name}"'
         raise UsageError(f"{place}: {what}. Write {like}")
+    if any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise UsageError(f'{place}: "{name}" holds half of a character (an escape from \\ud800 to \\udfff). Write it in UTF-8.')
     return value
 
 

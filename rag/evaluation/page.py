@@ -52,9 +52,10 @@ def _gains(evaluation: Evaluation) -> list[dict[str, Any]]:
     metric, values = next(iter(evaluation.main.values.items()))
     for other in evaluation.figures[1:]:
         others = other.values.get(metric, {})
-        bars = gains_plot([value - others[question] for question, value in values.items() if question in others])
-        if bars:
-            plots.append({"metric": metric, "name": evaluation.main.name, "other": other.name, "bars": bars})
+        gains = [value - others[question] for question, value in values.items() if question in others]
+        if bars := gains_plot(gains):
+            told = {"metric": metric, "name": evaluation.main.name, "other": other.name}
+            plots.append({**told, "bars": bars, "most": max(map(abs, gains))})
     return plots
 
 

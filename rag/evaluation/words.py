@@ -43,7 +43,8 @@ def _figures(figures: Figures, *, has_name: bool) -> list[str]:
 
 
 def _comparison(one: Any) -> str:
-    range_ = f" [{one.interval[0]:+.3f} to {one.interval[1]:+.3f}], p {one.p:.3f}" if one.interval else ""
+    chance = "p <.001" if one.p is not None and one.p < 0.001 else f"p {one.p:.3f}"
+    range_ = f" [{one.interval[0]:+.3f} to {one.interval[1]:+.3f}], {chance}" if one.interval else ""
     return f"  {plain(one.metric):<{NAME}} {one.difference:+.3f}{range_}  {plain(one.name)} over {plain(one.other)}, {one.questions}"
 
 

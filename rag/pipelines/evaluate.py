@@ -141,6 +141,12 @@ def with_known_sources(questions: Sequence[Question], index: Index) -> list[Ques
     ]
 
 
+def embedder_of(index: Index) -> str | None:
+    """The name of the embedder; None while there are no vectors."""
+    identity = index.catalog.embedder_identity
+    return identity.name if identity else None
+
+
 def is_indexed(question: Question, known: Container[str]) -> bool:
     """Whether a document that should be found is there at all."""
     return any(one.source in known for one in question.expected if one.level > 0)

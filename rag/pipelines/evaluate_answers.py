@@ -13,7 +13,7 @@ from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.rows import figures_in
 from rag.evaluation.statistics import auroc
 from rag.pipelines.ask_many import FailedAnswer, ask_many
-from rag.pipelines.evaluate import Silent, data_at, index_for, is_indexed, with_known_sources
+from rag.pipelines.evaluate import Silent, data_at, embedder_of, index_for, is_indexed, with_known_sources
 from rag.pipelines.evaluate_retrieval import Way, first_rank, ranked
 from rag.pipelines.question import PASSAGES, Asking, prepare
 from rag.pretrained import cache_folder, expanded
@@ -154,13 +154,12 @@ def _facts(
     pairs = [
         (one.has_answer, got.evidence) for one, got in zip(questions, given, strict=True) if not isinstance(got, FailedAnswer)
     ]
-    identity = index.catalog.embedder_identity
     return {
         "documents": index.catalog.counts()[0],
         "auroc": auroc([has for has, _ in pairs], [evidence for _, evidence in pairs]),
         "failed": len(given) - len(pairs),
         "llm": llm.name,
-        "embedder": identity.name if identity else None,
+        "embedder": embedder_of(index),
         "seconds": seconds,
         "data": str(data),
         "index": str(index.path),

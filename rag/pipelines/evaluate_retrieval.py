@@ -12,9 +12,10 @@ from rag.evaluation.metrics import USUAL, deepest, measures_of, values_of
 from rag.evaluation.reasons import lost_in_retrieval
 from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.runs import read_run
-from rag.pipelines.evaluate import Silent, data_at, index_for, is_indexed, with_known_sources
+from rag.fusion import weighted_sum
+from rag.pipelines.evaluate import Silent, data_at, embedder_of, index_for, is_indexed, with_known_sources
 from rag.pipelines.question import PASSAGES
-from rag.pipelines.retrieve import RERANKED, Mode, retrieve
+from rag.pipelines.retrieve import CANDIDATES, RERANKED, Mode, candidates, retrieve
 from rag.pretrained import expanded
 from rag.specs import open_reranker
 
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from rag.indexes.index import Index
     from rag.pipelines.evaluate import Progress
     from rag.protocols import Reranker
+    from rag.types import Hit
 
 PASSAGES_A_UNIT = 4
-"""Passages that are looked at for each document or page that is ranked, for several may be of one."""
+"""Passages that are looked at for each document or page that is ranked, for several may be of one; where the order of the first
+does not depend on how many follow."""
 
 SHOWN_UNITS = 5
 
@@ -71,31 +74,22 @@ def evaluate_retrieval(
     searched, files = _modes_and_files(modes, compare)
     measures = measures_of(metrics)
     read = judged_questions(path, split=split)
+    judged = [question for question in read if question.relevant][:limit]
+    others = _others(files, judged, path)
+    chosen = open_reranker(reranker, api_key=api_key) if isinstance(reranker, str) else reranker
     with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened:
-        questions = with_known_sources([question for question in read if question.relevant][:limit], opened)
-        if not questions:
-            raise UsageError(f"No question in {path} says what should be found. Give each a source.")
-        others = {name: read_run(expanded(name)) for name in files}
-        _check_shared(others, questions)
+        questions = with_known_sources(judged, opened)
         told.begin("searching", len(questions) * len(searched))
-        chosen = open_reranker(reranker, api_key=api_key) if isinstance(reranker, str) else reranker
         ways = [Way(mode, where, chosen, deepest(metrics)) for mode in searched]
         runs: dict[str, Run] = {way.mode: _run(questions, opened, way, told) for way in ways}
         figures = [Figures.of(name, values_of(measures, questions, run)) for name, run in [*runs.items(), *others.items()]]
         known = opened.catalog.stamps().keys()
         rows = [_row(question, figures, runs, is_indexed=is_indexed(question, known), k=k) for question in questions]
-        before = {"documents": len(known), "queries": len(questions)}
-        identity = opened.catalog.embedder_identity
-        after = {
-            "mode": searched[0],
-            "embedder": identity.name if identity else None,
-            "seconds": time.perf_counter() - started,
-            "chunks": len(opened),
-            "unjudged": sum(not question.relevant for question in read),
-            "data": str(path),
-            "index": str(opened.path),
-        }
-    return Evaluation("retrieval", before, after, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
+        facts = {"mode": searched[0], "embedder": embedder_of(opened), "seconds": time.perf_counter() - started}
+        facts |= {"chunks": len(opened), "unjudged": sum(not question.relevant for question in read)}
+        facts |= {"data": str(path), "index": str(opened.path)}
+    before = {"documents": len(known), "queries": len(questions)}
+    return Evaluation("retrieval", before, facts, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
 
 
 def _modes_and_files(modes: Sequence[str], compare: Sequence[str]) -> tuple[list[Mode], list[str]]:
@@ -110,13 +104,18 @@ def _modes_and_files(modes: Sequence[str], compare: Sequence[str]) -> tuple[list
     return [cast("Mode", name) for name in chosen], files
 
 
-def _check_shared(others: Mapping[str, Run], questions: Sequence[Question]) -> None:
+def _others(files: Sequence[str], questions: Sequence[Question], data: Path) -> dict[str, Run]:
+    """The run files to compare with. Raises UsageError where they, or nobody, know the questions."""
+    if not questions:
+        raise UsageError(f"No question in {data} says what should be found. Give each a source.")
+    others: dict[str, Run] = {name: read_run(expanded(name)) for name in files}
     for name, run in others.items():
         if run.keys().isdisjoint({question.id for question in questions}):
             raise UsageError(
                 f"The run {name} ranks none of these questions, such as {questions[0].id}; it ranks {next(iter(run))}. Name a run "
                 "over the same questions."
             )
+    return others
 
 
 def _run(questions: Sequence[Question], index: Index, way: Way, progress: Progress) -> Run:
@@ -128,17 +127,26 @@ def _run(questions: Sequence[Question], index: Index, way: Way, progress: Progre
 
 
 def ranked(question: Question, index: Index, way: Way) -> Ranking:
-    """Documents, or pages, with the score of their best passage, best first.
-
-    With a reranker there are only those of the passages that it orders: its scores do not compare with others.
-    """
-    k = RERANKED if way.reranker else PASSAGES_A_UNIT * way.depth
-    hits = retrieve(question.text, index=index, k=k, mode=way.mode, where=way.where, reranker=way.reranker).hits
+    """Documents, or pages, with the score of their best passage, best first, in the order in which `rag search` shows them."""
     best: dict[str, float] = {}
-    for hit in hits:
+    for hit in _passages(question.text, index, way):
         for unit in question.units(hit.source, hit.pages):
             best.setdefault(unit, hit.score)
     return list(best.items())[: way.depth]
+
+
+def _passages(question: str, index: Index, way: Way) -> Sequence[Hit]:
+    """All that a search of usual depth ranks: how many candidates are fused changes their order, so there are no more of them.
+
+    With a reranker there are only the passages that it orders: its scores do not compare with others.
+    """
+    if way.reranker:
+        return retrieve(question, index=index, k=RERANKED, mode=way.mode, where=way.where, reranker=way.reranker).hits
+    is_usual = way.mode == "hybrid" and way.depth <= CANDIDATES
+    depth = CANDIDATES if is_usual else PASSAGES_A_UNIT * way.depth
+    dense, keyword = candidates(question, index=index, depth=depth, mode=way.mode, where=way.where)
+    scored = {"dense": dense, "keyword": keyword}.get(way.mode) or weighted_sum(dense, keyword)
+    return index.first_hits(scored, len(scored)) if scored else []
 
 
 def first_rank(question: Question, ranking: Ranking) -> int | None:
