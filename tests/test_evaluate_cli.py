@@ -65,8 +65,9 @@ def test_lines_for_people_name_figures_differences_and_why_questions_failed(rag_
 
 
 def test_answers_are_kept_beside_the_report_and_a_question_that_is_no_text_is_told_with_its_line(rag_command, towers, tmp_path):
-    done = rag_command("eval", "answers", "--data", str(towers), "--output", "out", "--json")
+    done = rag_command("eval", "answers", "--data", str(towers), "--output", "out", "--json", "--run", "a.run")
     assert done.exit_code == 0, done.output
+    assert {name: ranking[0][0] for name, ranking in read_run(tmp_path / "a.run").items()}["q-paris"] == "d-paris"
     assert json.loads(done.stdout)["refusal_recall"] == 1.0
     assert len(read_lines(tmp_path / "out" / "answers.jsonl")) == 6
     write_lines(towers / "qa.jsonl", [HOPELESS, {"id": "bad", "question": "How \udce9?", "answers": ["x"]}])

@@ -50,6 +50,9 @@ def measuring(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+run_file = click.option(
+    "--run", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what was found as a TREC run."
+)
 embedder = click.option("--embedder", metavar="SPEC", help="What embeds a collection (RAG_EMBEDDER; default minilm).")
 an_index = click.option("--index", "index_path", metavar="DIR", help="The index folder; a collection has one of its own.")
 context = click.option(
@@ -69,7 +72,7 @@ context = click.option(
     "--metric", "metrics", multiple=True, metavar="NAME", help="Such as ndcg@10, map, mrr@10, recall@100, p@5, success@5."
 )
 @click.option("--split", default="test", show_default=True, metavar="NAME", help="Judgements from qrels/NAME.tsv.")
-@click.option("--run", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the ranking as a TREC run.")
+@run_file
 @click.option("--reranker", metavar="SPEC", help="A cross-encoder, or http://HOST:PORT#MODEL, that orders the passages anew.")
 @context
 @embedder
@@ -93,7 +96,6 @@ def retrieval_command(
     questions with their sources, about an index. --compare takes a mode or a TREC run.
     """
     from rag.evaluation.metrics import USUAL
-    from rag.evaluation.runs import write_run
     from rag.pipelines.evaluate_retrieval import evaluate_retrieval
 
     settings = settings_with(embedder=embedder, reranker=reranker)
@@ -109,9 +111,7 @@ def retrieval_command(
             progress=progress,
             **chosen,
         )
-    if run:
-        write_run(run, evaluation.runs[evaluation.main.name], name=f"groundtext-{evaluation.main.name}")
-    _tell(evaluation, output, as_json)
+    _tell(evaluation, output, as_json, run=run)
 
 
 @eval_group.command("answers")
@@ -119,6 +119,7 @@ def retrieval_command(
 @click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Room for an answer.")
 @click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
 @click.option("--fresh", is_flag=True, help="Ask again what is answered from before.")
+@run_file
 @retrieval
 @context
 @embedder
@@ -130,6 +131,7 @@ def answers_command(
     embedder: str | None,
     llm: str | None,
     max_tokens: int,
+    run: Path | None,
     reranker: str | None,
     output: Path | None,
     as_json: bool,
@@ -157,7 +159,7 @@ def answers_command(
             progress=progress,
             **chosen,
         )
-    _tell(evaluation, output, as_json)
+    _tell(evaluation, output, as_json, run=run)
 
 
 @eval_group.command("summaries")
@@ -250,12 +252,16 @@ def _index_of(data: Path, index_path: str | None, settings: Settings) -> str | N
     return index_path or (None if data.is_dir() else settings.index)
 
 
-def _tell(evaluation: Evaluation, output: Path | None, as_json: bool) -> None:
+def _tell(evaluation: Evaluation, output: Path | None, as_json: bool, *, run: Path | None = None) -> None:
     """Figures to stdout, files to a folder. Exits with 3 where something failed that is no matter of quality."""
     from rag.evaluation.page import plain
     from rag.evaluation.report import PAGE, write_report
+    from rag.evaluation.runs import write_run
     from rag.evaluation.words import evaluation_lines
 
+    if run:
+        name, ranking = next(iter(evaluation.runs.items()))
+        write_run(run, ranking, name=f"groundtext-{name}")
     if output:
         write_report(output, evaluation)
     show(evaluation.to_dict(), evaluation_lines(evaluation), as_json)

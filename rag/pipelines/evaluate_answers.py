@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from rag.evaluation.questions import Question
     from rag.evaluation.results import Values
+    from rag.evaluation.runs import Ranking, Run
     from rag.indexes.index import Index
     from rag.pipelines.evaluate import Progress
     from rag.pipelines.retrieve import Mode
@@ -86,7 +87,8 @@ def evaluate_answers(
     figures = [Figures.of(after["llm"], values), *others]
     answered = sum(not isinstance(answer, FailedAnswer) and answer.answerable for answer in given)
     before = {"documents": after.pop("documents"), "questions": len(questions), "answered": answered}
-    return Evaluation("answers", before, after, tuple(figures), compared(figures[0], figures[1:]), tuple(rows))
+    runs: dict[str, Run] = {mode: {one.id: _hits(one, answer) for one, answer in zip(questions, given, strict=True)}}
+    return Evaluation("answers", before, after, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
 
 
 def _asked(
@@ -182,7 +184,7 @@ def _row(question: Question, answer: Answer | FailedAnswer, reason: str, values:
         "answered": answer.answerable,
         "answer": answer.text,
         "cited": list(dict.fromkeys(unit for units in _cited(question, answer) for unit in units)),
-        "found": list(dict.fromkeys(unit for hit in answer.hits for unit in question.units(hit.source, hit.pages))),
+        "found": [unit for unit, _ in _hits(question, answer)],
         "evidence": answer.evidence,
         **{metric: by_question[question.id] for metric, by_question in values.items() if question.id in by_question},
     }
@@ -226,6 +228,15 @@ def _plain(answer: Answer) -> str:
 def _cited(question: Question, answer: Answer) -> list[list[str]]:
     """For each citation, the units that it spans."""
     return [question.units(citation.source, citation.pages) for citation in answer.citations]
+
+
+def _hits(question: Question, answer: Answer | FailedAnswer) -> Ranking:
+    """What was found for a question, the best passage of each unit counting."""
+    best: dict[str, float] = {}
+    for hit in () if isinstance(answer, FailedAnswer) else answer.hits:
+        for unit in question.units(hit.source, hit.pages):
+            best.setdefault(unit, hit.score)
+    return list(best.items())
 
 
 def _kept_for(data: Path, index: Index, llm: Generator, asking: Asking) -> Path:
