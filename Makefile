@@ -7,7 +7,7 @@ CHUNKS ?= 1000000
 KILLS ?= 1000
 READY := $(VENV)/.ready
 
-.PHONY: help setup vllm demo test check format bench bench-documents bench-index bench-summaries clean
+.PHONY: help setup vllm demo test check format bench bench-documents bench-answers bench-index bench-summaries clean
 
 help:
 	@echo "make demo     install, index the example documents, ask three questions"
@@ -15,6 +15,7 @@ help:
 	@echo "make check    lint, types and the fast tests (under a minute)"
 	@echo "make bench    speed and memory beside other toolkits, and retrieval quality (an hour or more)"
 	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
+	@echo "make bench-answers   citations, refusal, planted errors; a batch through a real vLLM beside LangChain and LlamaIndex (an hour)"
 	@echo "make bench-index   kills, a million passages, other stores (hours); CHUNKS=20000 KILLS=20 to try it"
 	@echo "make bench-summaries   summaries beside LangChain's through a real vLLM: speed, kills, coverage, quality, a book (hours); QUICK=1 to try it"
 
@@ -67,6 +68,13 @@ bench-documents: $(READY)
 	$(BIN)/python benchmarks/documents_mutations.py $(DATA)/pdf_nasty $(DATA)/office_web --count 10000
 	$(BIN)/python benchmarks/documents_cores.py $(DATA)/financebench/dev/pdfs
 	$(BIN)/python benchmarks/documents_memory.py $(DATA)
+
+bench-answers: $(READY) vllm
+	bash benchmarks/environments.sh answers-langchain answers-llamaindex
+	$(BIN)/python benchmarks/grounding.py $(DATA)
+	$(BIN)/python benchmarks/evidence.py $(DATA)
+	$(BIN)/python benchmarks/context_pages.py $(DATA)/financebench/dev
+	$(BIN)/python benchmarks/answers.py $(DATA)/clapnq_dev --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python
 
 bench-index: $(READY)
 	bash benchmarks/environments.sh

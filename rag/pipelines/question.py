@@ -107,7 +107,7 @@ def prepare(question: str, *, index: Index, llm: Generator, asking: Asking, said
     """
     retrieved = _retrieve_distinct(question, index, asking)
     likelihood = max(_evidence(one, retrieved, index) for one in filter(None, (question, said)))
-    merge = partial(merged, between=_white_space_between(index))
+    merge = partial(merged, between=white_space_between(index))
     prompt = None
     if likelihood >= THRESHOLD:
         prompt = pack_prompts(
@@ -142,7 +142,7 @@ def _retrieve_distinct(question: str, index: Index, asking: Asking) -> Retrieved
     return replace(retrieved, hits=Hits(distinct(retrieved.hits, k), question=question))
 
 
-def _white_space_between(index: Index) -> Between:
+def white_space_between(index: Index) -> Between:
     """Reads the documents; what has changed since the hits were found is told apart by its text."""
     document: Callable[[str], Document | None] = cache(index.catalog.document)
 
