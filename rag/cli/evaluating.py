@@ -216,7 +216,7 @@ def make_command(output: Path, index_path: str | None, llm: str | None, count: i
     useless = f", {made.useless} passages gave none" if made.useless else ""
     lines = [
         f"{made.written} questions drafted{before}{useless}; in {output}.",
-        'Write "accepted": true where one is good; then: rag eval retrieval --data ' + str(output),
+        f'Write "accepted": true where one is good; then: rag eval retrieval --data {output} --index {index.path}',
     ]
     show({"output": str(output), **made.to_dict()}, lines, as_json)
 
