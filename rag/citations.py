@@ -1,98 +1,111 @@
 """From a sentence to the words it rests on.
 
-Whatever markers a model wrote are ignored. Each sentence is held against the sources: the span of one or two source
-sentences that covers most of its content words is its quote. A number that the quote lacks, or a "not" that only one of
-the two has, takes away from its support.
+Whatever a model wrote, each sentence is held against the sources by a verifier, which finds its quotes. Markers that the model
+wrote are read and then replaced: the number of a source that does not exist is `invented`; that of a source which does not
+support the sentence, or not as well as another, is `wrong`; both are counted and left out. A marker that is right keeps its
+source, and a sentence without one gets the sources that support it. Markers then count up from 1 in order of first use.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.sentences import sentence_spans
 from rag.types import Citation, Sentence
-from rag.words import content_stems, is_negated, numbers, stems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rag.protocols import Verifier
     from rag.types import Pages, Passage
 
-    Judged = tuple[Sentence, list[tuple[Passage, int, int]]]
+    Span = tuple[Passage, int, int]
+    Judged = tuple[Sentence, list[Span]]
     Locate = Callable[[str, int, int], tuple[Pages | None, str]]
 
-WRITTEN_MARKER = re.compile(r"\s*\[(?:source\s*)?\d+(?:\s*[,;–-]\s*\d+)*\]", re.IGNORECASE)
-FULL = 0.7
-PARTIAL = 0.4
-GAIN_OF_A_SECOND = 0.15
-"""A second sentence, or a second source, joins the citation only if it covers so much more."""
+_NAMED = r"(?:sources?|src|refs?|references?|documents?|docs?|passages?|citations?)\b[\s:.#]*"
+_NUMBERS = rf"\d+(?:\s*(?:[,;&–-]|and)\s*(?:{_NAMED})?\d+)*"
+WRITTEN_MARKER = re.compile(
+    rf"(?:(?<!\s)\s+)?(?:\[\s*\^?(?:{_NAMED})?({_NUMBERS})\s*\]|\(\s*{_NAMED}({_NUMBERS})\s*\)|【\s*(?:{_NAMED})?({_NUMBERS})(?::\d+)?(?:†[^】]*)?】)",
+    re.IGNORECASE,
+)
+"""[1], [1, 2], [1-3], [^1], [Source 1], (source 1), 【1】 and 【1†name】; a number in plain brackets (1) is none."""
 
-WORTH_OF_A_SECOND = 0.5
-"""Words that stand together in one place support a claim better than words gathered from two."""
-
-DISAGREEMENT = 0.6
-"""What is left of the score for a number that is missing, and for a negation on one side only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Source sentences that bear on a claim, as offsets into the passage's text, and the claim's words that they cover."""
-
-    passage: Passage
-    start: int
-    end: int
-    words: frozenset[str]
-    numbers: frozenset[str]
-    negated: bool
-
-
-class LexicalVerifier:
-    """Judges by shared content words and equal numbers; needs no model. The score is the share of words covered."""
-
-    def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
-        """The judged sentence, and at most two supporting spans, the better one first."""
-        words = frozenset(content_stems(sentence)) or frozenset(stems(sentence))
-        figures = frozenset(numbers(sentence))
-        if not words:
-            return Sentence(sentence), []
-        spans = [span for passage in passages for span in _spans(passage, words, figures)]
-        best = max(spans, key=_merit, default=None)
-        if best is None or not best.words:
-            return Sentence(sentence), []
-        chosen = [best, *_second(best, spans, words)]
-        gained = len(frozenset().union(*(span.words for span in chosen)) - best.words)
-        agreed = frozenset().union(*(span.numbers for span in chosen))
-        score = (len(best.words) + WORTH_OF_A_SECOND * gained) / len(words)
-        score *= (1.0 if figures <= agreed else DISAGREEMENT) * (1.0 if best.negated == is_negated(sentence) else DISAGREEMENT)
-        support = "full" if score >= FULL else "partial" if score >= PARTIAL else "none"
-        judged = Sentence(sentence, support=support, score=score)
-        return judged, [(span.passage, span.start, span.end) for span in chosen] if support != "none" else []
+LEADING_MARKERS = re.compile(rf"(?:{WRITTEN_MARKER.pattern})+", re.IGNORECASE)
+LONGEST_RANGE = 100
+MOST_DIGITS = 9
+RANK = {"none": 0, "partial": 1, "full": 2}
 
 
 class Citations:
     """Collects the citations of one answer, sentence by sentence: markers count up from 1 in order of first use.
 
+    `shown` are the passages as the model saw them, whose numbers its markers mean; they are `passages` where nothing is said.
     `locate` tells the pages and the place of a span of a source; without it, a quote is said to lie where its passage does.
+    `invented` and `wrong` count the markers that the model wrote and that were removed.
     """
 
-    def __init__(self, passages: Sequence[Passage], verifier: Verifier, *, locate: Locate | None = None) -> None:
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        verifier: Verifier,
+        *,
+        shown: Sequence[Passage] | None = None,
+        locate: Locate | None = None,
+    ) -> None:
         self._passages = passages
         self._verifier = verifier
+        self._shown = {passage.number: passage for passage in (passages if shown is None else shown)}
         self._locate = locate
+        self._last: Judged | None = None
+        self._marks_come_first = False
         self.citations: list[Citation] = []
+        self.invented = 0
+        self.wrong = 0
+
+    @property
+    def removed(self) -> int:
+        """Markers that the model wrote and that were no good."""
+        return self.invented + self.wrong
 
     def judge(self, text: str) -> Judged:
-        """The sentence without the model's markers, judged, and the spans that it rests on."""
-        return self._verifier.check(WRITTEN_MARKER.sub("", text).strip(), self._passages)
+        """The sentence without the model's markers, judged, and the spans that it rests on.
+
+        Markers in front of a sentence belong to the one before it, unless the answer began with some.
+        """
+        leading = LEADING_MARKERS.match(text)
+        if leading and self._last and not self._marks_come_first:
+            self._kept(written_numbers(leading.group()), *self._last)
+            text = text[leading.end() :]
+        self._marks_come_first = self._marks_come_first or (leading is not None and self._last is None)
+        body = without_markers(text).strip()
+        if not body:
+            return Sentence(""), []
+        sentence, spans = self._verifier.check(body, self._passages)
+        judged = sentence, [*spans, *self._kept(written_numbers(text), sentence, spans)]
+        self._last = judged
+        return judged
 
     def cite(self, judged: Judged) -> Sentence:
         """The sentence with markers of its citations, which now belong to the answer."""
         sentence, spans = judged
         return replace(sentence, citations=tuple(dict.fromkeys(self._marker(*span) for span in spans)))
+
+    def _kept(self, numbers: Iterable[int], sentence: Sentence, spans: Sequence[Span]) -> list[Span]:
+        """Spans of sources that the model named and that support the sentence as well as `spans`, which do not lie in them."""
+        kept: list[Span] = []
+        for number in numbers:
+            passage = self._shown.get(number)
+            if passage is None:
+                self.invented += 1
+            elif not any(_lies_in(span, passage) for span in spans):
+                alone, found = self._verifier.check(sentence.text, [passage])
+                if RANK[alone.support] >= max(1, RANK[sentence.support]):
+                    kept += found
+                else:
+                    self.wrong += 1
+        return kept
 
     def _marker(self, passage: Passage, start: int, end: int) -> int:
         """The marker of a quote; one that lies within an earlier quote shares its marker."""
@@ -107,36 +120,25 @@ class Citations:
         return marker
 
 
-def _spans(passage: Passage, words: frozenset[str], figures: frozenset[str]) -> list[Span]:
-    """Every sentence of the passage, and every pair of neighbours that covers clearly more than either alone."""
-    single = [_span(passage, start, end, words, figures) for start, end in sentence_spans(passage.text)]
-    pairs = [
-        Span(
-            passage,
-            a.start,
-            b.end,
-            a.words | b.words,
-            a.numbers | b.numbers,
-            max(a, b, key=lambda span: len(span.words)).negated,
-        )
-        for a, b in pairwise(single)
-        if len(a.words | b.words) >= max(len(a.words), len(b.words)) + GAIN_OF_A_SECOND * len(words)
-        or not b.numbers <= a.numbers
-    ]
-    return single + pairs
+def written_numbers(text: str) -> list[int]:
+    """The numbers of the markers in a text, each once, in order; a range stands for all that it spans."""
+    numbers: list[int] = []
+    for match in WRITTEN_MARKER.finditer(text):
+        listed = next(group for group in match.groups() if group)
+        for part in re.finditer(r"(\d+)(?:\s*[–-]\s*(\d+))?", listed):
+            first, last = int(part[1][:MOST_DIGITS]), int((part[2] or part[1])[:MOST_DIGITS])
+            numbers += range(first, last + 1) if 0 <= last - first < LONGEST_RANGE else (first, last)
+    return list(dict.fromkeys(numbers))
 
 
-def _span(passage: Passage, start: int, end: int, words: frozenset[str], figures: frozenset[str]) -> Span:
-    quote = passage.text[start:end]
-    return Span(passage, start, end, words.intersection(stems(quote)), figures.intersection(numbers(quote)), is_negated(quote))
+def without_markers(text: str) -> str:
+    """The text without the markers in it, and without those that appear where one is taken away, as in "[[1]2]"."""
+    while (shorter := WRITTEN_MARKER.sub("", text)) != text:
+        text = shorter
+    return text
 
 
-def _merit(span: Span) -> tuple[float, int]:
-    """Words covered, a number as much as three words; of equals the shorter."""
-    return len(span.words) + 3 * len(span.numbers), span.start - span.end
-
-
-def _second(best: Span, spans: Sequence[Span], words: frozenset[str]) -> list[Span]:
-    """A span elsewhere that covers much of what the best one does not."""
-    rest = [span for span in spans if len(span.words - best.words) >= max(2.0, 2 * GAIN_OF_A_SECOND * len(words))]
-    return [max(rest, key=lambda span: (len(span.words - best.words), span.start - span.end))] if rest else []
+def _lies_in(span: Span, passage: Passage) -> bool:
+    of, start, end = span
+    first, last = of.start + start, of.start + end
+    return of.source == passage.source and passage.start <= first and last <= passage.start + len(passage.text)

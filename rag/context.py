@@ -117,21 +117,22 @@ def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int,
 
     def prompt(count: int) -> Prompt:
         passages = merge(usable[:count])
-        return Prompt(question, passages, render(question, passages))
+        messages = render(question, passages)
+        return Prompt(question, passages, messages, llm.count_tokens(messages))
 
-    whole = prompt(len(usable))
-    if llm.count_tokens(whole.messages) <= budget:
-        return whole
-    fits, too_many = 0, len(usable)
+    best, too_many = prompt(len(usable)), len(usable)
+    if best.tokens <= budget:
+        return best
+    fits = 0
     while too_many - fits > 1:
-        middle = (fits + too_many) // 2
-        if llm.count_tokens(prompt(middle).messages) <= budget:
-            fits = middle
+        tried = prompt((fits + too_many) // 2)
+        if tried.tokens <= budget:
+            fits, best = (fits + too_many) // 2, tried
         else:
-            too_many = middle
+            too_many = (fits + too_many) // 2
     if fits == 0:
         raise UsageError(
             f"The window of {llm.name} ({llm.window} tokens) has no room for the question, one source and an answer of "
             f"{max_tokens} tokens. Ask for a shorter answer (--max-tokens), or use a model with a larger window (--llm)."
         )
-    return prompt(fits)
+    return best

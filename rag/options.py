@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ class Commands(click.Group):
         from rag.errors import RagError
 
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+                return super().invoke(ctx)
         except RagError as error:
             if ctx.obj.get("debug"):
                 raise
@@ -30,6 +33,11 @@ class Commands(click.Group):
             sys.exit(EXIT_ERROR)
         except BrokenPipeError:
             sys.stderr.close()
+            sys.exit(EXIT_ERROR)
+        except OSError as error:  # such as a disk that is full
+            if ctx.obj.get("debug"):
+                raise
+            click.echo(f"Error: {error}", err=True)
             sys.exit(EXIT_ERROR)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nInterrupted; what was finished is kept.", err=True)
@@ -139,12 +147,13 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _what_it_stands_for(_: click.Context, __: click.Parameter, argument: str) -> str:
+def _what_it_stands_for(_: click.Context, __: click.Parameter, argument: str | None) -> str | None:
     """The argument, or what stdin holds for `-`."""
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if argument == "-" else argument
 
 
 question = click.argument("question", callback=_what_it_stands_for)
+question_or_file = click.argument("question", callback=_what_it_stands_for, required=False)
 
 
 def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

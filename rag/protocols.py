@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from rag.types import EmbedderIdentity, Message, Passage, Prompt, Sampling, Sentence, Usage
+    from rag.sampling import Sampling
+    from rag.types import EmbedderIdentity, Message, Passage, Prompt, Sentence, Usage
 
     Vectors = npt.NDArray[np.float32]
 
@@ -57,6 +58,16 @@ class Generator(Protocol):
     @property
     def max_sources(self) -> int | None:
         """How many sources the model can tell apart; None where only its window limits them."""
+        ...
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The fields of Sampling that this generator obeys; a `stream` with another one set raises UsageError."""
+        ...
+
+    @property
+    def parallel(self) -> int:
+        """How many streams at once make use of it; more wait for their turn."""
         ...
 
     def count_tokens(self, messages: Sequence[Message]) -> int:

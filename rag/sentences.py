@@ -5,22 +5,36 @@ from __future__ import annotations
 import re
 
 BLANK_LINE = re.compile(r"\n[ \t]*\n")
+WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 MAX_SENTENCE = 600
 """Longer stretches without an end of sentence (tables, lists) are taken line by line."""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """(start, end) of every sentence in order, white space at both ends left out."""
-    import sentencex
-
     spans = []
     for start, end in _paragraphs(text):
         position = start
-        for sentence in sentencex.segment("en", text[start:end]):
+        for sentence in _segments(text[start:end]):
             stop = position + len(sentence)
             spans += _lines(text, position, stop) if stop - position > MAX_SENTENCE else [(position, stop)]
             position = stop
     return [trimmed for span in spans if (trimmed := _trim(text, *span))]
+
+
+def _segments(paragraph: str) -> list[str]:
+    """The sentences with what is between them. sentencex panics over some spaces of several bytes, so it sees plain ones.
+
+    Should it panic all the same, the paragraph is one sentence.
+    """
+    import sentencex
+
+    try:
+        return list(sentencex.segment("en", WIDE_SPACE.sub(" ", paragraph)))
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        return [paragraph]
 
 
 def _paragraphs(text: str) -> list[tuple[int, int]]:

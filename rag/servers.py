@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,20 +18,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ATTEMPTS = 5
-_LONGEST_WAIT = 30.0
-_WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
+LONGEST_WAIT = 60.0
+"""Seconds; a server that asks for a longer wait is not asked again."""
+
+BUSY = frozenset({429, 503})
+_WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-class RefusedError(ModelError):
+class CallError(ModelError):
+    """A call that failed. `again` tells whether another attempt may help, `wait` how many seconds the server asks for."""
+
+    def __init__(self, message: str, *, again: bool, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.again, self.wait = again, wait
+
+
+class RefusedError(CallError):
     """The server answered, but not with what was asked for; `status` is its HTTP status."""
 
-    def __init__(self, message: str, *, status: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, status: int, wait: float = 0.0) -> None:
+        super().__init__(message, again=status in _WORTH_RETRYING and wait <= LONGEST_WAIT, wait=wait)
         self.status = status
 
 
 class Server:
-    """An HTTP server that speaks JSON. Calls may come from several threads.
+    """An HTTP server that speaks JSON. Calls may come from several threads, also after `close()`.
 
     `timeout` is in seconds and holds for one attempt; `backoff` is the wait before the second attempt, doubled each time.
     """
@@ -36,54 +50,135 @@ class Server:
     def __init__(self, base_url: str, *, api_key: str | None = None, timeout: float = 120.0, backoff: float = 0.25) -> None:
         self.base_url = base_url.rstrip("/")
         self.backoff = backoff
-        loopback = urlsplit(base_url).hostname in {"localhost", "127.0.0.1", "::1"}
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {_checked(api_key)}"} if api_key else {},
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
-            trust_env=not loopback,  # a proxy cannot reach this machine's own servers
-        )
+        self._options = client_options(base_url, api_key=api_key, timeout=timeout)
+        self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def root(self) -> str:
+        """`base_url` without its /v1, where servers keep what is not OpenAI's."""
+        return self.base_url.removesuffix("/v1")
 
     def get(self, path: str) -> Any:
-        """The JSON at `base_url` + `path`. Raises RefusedError or ModelError."""
-        return self._call("GET", self.base_url + path, None)
+        """The JSON at `base_url` + `path`. `path` may be a whole URL. Raises RefusedError or ModelError."""
+        return self._call("GET", path, None)
 
     def post(self, path: str, payload: Mapping[str, Any]) -> Any:
         """The JSON answer to `payload`. `path` may be a whole URL. Raises RefusedError or ModelError."""
-        return self._call("POST", path if "://" in path else self.base_url + path, payload)
+        return self._call("POST", path, payload)
 
     def close(self) -> None:
         """Drop the connections."""
-        self._client.close()
+        with self._lock:
+            client, self._client = self._client, None
+        if client:
+            client.close()
 
-    def _call(self, method: str, url: str, payload: Mapping[str, Any] | None) -> Any:
-        for attempt in range(1, ATTEMPTS + 1):
+    def _call(self, method: str, path: str, payload: Mapping[str, Any] | None) -> Any:
+        url = path if "://" in path else self.base_url + path
+        with self._lock:
+            client = self._client = self._client or httpx.Client(**self._options)
+        attempt = 1
+        while True:
             try:
-                response = self._client.request(method, url, json=payload)
-            except httpx.TransportError as error:
-                failure, wait = self._unreachable(url, error), None
-                if isinstance(error, httpx.ReadTimeout) and attempt > 1:
-                    break  # a server this slow is not helped by more work
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise ModelError(f"The request to {url} failed: {error}. Check the address.") from error
-            else:
+                response = client.request(method, url, json=payload)
                 if response.is_success:
                     return _json(response)
-                failure = _refusal(response)
-                if response.status_code not in _WORTH_RETRYING:
-                    raise failure
-                wait = response.headers.get("Retry-After")
-            if attempt < ATTEMPTS:
-                self._pause(attempt, wait)
+                failure: CallError = refusal(response)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                failure = unreachable(url, error, attempt=attempt)
+            time.sleep(seconds_before_next(attempt, failure, self.backoff))
+            attempt += 1
+
+
+def client_options(base_url: str, *, api_key: str | None, timeout: float, connect: float = 10.0) -> dict[str, Any]:
+    """What httpx clients of a server are made with. `timeout` and `connect` are in seconds."""
+    return {
+        "headers": {"Authorization": f"Bearer {_checked(api_key)}"} if api_key else {},
+        "timeout": httpx.Timeout(timeout, connect=min(timeout, connect), pool=None),
+        "trust_env": not _is_this_machine(base_url),  # a proxy cannot reach this machine's own servers
+    }
+
+
+def seconds_before_next(attempt: int, failure: CallError, backoff: float) -> float:
+    """How long to wait after a failed attempt, counted from 1. Raises the failure where another one cannot help.
+
+    The wait doubles each time, and chance takes up to half of it, so that clients refused together do not return together.
+    """
+    if attempt >= ATTEMPTS or not failure.again:
         raise failure
+    grown = backoff * 2.0 ** (attempt - 1) * random.uniform(0.5, 1)
+    return min(max(grown, failure.wait), LONGEST_WAIT)
 
-    def _pause(self, attempt: int, retry_after: str | None) -> None:
-        asked = float(retry_after) if retry_after and retry_after.strip().isdigit() else 0.0
-        time.sleep(min(max(asked, self.backoff * 2 ** (attempt - 1)), _LONGEST_WAIT))
 
-    def _unreachable(self, url: str, error: httpx.TransportError) -> ModelError:
-        parts = urlsplit(url)
-        reason = "took too long to answer" if isinstance(error, httpx.TimeoutException) else f"cannot be reached ({error})"
-        return ModelError(f"The model server at {parts.scheme}://{parts.netloc} {reason}. Check that it runs and the address.")
+def unreachable(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, attempt: int = 1) -> CallError:
+    """What a call that got no answer means. A server that was too slow twice is not helped by more work."""
+    if not isinstance(error, httpx.TransportError) or isinstance(error, httpx.UnsupportedProtocol):
+        return CallError(f"The request to {shown(url)} failed: {error}. Check the address.", again=False)
+    slow = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
+    reason = "took too long to answer" if isinstance(error, httpx.TimeoutException) else f"cannot be reached ({error})"
+    return CallError(
+        f"The model server at {origin(url)} {reason}. Check that it runs and the address.", again=not slow or attempt == 1
+    )
+
+
+def refusal(response: httpx.Response) -> RefusedError:
+    """What an HTTP error means, in the server's own words; the response has been read."""
+    wait = _asked_wait(response.headers.get("Retry-After", ""))
+    advice = {
+        401: "Give its key with RAG_API_KEY.",
+        403: "Check RAG_API_KEY and what the key allows.",
+        404: "Check the address (usually ending in /v1) and the model's name.",
+        429: "It is overloaded or a quota is used up: try again later.",
+    }.get(response.status_code, "Its log tells more.")
+    if wait > LONGEST_WAIT:
+        advice = f"It asks to wait {wait:.0f} seconds: try again then."
+    return RefusedError(
+        f"{shown(str(response.url))} refused with status {response.status_code}: {excerpt(response)}. {advice}",
+        status=response.status_code,
+        wait=wait,
+    )
+
+
+def excerpt(response: httpx.Response) -> str:
+    """The beginning of the server's words, or of its own account of the error. The API key is left out."""
+    text = " ".join(response.text.split())
+    try:
+        error = response.json().get("error")
+        text = str(error.get("message", text)) if isinstance(error, dict) else text
+    except (ValueError, AttributeError):
+        pass
+    key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
+    text = text.replace(key, "…") if key else text
+    return f"'{text[:300]}'" if text else "an empty body"
+
+
+def shown(url: str) -> str:
+    """The address without the name and password that it may carry."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address."""
+    parts = urlsplit(shown(url))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_this_machine(url: str) -> bool:
+    return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+def _asked_wait(retry_after: str) -> float:
+    """Seconds of a Retry-After header, which is a number or a date; 0 where it is neither."""
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def _checked(api_key: str) -> str:
@@ -99,31 +194,7 @@ def _json(response: httpx.Response) -> Any:
         return response.json()
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RefusedError(
-            f"{response.url} answered with {_excerpt(response)}, which is not JSON. Check that the address is an API's, "
-            "usually ending in /v1.",
+            f"{shown(str(response.url))} answered with {excerpt(response)}, which is not JSON. Check that the address is an "
+            "API's, usually ending in /v1.",
             status=response.status_code,
         ) from error
-
-
-def _refusal(response: httpx.Response) -> RefusedError:
-    advice = {
-        401: "Give its key with RAG_API_KEY.",
-        403: "Check RAG_API_KEY and what the key allows.",
-        404: "Check the address (usually ending in /v1) and the model's name.",
-        429: "It is overloaded or a quota is used up: try again later.",
-    }.get(response.status_code, "Its log tells more.")
-    return RefusedError(
-        f"{response.url} refused with status {response.status_code}: {_excerpt(response)}. {advice}",
-        status=response.status_code,
-    )
-
-
-def _excerpt(response: httpx.Response) -> str:
-    """The beginning of the server's words, or of its own account of the error."""
-    text = " ".join(response.text.split())
-    try:
-        error = response.json().get("error")
-        text = str(error.get("message", text)) if isinstance(error, dict) else text
-    except (ValueError, AttributeError):
-        pass
-    return f"'{text[:200]}'" if text else "an empty body"

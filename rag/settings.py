@@ -19,9 +19,12 @@ ENVIRONMENT = {"RAG_LLM": "llm", "RAG_EMBEDDER": "embedder", "RAG_INDEX": "index
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds where no flag says otherwise. `embedder` None means: the index's own, or `minilm` for a new one."""
+    """What holds where no flag says otherwise. `embedder` None means: the index's own, or `minilm` for a new one.
 
-    llm: str = "local"
+    `llm` None means: the server that `rag llm start` keeps warm, or `local` where there is none.
+    """
+
+    llm: str | None = None
     embedder: str | None = None
     index: str = "indexes/default"
     reranker: str | None = None

@@ -6,9 +6,10 @@ import os
 from contextlib import contextmanager, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
+from rag.arguments import require, require_path, require_text
 from rag.errors import SpecError, nearest
 from rag.indexes.index import DEFAULT_EMBEDDER, Index
 from rag.pretrained import cache_folder, expanded, read_json, write_json
@@ -16,11 +17,15 @@ from rag.pretrained import cache_folder, expanded, read_json, write_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rag.protocols import Embedder, Generator, Reranker
+    from rag.protocols import Embedder, Generator, Reranker, Verifier
 
-GENERATORS = ("local", "local:PATH.gguf", "extractive")
+GENERATORS = ("local", "local:PATH.gguf", "vllm:MODEL", "http://HOST:PORT/v1", "http://HOST:PORT/v1#MODEL", "extractive")
 EMBEDDER_OBJECT = "(an object)"
 """What an index records where no name can open its embedder again."""
+
+VERIFIERS = ("lexical", "nli:MODEL", "llm:http://HOST:PORT/v1#MODEL")
+LLM_URL_OPTIONS = ("window", "parallel")
+"""What the address of a generator may say besides: tokens that the model reads, streams at once."""
 
 SERVERS = "servers.json"
 """In the cache folder: the servers that were named on this machine, which may be sent the API key."""
@@ -30,6 +35,7 @@ EMBEDDERS = ("minilm", "MODEL (a sentence-transformers name or folder)", "http:/
 
 def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -> Embedder:
     """The embedder that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    require_text(spec, "An embedder's spec", "a text such as 'minilm'")
     if spec == "minilm":
         from rag.embedders.openvino import open_minilm
 
@@ -47,6 +53,7 @@ def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -
 
 def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
     """The generator that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    require_text(spec, "A generator's spec", "a text such as 'local'")
     if spec == "extractive":
         from rag.generators.extractive import ExtractiveGenerator
 
@@ -55,11 +62,22 @@ def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
         from rag.generators.llama_cpp import LlamaCppGenerator
 
         return LlamaCppGenerator(expanded(spec.removeprefix("local:")) if spec != "local" else None)
+    if spec.startswith("vllm:") and spec != "vllm:":
+        from rag.generators.vllm import VllmGenerator
+
+        return VllmGenerator(spec.removeprefix("vllm:"))
+    if _is_url(spec):
+        from rag.generators.http import HttpGenerator
+        from rag.generators.vllm_server import key_for
+
+        url, model, options = _split_llm_url(spec)
+        return HttpGenerator(url, model, api_key=key_for(url) or _key(api_key), **options)
     raise SpecError(f"'{spec}' names no generator.{nearest(spec, ('local', 'extractive'))} Known: {', '.join(GENERATORS)}.")
 
 
 def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
     """The reranker that a spec names. Raises SpecError, ModelError or MissingExtraError."""
+    require_text(spec, "A reranker's spec", "a text such as a model's name")
     if _is_url(spec):
         from rag.rerankers.http import HttpReranker
 
@@ -68,6 +86,29 @@ def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
     from rag.rerankers.cross_encoder import CrossEncoderReranker
 
     return CrossEncoderReranker(spec)
+
+
+def open_verifier(spec: str = "lexical", *, embedder: Embedder | None = None, api_key: str | None = None) -> Verifier:
+    """The verifier that a spec names: lexical, nli:MODEL, llm:http://HOST:PORT/v1 or llm:http://HOST:PORT/v1#MODEL.
+
+    `embedder` lets `lexical` see likeness in meaning. Raises SpecError or ModelError.
+    """
+    require_text(spec, "A verifier's spec", "a text such as 'lexical'")
+    kind, _, rest = spec.partition(":")
+    if spec == "lexical":
+        from rag.verifiers.lexical import LexicalVerifier
+
+        return LexicalVerifier(embedder)
+    if kind == "nli" and rest:
+        from rag.verifiers.nli import NliVerifier
+
+        return NliVerifier(rest)
+    if kind == "llm" and _is_url(rest):
+        from rag.verifiers.llm import LlmVerifier
+
+        url, _, model = rest.partition("#")
+        return LlmVerifier(url, model or None, api_key=_key(api_key))
+    raise SpecError(f"'{spec}' names no verifier.{nearest(spec, ('lexical',))} Known: {', '.join(VERIFIERS)}.")
 
 
 def open_index(
@@ -81,6 +122,9 @@ def open_index(
     An index may come from a stranger, so a server that only it names gets no API key; one that was named as `embedder` on
     this machine before does.
     """
+    require_path(path, "The index", "the path of a folder")
+    is_embedder = embedder is None or isinstance(embedder, str) or hasattr(embedder, "embed_question")
+    require(is_embedder, embedder, "The embedder", "a spec such as 'minilm', or an embedder")
     if embedder is None or isinstance(embedder, str):
         if embedder and _is_url(embedder):
             _remember_server(embedder)
@@ -131,15 +175,17 @@ def using_index(index: Index | str | Path, *, create: bool = False) -> Iterator[
     """The index itself, or the one at a path, which is closed afterwards."""
     if isinstance(index, Index):
         yield index
-    else:
-        with open_index(index, create=create) as opened:
-            yield opened
+        return
+    require_path(index, "index", "the path of a folder, or what rag.open_index gives")
+    with open_index(index, create=create) as opened:
+        yield opened
 
 
 @contextmanager
 def using_llm(llm: Generator | str) -> Iterator[Generator]:
     """The generator itself, or the one that a spec names, which is closed afterwards."""
     if not isinstance(llm, str):
+        require(hasattr(llm, "stream"), llm, "llm", "a spec such as 'local', or what rag.open_llm gives")
         yield llm
         return
     opened = open_llm(llm)
@@ -165,6 +211,25 @@ def _split_url(spec: str, form: str) -> tuple[str, str]:
     if not urlsplit(url).netloc or not model:
         raise SpecError(f"'{spec}' does not say which model to use. The form is {form}.")
     return url.rstrip("/"), model
+
+
+def _split_llm_url(spec: str) -> tuple[str, str | None, dict[str, Any]]:
+    """Address, model if one is named, and options, as in http://HOST:PORT/v1?window=8192#MODEL."""
+    form = "The form is http://HOST:PORT/v1, http://HOST:PORT/v1#MODEL or http://HOST:PORT/v1?window=TOKENS#MODEL."
+    try:
+        parts = urlsplit(spec)
+    except ValueError as error:
+        raise SpecError(f"'{spec}' is no address: {error}. {form}") from error
+    if not parts.netloc:
+        raise SpecError(f"'{spec}' does not say which server to use. {form}")
+    options: dict[str, Any] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in LLM_URL_OPTIONS:
+            raise SpecError(f"'{spec}' has an unknown option '{name}'.{nearest(name, LLM_URL_OPTIONS)} {form}")
+        if not value.isdecimal() or int(value) < 1:
+            raise SpecError(f"'{spec}': {name} must be a number from 1, not '{value}'. {form}")
+        options[name] = int(value)
+    return parts._replace(query="", fragment="").geturl().rstrip("/"), parts.fragment or None, options
 
 
 def _refuse_misspelling(spec: str, names: tuple[str, ...], known: tuple[str, ...], kind: str) -> None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from rag.pipelines.plan import Plan
     from rag.pipelines.tokens import Cost, Costs
-    from rag.types import Answer, Citation, Hit, RemoveReport, Sentence, SyncReport
+    from rag.reports import RemoveReport, SyncReport
+    from rag.types import Answer, Citation, Hit, Sentence
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of writing."""
@@ -24,6 +25,7 @@ WIDTH = 100
 PASSAGE_CHARACTERS = 300
 COLUMN = 48
 FAILURES_SHOWN = REMOVALS_SHOWN = 20
+KINDS_SHOWN = 8
 
 
 def printable(text: str) -> str:
@@ -98,7 +100,9 @@ def report_lines(report: SyncReport) -> list[str]:
         f" · {report.seconds:.1f} s"
     ]
     if report.skipped:
-        lines.append(f"{report.skipped} files of other kinds passed over (--include GLOB takes them)")
+        kinds = [f"{number} {printable(kind)}" for kind, number in report.skipped_kinds.items()]
+        told = ", ".join(kinds[:KINDS_SHOWN] + ["…"] * (len(kinds) > KINDS_SHOWN))
+        lines.append(f"{report.skipped} passed over: {told} (--include GLOB takes files of other kinds)")
     for failure in report.failed[:FAILURES_SHOWN]:
         lines.append(f"  {failure.status}: {printable(failure.message)}")
     if len(report.failed) > FAILURES_SHOWN:

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from rag import notebook
+from rag.places import between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Pages = tuple[int, int]
 """First and last page, counted from 1, both included."""
@@ -45,14 +46,9 @@ class Places:
 
     def of(self, start: int, end: int) -> str:
         """The place of the characters from `start` to `end` (not included), such as "line 3", "slides 2–4", "Budget!A2:F9"."""
-        first = self.labels[max(bisect_right(self.starts, start) - 1, 0)]
-        last = self.labels[max(bisect_left(self.starts, max(end, start + 1)) - 1, 0)]
-        if first == last:
-            return f"{self.unit} {first}".strip()
-        sheet, mark, cells = first.partition("!")
-        if mark and last.startswith(sheet + mark):
-            return f"{sheet}!{cells.partition(':')[0]}:{last.rpartition(':')[2].rpartition('!')[2]}"
-        return f"{self.unit}s {first}–{last}" if self.unit else f"{first}–{last}"
+        first = max(bisect_right(self.starts, start) - 1, 0)
+        last = max(bisect_left(self.starts, max(end, start + 1)) - 1, 0)
+        return between(self.labels[first : max(last, first) + 1], self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +106,7 @@ class Chunk:
 
     def to_dict(self) -> dict[str, Any]:
         """The chunk as JSON-ready values."""
-        return _plain_dict(asdict(self))
+        return plain_dict(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +127,7 @@ class Hit:
 
     def to_dict(self) -> dict[str, Any]:
         """The hit as docs/guide.md describes it."""
-        return _plain_dict(asdict(self))
+        return plain_dict(asdict(self))
 
     def _repr_html_(self) -> str:
         return notebook.hits_html([self.to_dict()])
@@ -165,24 +161,12 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How a generator chooses tokens. None leaves the choice to the model's own default."""
-
-    max_tokens: int = 256
-    temperature: float | None = 0.0
-    top_p: float | None = None
-    top_k: int | None = None
-    repetition_penalty: float | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that a model read and wrote, counted by the model."""
+    """Tokens that a model read and wrote, counted by the model; of those read, `cached_tokens` were known from earlier prompts."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +191,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a generator is asked: the messages for a model, and the question and passages that they were rendered from."""
+    """What a generator is asked: the messages for a model, and the question and passages that they were rendered from.
+
+    `tokens` is how many the model counts in the messages, 0 where nobody has asked it.
+    """
 
     question: str
     passages: tuple[Passage, ...]
     messages: tuple[Message, ...]
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +217,7 @@ class Citation:
 
     def to_dict(self) -> dict[str, Any]:
         """The citation as docs/guide.md describes it."""
-        return _plain_dict(asdict(self))
+        return plain_dict(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +234,7 @@ class Sentence:
 
     def to_dict(self) -> dict[str, Any]:
         """The sentence as docs/guide.md describes it."""
-        return _plain_dict(asdict(self))
+        return plain_dict(asdict(self))
 
     @property
     def cited_text(self) -> str:
@@ -263,6 +251,8 @@ class Answer:
     """An answer whose sentences carry the words they rest on.
 
     `evidence` (0 to 1) is how likely it is that the documents hold the answer, judged before the model wrote.
+    `removed_citations` counts those that the model wrote and that are no good: invented numbers, and sources that do not
+    support the sentence. `asked` is what the person said, where `question` is that made whole.
     """
 
     question: str
@@ -275,6 +265,8 @@ class Answer:
     model: str
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    removed_citations: int = 0
+    asked: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as docs/guide.md describes it."""
@@ -289,63 +281,30 @@ class Answer:
             "model": self.model,
             "usage": asdict(self.usage),
             "seconds": round(self.seconds, 4),
+            "removed_citations": self.removed_citations,
+            "asked": self.asked or self.question,
         }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Answer:
+        """The answer that `to_dict` told of, such as a line of a file of answers."""
+        return cls(
+            question=told["question"],
+            text=told["answer"],
+            answerable=told["answerable"],
+            evidence=told["evidence"],
+            sentences=tuple(Sentence(**{**one, "citations": tuple(one["citations"])}) for one in told["sentences"]),
+            citations=tuple(Citation(**_with_pages(one)) for one in told["citations"]),
+            hits=Hits([Hit(**_with_pages(one)) for one in told["hits"]], question=told["question"]),
+            model=told["model"],
+            usage=Usage(**told["usage"]),
+            seconds=told["seconds"],
+            removed_citations=told["removed_citations"],
+            asked=told["asked"],
+        )
 
     def _repr_html_(self) -> str:
         return notebook.answer_html(self.to_dict())
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A source that could not be read: `status` from `errors.DOCUMENT_STATUSES`, `page` where one page is to blame."""
-
-    source: str
-    status: str
-    message: str
-    page: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The failure as docs/guide.md describes it."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """What one run of indexing did, in numbers of documents; `documents` and `chunks` are what the index holds now.
-
-    `skipped` files lie in the folders and are of a kind that is not read.
-    """
-
-    index: str
-    added: int
-    changed: int
-    renamed: int
-    removed: int
-    unchanged: int
-    skipped: int
-    failed: tuple[Failure, ...]
-    documents: int
-    chunks: int
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as docs/guide.md describes it."""
-        return _plain_dict(asdict(self))
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveReport:
-    """The sources that were taken out of an index; `documents` and `chunks` are what it holds now."""
-
-    index: str
-    removed: tuple[str, ...]
-    documents: int
-    chunks: int
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready values."""
-        return _plain_dict(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,14 +332,18 @@ def pages_of_span(page_starts: Sequence[int], start: int, end: int) -> Pages | N
     return first, max(first, bisect_right(page_starts, max(start, end - 1)))
 
 
-def _plain_dict(values: dict[str, Any]) -> dict[str, Any]:
+def _with_pages(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, "pages": values["pages"] and tuple(values["pages"])}
+
+
+def plain_dict(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON-ready values: tuples as lists, floats to six digits so that equal values print equally."""
     return {key: _plain(item) for key, item in values.items()}
 
 
 def _plain(value: Any) -> Any:
-    """Tuples to lists and floats to six digits, so that equal values print equally."""
     if isinstance(value, dict):
-        return _plain_dict(value)
+        return plain_dict(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return round(value, 6) if isinstance(value, float) else value

@@ -13,8 +13,8 @@ MAX_WORD_LENGTH = 60
 
 STOP_WORDS = frozenset(
     "a about after all also am an and any are as at be been before being but by can could did do does doing down for from further "
-    "had has have having he her here hers him his how i if in into is it its itself just me more most my no nor not of off on once "
-    "only or other our out over own s same she should so some such t than that the their them then there these they this those "
+    "had has have having he her here hers him his how i if in into is it its itself just many me more most much my no nor not of off on "
+    "once only or other our out over own s same she should so some such t than that the their them then there these they this those "
     "through to too under until up very was we were what when where which while who whom whose why will with would you your".split()
 )
 
@@ -45,9 +45,21 @@ def content_stems(text: str) -> list[str]:
     return [stem for stem in stems(text) if stem not in _stop_stems()]
 
 
+@lru_cache(maxsize=100_000)
+def stem_of(word: str) -> str:
+    """The stem of one word."""
+    found = analyzer().analyze(word)
+    return found[0] if found else word.lower()
+
+
+def is_stop_stem(stem: str) -> bool:
+    """Whether it is the stem of an English function word."""
+    return stem in _stop_stems()
+
+
 def numbers(text: str) -> set[str]:
     """Numbers in one spelling: `34,229` and `34229` are the same, and so are `3.50` and `3.5`."""
-    return {_plain_number(match.group()) for match in NUMBER.finditer(text)}
+    return {plain_number(match.group()) for match in NUMBER.finditer(text)}
 
 
 def is_negated(text: str) -> bool:
@@ -57,15 +69,16 @@ def is_negated(text: str) -> bool:
 
 def segment_cjk(text: str) -> str:
     """Chinese and Japanese runs as overlapping pairs of characters, which can be matched without a dictionary."""
-    return CJK_RUN.sub(lambda run: " " + " ".join(_pairs(run.group())) + " ", text)
+    return CJK_RUN.sub(lambda run: " " + " ".join(pairs(run.group())) + " ", text)
 
 
-def _pairs(run: str) -> list[str]:
+def pairs(run: str) -> list[str]:
+    """Neighbouring characters, two by two; a single character by itself."""
     return [run[i : i + 2] for i in range(max(1, len(run) - 1))]
 
 
-def _plain_number(number: str) -> str:
-    """Separators of thousands and zeros at the end of a fraction taken away; a lone point is a decimal point."""
+def plain_number(number: str) -> str:
+    """Separators of thousands and zeros at the end of a fraction taken away: 1,234.50 is 1234.5. A lone point is a decimal point."""
     if "," in number and "." in number:
         decimal = max(number, key=lambda sign: number.rfind(sign) if sign in ",." else -1)
     else:

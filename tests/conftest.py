@@ -2,22 +2,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
+import kept_workers
 import pytest
 from fakes import HashEmbedder
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import rag
+from rag.pipelines import workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rag.indexes.index import Index
 
-settings.register_profile("ci", derandomize=True, deadline=None)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# How long an example takes tells of the machine and of what else it does, not of the code.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("patient", patient)
+settings.register_profile("ci", patient, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "patient")
+
+os.environ["RAG_STATE"] = mkdtemp(prefix="rag-state-")  # a developer's warm server is not to answer tests
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -33,6 +40,19 @@ class CountingEmbedder(HashEmbedder):
     def embed_passages(self, texts, *, on_progress=None):
         self.embedded += texts
         return super().embed_passages(texts, on_progress=on_progress)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_worker_outlives_the_tests() -> Iterator[None]:
+    yield
+    kept_workers.end_all()
+
+
+@pytest.fixture
+def keep_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read by the processes that read those of the tests before. For tests that only need documents in an index."""
+    monkeypatch.setattr(workers, "_Worker", kept_workers.KeptWorker)
+    monkeypatch.setattr(workers, "_start", kept_workers.start)
 
 
 @pytest.fixture

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rag.errors import ModelError
+from rag.sampling import ALL_OPTIONS
 from rag.types import EmbedderIdentity, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from rag.protocols import Vectors
-    from rag.types import Message, Prompt, Sampling
+    from rag.sampling import Sampling
+    from rag.types import Message, Prompt
 
 
 class HashEmbedder:
@@ -53,6 +56,8 @@ class ScriptedGenerator:
 
     name = "scripted"
     max_sources = None
+    options = ALL_OPTIONS
+    parallel = 4
 
     def __init__(self, answers: Sequence[Sequence[str] | Exception], *, window: int = 4096) -> None:
         self.answers = list(answers)
@@ -91,6 +96,9 @@ def _tokens(text: str) -> list[str]:
     )
 
 
+@lru_cache(maxsize=10_000)
 def _direction(token: str, dimension: int) -> Vectors:
     seed = int.from_bytes(blake2b(token.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
-    return np.random.default_rng(seed).standard_normal(dimension).astype(np.float32)
+    direction = np.random.default_rng(seed).standard_normal(dimension).astype(np.float32)
+    direction.flags.writeable = False  # it is handed out again
+    return direction

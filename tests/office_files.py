@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+
+import pytest
+
+from rag.errors import DocumentError
+from rag.types import Document
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships"
@@ -186,3 +192,27 @@ def epub(
             f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><body>{body}</body></html>'
         )
     return zipped(files)
+
+
+def load(content: bytes, family: str, name: str = "") -> Document:
+    """The document, after what must hold for every one."""
+    document: Document = importlib.import_module(f"rag.documents.{family}").load(
+        content, source=name or f"a.{family}", name=name or f"a.{family}"
+    )
+    assert all(document.text[heading.start :].startswith(heading.text) for heading in document.headings)
+    assert document.page_starts or document.text == document.text.strip()
+    if document.places:
+        assert document.places.starts[-1] < len(document.text) or document.places.unit == "slide"
+    return document
+
+
+def unpacked(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def refused(content: bytes, family: str) -> DocumentError:
+    with pytest.raises(DocumentError) as caught:
+        load(content, family)
+    assert f"a.{family}" in str(caught.value)
+    return caught.value

@@ -8,10 +8,11 @@ from fakes import ScriptedGenerator
 
 import rag
 from rag.errors import ModelError, UsageError
-from rag.pipelines.ask import NOT_FOUND
+from rag.pipelines.answer import NOT_FOUND
 from rag.pipelines.ingest import add_documents
 from rag.pipelines.retrieve import candidates
-from rag.types import Document, Sampling
+from rag.sampling import Sampling
+from rag.types import Document
 
 
 @pytest.fixture

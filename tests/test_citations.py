@@ -3,13 +3,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import rag
-from rag.citations import Citations, LexicalVerifier
+from rag.citations import Citations, written_numbers
 from rag.sentences import sentence_spans
 from rag.types import Passage
+from rag.verifiers.lexical import LexicalVerifier
 from rag.words import numbers
 
 TOWER = Passage(
@@ -98,11 +99,94 @@ def test_check_judges_any_text_against_any_passages():
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from("Ab1 .!?\n。日\u00a0é🙂\"'-"), max_size=200))
+@example("A\u00a0b.\u00a0 C")
+@example('."\u00a0a')
 def test_sentences_are_exact_ordered_spans_that_lose_nothing_but_white_space(text):
     spans = sentence_spans(text)
     assert all(text[start:end] == text[start:end].strip() != "" for start, end in spans)
     assert all(a[1] <= b[0] for a, b in pairwise(spans))
     assert "".join("".join(text[start:end].split()) for start, end in spans) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("It is tall [1].", [1]),
+        ("It is tall [1, 2] and old [3].", [1, 2, 3]),
+        ("It is tall [1][3].", [1, 3]),
+        ("It is tall [2-4].", [2, 3, 4]),
+        ("It is tall [Source 1], [sources 2 and 3], [source: 4; source 5].", [1, 2, 3, 4, 5]),
+        ("It is tall (Source 1).", [1]),
+        ("It is tall 【1】 and old 【2†tower.pdf】.", [1, 2]),
+        ("It is tall [^7].", [7]),
+        ("It is tall [[1]2].", [1]),
+        ("It is tall [1] and old [1].", [1]),
+        ("Two of them (1) are tall [sic] in [a] 1998.", []),
+        (f"It is tall [{'9' * 5000}].", [999999999]),
+    ],
+)
+def test_the_numbers_of_written_markers_are_read_in_every_style(text, numbers):
+    assert written_numbers(text) == numbers
+
+
+def judged(*texts, passages=(TOWER, POND), shown=None):
+    collected = Citations(passages, LexicalVerifier(), shown=shown)
+    return [collected.cite(collected.judge(text)).cited_text for text in texts], collected
+
+
+def test_an_invented_number_is_removed_and_counted():
+    texts, collected = judged("Seven carp live in the pond [7].")
+    assert texts == ["Seven carp live in the pond [1]."]
+    assert (collected.invented, collected.wrong, collected.removed) == (1, 0, 1)
+
+
+def test_a_marker_of_a_source_that_does_not_say_so_is_removed_and_counted():
+    texts, collected = judged("Seven carp live in the pond [1].", "The Mona Lisa hangs in Paris [2].")
+    assert texts == ["Seven carp live in the pond [1].", "The Mona Lisa hangs in Paris."]
+    assert [citation.source for citation in collected.citations] == ["g.md"]
+    assert (collected.invented, collected.wrong) == (0, 2)
+
+
+def test_a_right_marker_of_a_source_that_was_not_the_best_keeps_its_source():
+    copy = Passage(3, "Visitors say: seven carp live in the pond.", "v.md", chunk=9)
+    texts, collected = judged("Seven carp live in the pond [3].", passages=(TOWER, POND, copy))
+    assert texts == ["Seven carp live in the pond [1][2]."]
+    assert {citation.source for citation in collected.citations} == {"g.md", "v.md"}
+    assert collected.removed == 0
+
+
+def test_a_source_that_says_less_than_another_is_removed():
+    vague = Passage(3, "Carp live in the pond, three or four of them.", "v.md", chunk=9)
+    texts, collected = judged("Seven carp live in the pond [3].", passages=(TOWER, POND, vague))
+    assert [citation.source for citation in collected.citations] == ["g.md"]
+    assert (texts, collected.wrong) == (["Seven carp live in the pond [1]."], 1)
+
+
+def test_markers_after_the_full_stop_belong_to_the_sentence_before():
+    texts, collected = judged("Seven carp live in the pond.", "[2] The tower is 34 metres tall.", "[9]")
+    assert texts == ["Seven carp live in the pond [1].", "The tower is 34 metres tall [2].", ""]
+    assert (collected.invented, collected.wrong) == (1, 0)
+
+
+def test_markers_in_front_of_the_first_sentence_stand_in_front_of_all():
+    texts, collected = judged("[2] Seven carp live in the pond.", "[1] The tower is 34 metres tall.")
+    assert texts == ["Seven carp live in the pond [1].", "The tower is 34 metres tall [2]."]
+    assert collected.removed == 0
+
+
+def test_numbers_mean_the_sources_that_the_model_was_shown():
+    shown = (Passage(1, POND.text, POND.source, start=POND.start), Passage(2, TOWER.text, TOWER.source, start=TOWER.start))
+    _, collected = judged("Seven carp live in the pond [1].", "The tower is 34 metres tall [2].", shown=shown)
+    assert collected.removed == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(st.sampled_from("[]【】(),-–†^ 0123source\nSeven carp."), max_size=60))
+def test_whatever_a_model_writes_only_citations_that_exist_are_shown(text):
+    collected = Citations((TOWER, POND), LexicalVerifier())
+    sentence = collected.cite(collected.judge(f"Seven carp live in the pond {text}"))
+    assert written_numbers(sentence.text) == []
+    assert set(sentence.citations) <= {citation.marker for citation in collected.citations}
 
 
 def test_abbreviations_and_decimals_do_not_end_a_sentence():

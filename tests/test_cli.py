@@ -99,6 +99,8 @@ def test_the_whole_path_in_json(rag, folder):
         "model",
         "usage",
         "seconds",
+        "removed_citations",
+        "asked",
     }
     text = Path(answer["citations"][0]["source"]).read_text(encoding="utf-8")
     assert text[answer["citations"][0]["start"] : answer["citations"][0]["end"]] == answer["citations"][0]["quote"]

@@ -40,6 +40,7 @@ def kill_often(nursery, place, kills, *, seed, small_layouts=False):
     assert [kill for kill in done if kill.problems] == []
 
 
+@pytest.mark.slow
 def test_killed_a_few_times_an_index_holds_whole_documents_and_the_next_run_completes(nursery, place):
     kill_often(nursery, place, 3, seed=1)
 

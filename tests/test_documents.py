@@ -264,10 +264,19 @@ class TestHtml:
         assert [(h.level, h.text) for h in document.headings] == [(1, "Top most line"), (2, "In a list")]
         assert all(document.text.startswith(h.text, h.start) for h in document.headings)
 
+    def test_lists_keep_the_numbers_that_the_page_gives_them(self) -> None:
+        document = from_html(
+            '<ol start="5"><li>five</li><li value="9">nine</li><li value="x">ten</li></ol><ol start="a"><li>one</li></ol>'
+        )
+        assert [line for line in document.text.split("\n") if line] == ["5. five", "9. nine", "10. ten", "1. one"]
+
     def test_tables_keep_rows_and_lists_their_numbers(self) -> None:
         table = "<table><tr><th>Year</th><th>Sales</th></tr><tr><td><p>2022</p></td><td></td><td>5</td></tr></table>"
         document = from_html(f"{table}<ol><li>one<ul><li>inner</li></ul></li><li><p>two</p></li></ol>")
-        assert document.text == "Year | Sales\n2022 | 5\n\n1. one\n\n  - inner\n\n2. two"
+        assert document.text == "Year | Sales\n2022 | | 5\n\n1. one\n\n  - inner\n\n2. two"
+
+    def test_a_short_page_is_taken_whole(self) -> None:
+        assert from_html("<ol><li>c<li>b</ol><ol><li>x</ol>").text == "1. c\n2. b\n\n1. x"
 
     def test_a_layout_table_keeps_its_paragraphs_apart(self) -> None:
         document = from_html(

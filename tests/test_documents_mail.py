@@ -114,6 +114,39 @@ class TestMail:
         head = f"From: a@b.c\nTo: d@e.f\nSubject: {words}\nContent-Type: text/plain; charset={name}\n\n".encode(encoding)
         assert load_bytes(head + words.encode(encoding), source="a.eml").text.endswith(f"\n\n{words}")
 
+    @pytest.mark.parametrize(
+        ("encoding", "words"),
+        [("utf-8", "Größe und Höhe"), ("cp1252", "Größe und Höhe"), ("koi8-r", "Отчёт за март"), ("cp1251", "Отчёт за март"),
+         ("cp932", "名前と住所"), ("gb18030", "三月报告"), ("iso8859_2", "Příliš žluťoučký")],
+    )  # fmt: skip
+    def test_raw_bytes_in_headers_are_read_as_the_text_is(self, encoding: str, words: str) -> None:
+        plain = f"Content-Type: text/plain; charset={encoding}\n\n"
+        parts = f'Content-Type: multipart/mixed; boundary="x"\n\n--x\n{plain}Text.\n--x--\n'
+        for rest in (plain, parts):
+            text = f"From: {words} <a@b.c>\nTo: d@e.f\nSubject: {words},\n {words}\n{rest}"
+            document = load_bytes(text.encode(encoding), source="a.eml")
+            assert document.title == f"{words}, {words}"
+            assert document.metadata["from"] == f"{words} <a@b.c>"
+
+    def test_raw_bytes_in_headers_without_a_charset_are_guessed_with_the_text(self) -> None:
+        body = "Пруд перед домом очистили в марте, и теперь в нём снова живут карпы. " * 5
+        text = f"From: Вера <a@b.c>\nTo: d@e.f\nSubject: Пруд\n\n{body}\n"
+        document = load_bytes(text.encode("koi8-r"), source="a.eml")
+        assert (document.title, document.metadata["from"]) == ("Пруд", "Вера <a@b.c>")
+
+    def test_an_invitation_is_read_and_no_text_goes_before_its_own_versions(self) -> None:
+        calendar = "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\nSUMMARY:Pond meeting\nEND:VCALENDAR\n"
+        head = "From: a@b.c\nTo: d@e.f\n"
+        assert "SUMMARY:Pond meeting" in load_bytes(f"{head}{calendar}".encode(), source="a.eml").text
+        page = "Content-Type: text/html\n\n<p>Come to the pond</p>\n"
+        both = f'{head}Content-Type: multipart/alternative; boundary="x"\n\n--x\n{page}--x\n{calendar}--x--\n'
+        assert load_bytes(both.encode(), source="a.eml").text.endswith("\n\nCome to the pond")
+
+    def test_signatures_are_named_and_not_read(self) -> None:
+        mail = message()
+        mail.add_attachment(b"-----BEGIN PGP", maintype="application", subtype="pgp-signature", filename="signature.asc")
+        assert from_mail(mail).text.endswith("the pond is open.\n\n[Attachment, not read: signature.asc]")
+
     def test_flowed_lines_are_joined(self) -> None:
         text = "From: a@b.c\nTo: d@e.f\nContent-Type: text/plain; format=flowed\n\nOne long \nline.\n-- \nAda\n"
         assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\nOne long line.\n--\nAda")

@@ -17,7 +17,6 @@ from pypdf.generic import DecodedStreamObject, NameObject
 
 from rag.documents.hyphens import MARKER, join_divided_words
 from rag.documents.pdf import load
-from rag.documents.pdf_letters import with_arabic_mended
 from rag.documents.pdf_running import parts_of
 from rag.errors import DocumentError
 from rag.types import Document
@@ -100,6 +99,16 @@ class TestReadingOrder:
         stream += "".join(put(line, 320, 700 - 14 * n) for n, line in enumerate(RIGHT))
         assert loaded(drawn(stream)).text.split("\n") == [*LEFT, *RIGHT]
 
+    @pytest.mark.parametrize(
+        ("matrix", "rotation"), [("0 1 -1 0 792 0", 90), ("-1 0 0 -1 612 792", 180), ("0 -1 1 0 0 612", 270)]
+    )
+    def test_columns_of_a_page_that_lies_on_its_side_are_read_one_after_the_other(self, matrix: str, rotation: int) -> None:
+        lines = zip(LEFT, RIGHT, strict=True)
+        stream = "".join(put(left, 72, 700 - 14 * n) + put(right, 320, 700 - 14 * n) for n, (left, right) in enumerate(lines))
+        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(drawn(f"q {matrix} cm {stream} Q"))))
+        writer.pages[0].rotate(rotation)
+        assert loaded(written(writer)).text.split("\n") == [*LEFT, *RIGHT]
+
     def test_rows_of_a_table_stay_together(self) -> None:
         stream = "".join(
             put(f"Income from rivers and bridges, part {n}", 72, 700 - 14 * n)
@@ -146,22 +155,6 @@ class TestWords:
         assert re.sub(r"[\s-]", "", "".join(joined)) == re.sub(rf"[\s{MARKER}-]", "", "".join(texts))
         assert len(joined) == len(texts)
         assert not any(MARKER in text for text in joined)
-
-
-class TestArabic:
-    def test_a_ligature_of_two_letters_is_put_in_the_order_of_speech(self) -> None:
-        boxes = [(float(n), n + 1.0, 0.0, 10.0) for n in (9, 8, 7, 7, 5, 5)]  # the last two pairs are one glyph each
-        assert with_arabic_mended("خلالال", boxes.__getitem__) == "خللالا"
-
-    def test_an_article_stays(self) -> None:
-        assert with_arabic_mended("الم", lambda position: (-position, 1.0 - position, 0.0, 10.0)) == "الم"
-
-    @pytest.mark.skipif(not SHARED_DATA.exists(), reason="the shared test data (../shared/data) is absent")
-    def test_words_of_real_documents_are_spelt_right_and_stand_apart(self) -> None:
-        path = SHARED_DATA / "pdf_gold/right_to_left_01.pdf"
-        text = load(path.read_bytes(), source=path.name, name=path.name).text
-        assert text.startswith("تحسين الإنتاجية وحل المشكلات من خلال البرمجة بلغة R")
-        assert "Python ميزات" in text
 
 
 class TestRunningLines:

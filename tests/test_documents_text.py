@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,44 @@ class TestTables:
         content = 'one; x,two\nthree; y,"four\nand five"\n'
         monkeypatch.setattr(delimited, "_SAMPLE", len('one; x,two\nthree; y,"four\nan'))
         assert read(content, "a.csv").text == "one; x | two\nthree; y | four and five"
+
+    def test_a_stray_quotation_mark_swallows_nothing(self) -> None:
+        rows = ["size,what", '"5 in,pipe', "6 in,rod", '7 in,"long, thin"', '8 in,"two', 'lines"', "9 in,bar"]
+        document = read("\n".join(rows), "a.csv")
+        assert document.text.split("\n") == [
+            "size | what", '"5 in | pipe', "6 in | rod", "7 in | long, thin", "8 in | two lines", "9 in | bar"
+        ]  # fmt: skip
+        assert place(document, "9 in") == "row 6"
+        assert read('a,b\n1,"x\n2,y\n3,z\n', "a.csv").text == 'a | b\n1 | "x\n2 | y\n3 | z'
+
+    def test_a_quotation_that_the_end_of_the_file_cuts_is_closed_there(self) -> None:
+        assert read('a,b\n1,"x; y', "a.csv").text == "a | b\n1 | x; y"
+
+    def test_many_stray_quotation_marks_take_no_longer_than_a_few(self) -> None:
+        content = "".join(f'{number},"{number}"{number},"open\n' for number in range(20_000))
+        began = time.process_time()
+        assert "19999" in read(content, "a.csv").text
+        assert time.process_time() - began < 5
+
+    def test_a_first_line_that_names_the_delimiter_is_no_row(self) -> None:
+        for told in ("sep=;", "\ufeffSEP=;\r", '"sep=;"'):
+            document = read(f"{told}\npond;depth, m\nNorth;2,5\n", "a.csv")
+            assert document.text == "pond | depth, m\nNorth | 2,5"
+            assert place(document, "North") == "row 2"
+        assert read("sep=\t\na\tb\n", "a.csv").text == "a | b"
+        assert read("sep=x,b\n1,2\n", "a.csv").text == "sep=x | b\n1 | 2"
+
+    def test_a_header_below_empty_rows_is_one(self) -> None:
+        document = read("\n,\nPond,Depth\nNorth,2\n", "a.csv")
+        assert outline(document) == [(1, "Pond | Depth")]
+        assert place(document, "North") == "row 4"
+        story = "A long story about the pond and its fish. " * 12
+        records = read(f"\nid,story\n7,{story}\n", "a.csv")
+        assert records.text.startswith("id: 7\nstory: A long")
+        assert place(records, "id: 7") == "row 3"
+
+    def test_only_line_ends_end_a_row(self) -> None:
+        assert read("a,b\n1,x\u2028y\n2,p\x0cq\n", "a.csv").text == "a | b\n1 | x y\n2 | p q"
 
     def test_numbers_in_the_first_row_are_no_header(self) -> None:
         assert read("1,2\n3,4\n", "a.csv").headings == ()

@@ -40,6 +40,12 @@ SHOWS = {
         r"^hybrid:\n  1\. .*Staying the night$",
         r"^only PDF:\n  1\. .* handbook\.pdf, pages \(",
     ],
+    "talk.py": [
+        r"^  looked for: How many steps does it have\? \(tall tower\)$",
+        r"142 steps",
+        r"^3 turns so far$",
+        r"cost 23,400 pounds",
+    ],
     "cited_json.py": [r'"quote": "The causeway to Tolver Ness is 1,350 metres long\."', r'"model": "extractive"'],
 }
 

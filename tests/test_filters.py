@@ -411,6 +411,7 @@ FILTERS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(documents=st.lists(DOCUMENTS, max_size=6), where=FILTERS)
 def test_a_filter_chooses_what_its_plain_meaning_chooses(documents, where):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -68,6 +69,46 @@ def test_folders_that_are_links_are_gone_into_when_asked_for(tree, tmp_path):
     assert names(found_in(tree, follow_links=True), tree) == ["a/b/two.txt", "a/one.txt", "c/three.txt", "link/four.txt"]
 
 
+@pytest.fixture
+def short(tmp_path, monkeypatch):
+    """A folder whose path is short enough for a socket's name."""
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket.txt")
+        os.mkfifo("pipe.txt")
+        Path("broken.txt").symlink_to("nowhere")
+        Path("round.txt").symlink_to("round.txt")
+        yield tmp_path
+
+
+def test_what_is_no_file_in_a_folder_is_counted_by_its_kind_and_not_opened(short):
+    (short / "one.txt").write_text("one", encoding="utf-8")
+    found = found_in(short)
+    assert names(found, short) == ["one.txt"]
+    assert found.skipped == {"named pipes": 1, "sockets": 1, "links that lead to no file": 2}
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("pipe.txt", "^pipe.txt is a named pipe, not a file or folder"),
+        ("socket.txt", "^socket.txt is a socket, not a file or folder"),
+        ("/dev/null", "^/dev/null is a device, not a file or folder"),
+        ("broken.txt", "^broken.txt is a link that leads to no file: nowhere"),
+        ("round.txt", "^round.txt is a link that leads to no file: round.txt"),
+        ("gone.txt", "^There is no file or folder gone.txt"),
+    ],
+)
+def test_a_source_that_is_no_file_is_told_by_what_it_is(short, source, told):
+    with pytest.raises(UsageError, match=told):
+        found_in(source)
+
+
+def test_a_file_that_a_pipe_took_the_place_of_is_gone(short):
+    known = str(short / "pipe.txt")
+    assert (found_in("pipe.txt", known=[known]).files, found_in("pipe.txt", known=[known]).unlisted) == ({}, [])
+
+
 def test_links_that_go_in_circles_end_and_every_folder_keeps_its_own_name(tree):
     (tree / "a" / "b" / "up").symlink_to(tree, target_is_directory=True)
     (tree / "a" / "aside").symlink_to(tree / "c", target_is_directory=True)
@@ -98,6 +139,7 @@ def test_globs_are_held_against_the_path_inside_the_folder_whether_or_not_a_link
     assert names(found_in(tree, follow_links=True, include=["link/*"]), tree) == ["link/four.txt"]
 
 
+@pytest.mark.slow
 def test_a_very_deep_folder_is_gone_through(tmp_path):
     deep = tmp_path.joinpath(*["d"] * 1200, "deep.txt")
     subprocess.run(["mkdir", "-p", deep.parent], check=True)

@@ -19,13 +19,16 @@ import pytest
 from fakes import ScriptedGenerator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from llm_server import LlmServer
 
 from rag.errors import MissingExtraError, ModelError, UsageError
 from rag.generators import llama_cpp, llama_server
 from rag.generators.extractive import ExtractiveGenerator
+from rag.generators.http import HttpGenerator
 from rag.generators.llama_cpp import LlamaCppGenerator
 from rag.protocols import Generator
-from rag.types import Message, Passage, Prompt, Sampling, Usage
+from rag.sampling import Sampling
+from rag.types import Message, Passage, Prompt, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,15 +70,56 @@ def local_model() -> Iterator[LlamaCppGenerator]:
         yield generator
 
 
-@pytest.fixture(
-    params=["scripted", "extractive", pytest.param("llama_cpp", marks=[pytest.mark.slow, has_local_model])],
-)
+@pytest.fixture
+def scripted() -> ScriptedGenerator:
+    return ScriptedGenerator([["Paris ", "is the ", "capital. ", "It is 330 metres."]] * 20)
+
+
+@pytest.fixture
+def extractive() -> ExtractiveGenerator:
+    return ExtractiveGenerator()
+
+
+@pytest.fixture
+def http_double() -> Iterator[HttpGenerator]:
+    with LlmServer() as server, HttpGenerator(f"{server.url}/v1") as generator:
+        yield generator
+
+
+@pytest.fixture
+def http_that_tells_nothing() -> Iterator[HttpGenerator]:
+    with LlmServer() as server:
+        server.models = [{"id": "double", "owned_by": "somebody"}]
+        server.tokenizes = server.tells_window = server.tells_usage = False
+        with pytest.warns(RuntimeWarning, match="does not tell"):
+            generator = HttpGenerator(f"{server.url}/v1")
+        yield generator
+        generator.close()
+
+
+@pytest.fixture(scope="module")
+def http_llama_cpp() -> Iterator[HttpGenerator]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(llama_server, "LONGEST_SOCKET_PATH", 0)  # so that it listens on the loopback network
+        server = llama_server.LlamaServer(llama_cpp._packaged_model(), window=2048, threads=2, parallel=1)
+    with HttpGenerator(f"{server._url}/v1", api_key=server._key) as generator:
+        yield generator
+    server.stop()
+
+
+GENERATORS = [
+    "scripted",
+    "extractive",
+    "http_double",
+    "http_that_tells_nothing",
+    *(pytest.param(name, marks=[pytest.mark.slow, has_local_model]) for name in ("local_model", "http_llama_cpp")),
+]
+"""Names of fixtures."""
+
+
+@pytest.fixture(params=GENERATORS)
 def generator(request: pytest.FixtureRequest) -> Generator:
-    if request.param == "scripted":
-        return ScriptedGenerator([["Paris ", "is the ", "capital. ", "It is 330 metres."]] * 20)
-    if request.param == "extractive":
-        return ExtractiveGenerator()
-    return request.getfixturevalue("local_model")
+    return request.getfixturevalue(request.param)
 
 
 class TestEveryGenerator:
@@ -83,6 +127,7 @@ class TestEveryGenerator:
         assert isinstance(generator, Generator)
         assert generator.name
         assert generator.window >= 1024
+        assert generator.parallel >= 1
 
     def test_streams_text_in_pieces_and_one_usage_at_the_end(self, generator):
         *pieces, usage = asyncio.run(everything(generator, QUESTION, Sampling(max_tokens=40)))
@@ -126,6 +171,16 @@ class TestEveryGenerator:
 
         answers = asyncio.run(several())
         assert all(answer == answers[0] and isinstance(answer[-1], Usage) for answer in answers)
+
+    def test_refuses_an_option_that_it_does_not_obey_and_takes_those_that_it_does(self, generator):
+        chosen = {"temperature": 0.5, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.1, "seed": 1, "stop": ("###",)}
+        assert "max_tokens" in generator.options
+        for name, value in chosen.items():
+            if name in generator.options:
+                assert write(generator, max_tokens=2, **{name: value})[1].completion_tokens <= 2
+            else:
+                with pytest.raises(UsageError, match=f"{generator.name} cannot do {name}"):
+                    write(generator, **{name: value})
 
 
 class TestWithoutTheModel:
@@ -218,7 +273,7 @@ class TestLlamaCpp:
             return write(local_model, STORY, temperature=1.5, **options)[0]
 
         assert sample(seed=1) == sample(seed=1) != sample(seed=2)
-        assert sample(seed=1, top_k=1) == sample(seed=2, top_k=1) == sample(seed=2, top_p=0.0)
+        assert sample(seed=1, top_k=1) == sample(seed=2, top_k=1) == sample(seed=2, top_p=1e-6)
         repetitive = prompt("Say: no no no no no no no no no no")
         assert write(local_model, repetitive, repetition_penalty=1.5)[0] != write(local_model, repetitive)[0]
 
@@ -295,6 +350,29 @@ class TestLlamaCpp:
 
 @pytest.mark.slow
 @has_local_model
+class TestServerOfLlamaCpp:
+    def test_window_streams_at_once_and_token_counts_are_the_servers_own(self, http_llama_cpp, local_model):
+        assert (http_llama_cpp.window, http_llama_cpp.parallel) == (2048, 1)
+        assert http_llama_cpp.count_tokens(QUESTION.messages) == local_model.count_tokens(QUESTION.messages)
+        assert "(llama.cpp" in http_llama_cpp.description
+
+    def test_options_beyond_openais_are_obeyed_as_in_the_process(self, http_llama_cpp, local_model):
+        for options in ({"repetition_penalty": 1.5}, {"temperature": 1.5, "top_k": 1}, {"stop": ("Paris",)}):
+            assert write(http_llama_cpp, **options)[0] == write(local_model, **options)[0]
+
+    def test_hanging_up_frees_the_model(self, http_llama_cpp):
+        async def leave() -> None:
+            async with aclosing(http_llama_cpp.stream(STORY, Sampling(max_tokens=1900))) as stream:
+                await anext(stream)
+
+        asyncio.run(leave())
+        started = time.perf_counter()
+        write(http_llama_cpp, max_tokens=1)
+        assert time.perf_counter() - started < 5
+
+
+@pytest.mark.slow
+@has_local_model
 class TestNobodyElseUsesIt:
     def test_it_listens_in_a_folder_of_this_user_only_and_removes_it(self):
         with LlamaCppGenerator(window=512) as generator:
@@ -324,7 +402,8 @@ class TestNobodyElseUsesIt:
 PROGRAM = """
 import asyncio, sys
 from rag.generators.llama_cpp import LlamaCppGenerator
-from rag.types import Message, Prompt, Sampling
+from rag.sampling import Sampling
+from rag.types import Message, Prompt
 
 story = Prompt("", (), (Message("user", "Write a long story about a tower."),))
 generator = LlamaCppGenerator(window=2048)

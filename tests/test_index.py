@@ -105,6 +105,7 @@ def test_an_open_reader_sees_what_a_writer_commits(index, embedder):
         assert len(rag.search("pears apples", index=reader)) == 2
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_told_who_the_first_one_is(index):
     fill(index, "red apples")
     script = (
@@ -262,6 +263,7 @@ def test_an_index_path_that_cannot_be_is_told_in_words(tmp_path, monkeypatch, na
         rag.open_index(name)
 
 
+@pytest.mark.slow
 def test_a_server_that_only_the_index_names_gets_no_key_until_it_was_named_here(tmp_path, monkeypatch):
     spec = "http://127.0.0.1:9/v1#model"
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))

@@ -342,6 +342,7 @@ class TestBounds:
         with pytest.raises(ValueError, match="64 KB"):
             parse("a: 1\n" * LARGEST_TEXT, "yaml")
 
+    @pytest.mark.slow
     @settings(max_examples=40)
     @given(
         st.recursive(

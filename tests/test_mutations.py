@@ -167,6 +167,7 @@ def test_files_made_to_do_harm_cost_themselves_and_tell_no_secret(tmp_path, monk
     assert list(tmp_path.rglob("escaped.txt")) == []
 
 
+@pytest.mark.slow
 def test_a_page_that_takes_more_memory_than_a_file_may_is_too_large(tmp_path):
     """Four million pieces of text on one page, in a file of a few hundred thousand bytes."""
     operators = zlib.compress(b"BT /F1 12 Tf 72 720 Td " + b"(a)Tj " * 4_000_000 + b"ET", 1)

@@ -16,6 +16,13 @@ from rag.types import Document, Places
 
 SLIDES = Places("slide", (0, 10, 20), ("1", "2", "3"))
 ROWS = Places("", (0, 10, 20, 30), ("Budget!A1:F1", "Budget!A2:F2", "Budget!A9:C9", "Staff!A1:B1"))
+NOTED = Places("", (0, 10, 20, 30, 40), ("S!B1:C1", "S!A12", "S!A2", "S", "'My sheet'!A1"))
+BOX = Places(
+    "message",
+    (0, 10, 20, 30, 40, 50, 60),
+    ("1", "1, x.csv", "1, x.csv row 1", "1, x.csv row 3", "1, big plan.pdf page 2", "2", "2, x.xlsx S!A1:B1"),
+)
+MAIL = Places("", (0, 10, 20, 30, 40), ("message", "x.csv", "x.csv row 1", "x.csv row 3", "y.xlsx S!A1"))
 TIMES = Places("", (0, 10), ("0:00:01", "0:01:05"))
 
 
@@ -28,8 +35,21 @@ TIMES = Places("", (0, 10), ("0:00:01", "0:01:05"))
         (SLIDES, 5, 5, "slide 1"),
         (SLIDES, 10, 10, "slide 2"),
         (ROWS, 0, 3, "Budget!A1:F1"),
-        (ROWS, 10, 25, "Budget!A2:C9"),
+        (ROWS, 10, 25, "Budget!A2:F9"),
         (ROWS, 25, 35, "Budget!A9:C9–Staff!A1:B1"),
+        (NOTED, 0, 25, "S!A1:C12"),
+        (NOTED, 10, 35, "S"),
+        (NOTED, 10, 45, "S!A12 – 'My sheet'!A1"),
+        (BOX, 10, 35, "message 1, x.csv rows 1–3"),
+        (BOX, 20, 35, "message 1, x.csv rows 1–3"),
+        (BOX, 10, 25, "message 1, x.csv row 1"),
+        (BOX, 0, 35, "message 1"),
+        (BOX, 30, 45, "message 1, x.csv row 3 – big plan.pdf page 2"),
+        (BOX, 40, 55, "message 1, big plan.pdf page 2 – message 2"),
+        (BOX, 50, 65, "message 2"),
+        (MAIL, 10, 35, "x.csv rows 1–3"),
+        (MAIL, 0, 35, "message – x.csv row 3"),
+        (MAIL, 30, 45, "x.csv row 3 – y.xlsx S!A1"),
         (TIMES, 0, 15, "0:00:01–0:01:05"),
     ],
 )

@@ -60,6 +60,7 @@ def copy_arguments(index, sources):
     return {"index": str(index.with_name("counted")), "folder": str(sources.folder)}
 
 
+@pytest.mark.slow
 def test_an_index_that_cannot_be_written_is_searched_and_verified(nursery, index):
     sound = look(nursery, index)
     with read_only(index):

@@ -9,6 +9,8 @@ from rag.errors import IndexLockedError, UsageError
 from rag.pipelines.ingest import add_documents
 from rag.pipelines.status import index_status
 
+pytestmark = pytest.mark.usefixtures("keep_workers")
+
 
 @pytest.fixture
 def filled(index, folder):

@@ -10,6 +10,8 @@ from pdf_writer import encrypted, pdf
 import rag
 from rag.errors import UsageError
 from rag.pipelines.ingest import ChunkSizes, plan_for
+from rag.reports import Failure
+from rag.terminal import report_lines
 
 
 def sources(index) -> list[str]:
@@ -211,6 +213,42 @@ def test_a_file_may_take_as_much_as_the_limits_say(index, folder):
     assert {failure.status for failure in report.failed} == {"too-large"}
 
 
+def test_files_that_took_too_much_are_tried_again_when_they_may_take_more(index, folder):
+    def to_load(**limits):
+        plan, _ = plan_for([folder], index=index, limits=rag.Limits(**limits))
+        return [Path(source).name for source in plan.load]
+
+    small = {"characters": 50, "seconds": 600}
+    too_large = sorted(
+        Path(failure.source).name for failure in rag.sync([folder], index=index, limits=rag.Limits(**small)).failed
+    )
+    assert len(too_large) == 2
+    assert to_load(**small) == to_load(characters=40) == to_load(characters=50, seconds=9000) == []
+    assert to_load(characters=51) == to_load(characters=50, memory=2**40) == to_load() == too_large
+    rag.sync([folder], index=index, limits=rag.Limits(characters=51))
+    assert to_load(characters=51) == []
+    assert counts(rag.sync([folder], index=index)) == done(added=2, unchanged=1)
+
+
+def test_a_file_that_failed_within_the_usual_limits_is_tried_again_with_larger_ones(index, folder):
+    path = str(folder / "slow.txt")
+    Path(path).write_text("slow", encoding="utf-8")
+    rag.sync([folder], index=index)
+    stamp = index.catalog.stamps()[path]
+    for status in ("timeout", "too-large", "corrupt"):
+        index.catalog.record_failure(Failure(path, status, "It took too much."), stamp)
+        for limits, tried in (({}, ()), ({"seconds": 301.0}, ("timeout",)), ({"memory": 2**40}, ("too-large",))):
+            plan, _ = plan_for([folder], index=index, limits=rag.Limits(**limits))
+            assert plan.load == ([path] if status in tried else [])
+
+
+@pytest.mark.parametrize("stored", [{"x": 3}, {"x": {"seconds": "a", "memory": 1, "characters": 1}}, {"x": {"seconds": 1}}])
+def test_what_an_index_says_of_limits_and_makes_no_sense_is_passed_over(index, folder, stored):
+    index.catalog.set_setting("limits_had", stored)
+    assert rag.sync([folder], index=index, limits=rag.Limits(characters=50)).failed
+    assert set(index.catalog.setting("limits_had")) == set(index.catalog.failures())
+
+
 def test_a_file_name_that_is_not_text_is_reported_and_the_rest_goes_on(index, folder):
     (folder / os.fsdecode(b"lat\xe9.txt")).write_bytes(b"text")
     report = rag.sync([folder], index=index)
@@ -280,6 +318,18 @@ def test_links_that_lead_nowhere_or_in_a_circle_cost_nothing(index, folder):
     report = rag.sync([folder], index=index)
     assert (report.added, report.failed) == (3, ())
     assert report.skipped >= 2
+
+
+def test_what_was_passed_over_is_told_by_its_kind(index, folder):
+    for name in ("a.png", "b.PNG", *(f"x.{number}" for number in range(10))):
+        (folder / name).write_bytes(b"x")
+    os.mkfifo(folder / "pipe.txt")
+    report = rag.sync([folder], index=index)
+    assert (report.skipped, report.skipped_kinds[".png"], report.skipped_kinds["named pipes"]) == (13, 2, 1)
+    assert report.to_dict()["skipped_kinds"] == report.skipped_kinds
+    line = report_lines(report)[1]
+    assert line.startswith("13 passed over: 2 .png, 1 ")
+    assert line.endswith(", … (--include GLOB takes files of other kinds)")
 
 
 def test_chunk_sizes_that_cannot_work_leave_the_index_usable(index, folder):

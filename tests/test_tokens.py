@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -26,7 +27,7 @@ def command(monkeypatch, tmp_path):
     monkeypatch.setattr(specs, "open_embedder", lambda *_, **__: HashEmbedder())
     monkeypatch.setattr(specs, "open_llm", lambda *_, **__: ScriptedGenerator([]))
     monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(main, ["tokens", *arguments], catch_exceptions=False)
+    return lambda *arguments, **given: CliRunner().invoke(main, ["tokens", *arguments], catch_exceptions=False, **given)
 
 
 def test_the_costs_of_files_are_those_of_indexing_them(folder):
@@ -80,6 +81,13 @@ def test_the_command_prints_a_line_a_file_and_the_sum(command, folder):
         ["documents/tower.txt", "64", "16", "2"],
         ["2", "files", "2", "88", "22", "3"],
     ]
+
+
+def test_a_document_from_stdin_is_counted_beside_files(command, folder):
+    done = command("-", "documents/tower.txt", "--json", input="<html><body><p>words of a page</p></body></html>")
+    told = json.loads(done.stdout)["files"]
+    assert [(Path(cost["source"]).name, cost["characters"]) for cost in told] == [("-", 15), ("tower.txt", 64)]
+    assert command("-", input="").exit_code == 1
 
 
 def test_files_that_cannot_be_read_are_named_and_the_exit_code_says_so(command, tmp_path, folder):

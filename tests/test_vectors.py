@@ -230,6 +230,7 @@ def test_a_segment_is_refused_when_its_sizes_do_not_fit(library):
             Segment(segment.path.with_name("other.seg"), segment.info, segment.layout)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     steps=st.lists(

@@ -6,7 +6,11 @@ import click
 
 import rag
 from rag.cli.answering import ask_command, demo_command, run_command, search_command
+from rag.cli.chatting import chat_command
+from rag.cli.evaluating import eval_group
 from rag.cli.indexing import index_command, remove_command, tokens_command
+from rag.cli.serving import llm_group
+from rag.cli.summarizing import summarize_command
 from rag.cli.upkeep import compact_command, documents_command, status_command, verify_command
 from rag.options import Commands
 
@@ -20,7 +24,7 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (
-    index_command, search_command, ask_command, documents_command, remove_command, status_command, verify_command,
-    compact_command, tokens_command, run_command, demo_command,
+    index_command, search_command, ask_command, chat_command, summarize_command, documents_command, remove_command,
+    status_command, verify_command, compact_command, tokens_command, llm_group, eval_group, run_command, demo_command,
 ):  # fmt: skip
     main.add_command(command)

@@ -8,8 +8,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from rag.cli.shared import opened, reranker_of, settings_with, show, show_answer, stream_sentence, tell_if_empty
-from rag.options import EXIT_SOME_FAILED, debug, of_an_index, question, retrieval, sampling
+from rag.cli.batches import answer_questions
+from rag.cli.one_document import answer_from_document
+from rag.cli.prompting import prompting, prompts_of
+from rag.cli.shared import (
+    llm_of,
+    opened,
+    reranker_of,
+    settings_with,
+    show,
+    show_answer,
+    stream_sentence,
+    tell_if_empty,
+    tell_llm,
+)
+from rag.options import EXIT_SOME_FAILED, debug, of_an_index, question, question_or_file, retrieval, sampling
 
 if TYPE_CHECKING:
     from rag.pipelines.retrieve import Mode
@@ -46,8 +59,23 @@ def search_command(
 
 
 @click.command("ask")
-@question
-@click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf or extractive.")
+@question_or_file
+@click.option("--questions", metavar="FILE", help="Answer all questions of a file, one a line: JSON lines or plain text.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --questions: JSON lines; a stopped run goes on there.",
+)
+@click.option(
+    "--document",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answer from this one document, however long, without an index; `-` is stdin.",
+)
+@click.option("--fresh", is_flag=True, help="With --output or --document: ask again what is known.")
+@click.option(
+    "--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL, http://HOST:PORT/v1[#MODEL] or extractive."
+)
 @click.option(
     "-k",
     type=click.IntRange(min=1),
@@ -55,19 +83,31 @@ def search_command(
     show_default=True,
     help="Passages to find; the model reads as many as it can take.",
 )
+@prompting
 @sampling
+@click.option(
+    "--verifier", metavar="SPEC", help="What checks sentences: lexical (default), nli:MODEL or llm:http://HOST:PORT/v1."
+)
 @click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
 @click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
 @retrieval
 @of_an_index
 def ask_command(
-    question: str,
+    question: str | None,
+    questions: str | None,
+    output: Path | None,
+    document: Path | None,
+    fresh: bool,
     index_path: str | None,
     llm: str | None,
     k: int,
+    prompts_folder: Path | None,
+    examples: Path | None,
+    nearest_examples: int | None,
     mode: str,
     where: dict[str, str],
     reranker: str | None,
+    verifier: str | None,
     strict: bool,
     no_stream: bool,
     as_json: bool,
@@ -75,24 +115,30 @@ def ask_command(
 ) -> None:
     """Answer a question, each sentence with its sources. `-` reads the question from stdin."""
     from rag.pipelines.ask import ask
-    from rag.specs import using_llm
-    from rag.types import Sampling
+    from rag.sampling import Sampling
+    from rag.specs import open_verifier, using_llm
 
     settings = settings_with(llm=llm, reranker=reranker)
-    with opened(index_path, settings) as index, using_llm(settings.llm) as generator:
+    if document is not None:
+        answer_from_document(click.get_current_context(), settings=settings)
+        return
+    if (question is None) == (questions is None):
+        raise click.UsageError('Give a question, or a file of them: rag ask "…", or rag ask --questions FILE.')
+    if questions is None and (output is not None or fresh):
+        raise click.UsageError("--output and --fresh go with --questions FILE.")
+    options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
+    with opened(index_path, settings) as index, using_llm(llm_of(settings)) as generator:
         tell_if_empty(index)
-        answer = ask(
-            question,
-            index=index,
-            llm=generator,
-            k=k,
-            mode=cast("Mode", mode),
-            where=where,
-            reranker=reranker_of(settings),
-            sampling=Sampling(**chosen),
-            strict=strict,
-            on_sentence=None if as_json or no_stream else stream_sentence,
-        )
+        tell_llm(generator)
+        options["reranker"] = reranker_of(settings)
+        options["prompts"] = prompts_of(prompts_folder, examples, nearest_examples, system="", embedder=lambda: index.embedder)
+        if verifier not in (None, "lexical"):
+            options["verifier"] = open_verifier(str(verifier), api_key=settings.api_key)
+        if question is None:
+            answer_questions(str(questions), index=index, llm=generator, output=output, fresh=fresh, options=options)
+            return
+        shown = None if as_json or no_stream else stream_sentence
+        answer = ask(question, index=index, llm=generator, on_sentence=shown, **options)
     if as_json:
         show(answer.to_dict(), [], as_json)
     else:
@@ -104,6 +150,17 @@ def ask_command(
 @debug
 def run_command(recipe: Path) -> None:
     """Run a whole pipeline from a recipe (TOML); see pipelines/."""
+    from rag.cli.evaluating import run_evaluation_recipe_at
+    from rag.cli.summarizing import run_summary_recipe_at
+    from rag.pipelines.evaluate_recipe import evaluates
+    from rag.pipelines.summarize_recipe import sums_up
+
+    if evaluates(recipe):
+        run_evaluation_recipe_at(recipe)
+        return
+    if sums_up(recipe):
+        run_summary_recipe_at(recipe)
+        return
     from rag.pipelines.recipe import answer_line, read_recipe, run_recipe, write_lines
     from rag.terminal import IndexingProgress, report_lines
 
@@ -141,7 +198,7 @@ def demo_command(llm: str | None) -> None:
     from rag.specs import using_llm
     from rag.terminal import IndexingProgress, display_path, report_lines
 
-    with open_demo_index() as index, using_llm(settings_with(llm=llm).llm) as generator:
+    with open_demo_index() as index, using_llm(settings_with(llm=llm).llm or "local") as generator:
         with IndexingProgress(shown=True) as progress:
             report = sync([DOCUMENTS], index=index, progress=progress)
         click.echo("\n".join(report_lines(report)), err=True)

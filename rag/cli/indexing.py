@@ -51,6 +51,7 @@ def index_command(
                 selection=Selection(**chosen),
                 retry_failed=retry_failed,
                 with_passwords=bool(passwords),
+                limits=Limits(seconds_a_file, memory_a_file * 2**20),
             )
         show(plan.to_dict(), plan_lines(plan), as_json)
         return
@@ -110,6 +111,7 @@ def tokens_command(
     """Show the pages, characters, tokens and chunks of files and folders, and what cannot be read."""
     from contextlib import nullcontext
 
+    from rag.documents import load_bytes
     from rag.pipelines.find import Selection
     from rag.pipelines.ingest import ChunkSizes
     from rag.pipelines.tokens import count_costs
@@ -119,8 +121,9 @@ def tokens_command(
 
     settings = settings_with(embedder=embedder)
     with using_llm(llm) if llm else nullcontext() as generator:
+        stdin = sys.stdin.buffer.read() if "-" in sources else None
         costs = count_costs(
-            sources,
+            [source for source in sources if source != "-"],
             embedder=open_embedder(settings.embedder or "minilm", api_key=settings.api_key),
             llm=generator,
             sizes=ChunkSizes(chunk_tokens, overlap_tokens),
@@ -128,6 +131,7 @@ def tokens_command(
             jobs=jobs,
             limits=Limits(seconds_a_file, memory_a_file * 2**20),
             passwords=passwords,
+            documents=[] if stdin is None else [load_bytes(stdin, source="-", name_hint="stdin", passwords=passwords)],
         )
     show(costs.to_dict(), cost_lines(costs), as_json)
     if costs.failed:

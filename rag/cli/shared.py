@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rag.indexes.index import Index
-    from rag.protocols import Reranker
+    from rag.protocols import Generator, Reranker
     from rag.settings import Settings
     from rag.types import Answer, Citation, Sentence
 
@@ -61,10 +61,23 @@ def index_to_look_at(path: str | None, settings: Settings) -> Iterator[Index]:
         yield index
 
 
+def llm_of(settings: Settings) -> str:
+    """The model that was chosen, else the warm server's, else the packaged one."""
+    from rag.generators.vllm_server import running_server
+
+    return settings.llm or running_server() or "local"
+
+
 def reranker_of(settings: Settings) -> Reranker | None:
     from rag.specs import open_reranker
 
     return open_reranker(settings.reranker, api_key=settings.api_key) if settings.reranker else None
+
+
+def tell_llm(llm: Generator) -> None:
+    """Say what an answer comes from, where it is a server or an engine."""
+    if description := getattr(llm, "description", ""):
+        click.echo(click.style(f"Asking {description}", dim=True), err=True)
 
 
 def show(value: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from rag.arguments import require_path
 from rag.documents.detect import family_of
 from rag.documents.families import EXAMPLE_SUFFIXES, FAMILIES, SUFFIXES
 from rag.documents.sidecar import with_sidecar
@@ -30,6 +31,7 @@ def load(path: str | Path, *, source: str | None = None, passwords: Sequence[str
     `passwords` are tried on a file that asks for one. What its side-car says of it is in its metadata; of a side-car that
     cannot be used there is a warning. Raises DocumentError, whose `status` tells why there is no document.
     """
+    require_path(path, "The document", "the path of a file")
     source = str(path) if source is None else source
     try:
         content = Path(path).read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from statistics import median
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from rag.errors import DocumentError
 from rag.types import Document, Heading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from _csv import Reader
+    from collections.abc import Iterable, Iterator, Sequence
 
     Rows = list[list[str]]
 
@@ -26,6 +28,8 @@ _LONG_ROW = 300
 """Characters from which on a row is told cell by cell, each with its column's name."""
 
 _LONGEST_HEADER = 150
+_MOST_MENDING = 20  # times the length of the file that is read in vain after quotation marks that close nowhere
+_TOLD_DELIMITER = re.compile(r"""\ufeff?"?sep=([^\w"'\n\r])"?[^\S\n]*(?:\n|\Z)""", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+(]?[\d.,%\s]+\)?")
 
 
@@ -35,14 +39,17 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     A header that is short enough is the heading of all rows, so that what is below it is found by the names of its columns.
     """
     text = read(content, source=source)
+    told = _TOLD_DELIMITER.match(text)  # Excel's convention: a first line "sep=;", which is no row
+    table = text[told.end() :] if told else text
     try:
-        rows = _rows(text, _delimiter(text))
+        rows = _rows(table, told[1] if told else _delimiter(table))
     except csv.Error:  # quotation marks gone wrong
         return plain_text.load(content, source=source, name=name)
     written = Composition()
-    header = _header(rows)
-    if header and median(len(" | ".join(row)) for row in rows[1:]) > _LONG_ROW:
-        _write_records(written, rows, header)
+    top = next((number for number, row in enumerate(rows) if any(row)), 0)
+    header = _header(rows[top:])
+    if header and median(len(" | ".join(row)) for row in rows[top + 1 :]) > _LONG_ROW:
+        _write_records(written, rows, header, top=top)
     else:
         _write_table(written, rows)
     if not written.length:
@@ -54,14 +61,37 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     return Document(written.text, source, readable_name(name), media_type, headings=headings, places=written.places("row"))
 
 
-def _rows(text: str, delimiter: str, *, strict: bool = False) -> Rows:
-    """Every row, empty ones too, its cells on one line each and without white space around them.
-
-    `strict` raises csv.Error where a quoted cell is followed by something else than the delimiter.
-    """
+def _rows(text: str, delimiter: str) -> Rows:
+    """Every row, empty ones too, its cells on one line each and without white space around them."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True, strict=strict)
-    return [[" ".join(visible(cell).split()) for cell in row] for row in reader]
+    return [[" ".join(visible(cell).split()) for cell in row] for row in _records(list(io.StringIO(text)), delimiter)]
+
+
+def _records(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    """The cells of each row. A line that opens a quotation which ends nowhere, or in the middle of a cell, is a row by itself.
+
+    Without that, one stray mark would make a single row of all that follows it.
+    """
+    start, vain = 0, _MOST_MENDING * len(lines)
+    while start < len(lines):
+        reader = _reader((lines[place] for place in range(start, len(lines))), delimiter, quoted=vain > 0, strict=True)
+        first = start
+        try:
+            for row in reader:
+                start = first + reader.line_num
+                yield row
+        except csv.Error:
+            spanned = first + reader.line_num - start
+            vain -= spanned
+            yield from _reader([lines[start]], delimiter, quoted=spanned == 1)
+            start += 1
+
+
+def _reader(lines: Iterable[str], delimiter: str, *, quoted: bool = True, strict: bool = False) -> Reader:
+    """Python's reader of such rows. `strict` raises csv.Error where a quoted cell is followed by something else than the delimiter."""
+    if not quoted:
+        return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
 
 
 def _delimiter(text: str) -> str:
@@ -84,7 +114,7 @@ def _delimiter(text: str) -> str:
 
 def _agrees_with_quotes(lines: str, delimiter: str) -> bool:
     try:
-        _rows(lines, delimiter, strict=True)
+        list(_reader(io.StringIO(lines), delimiter, strict=True))
     except csv.Error as error:
         return "unexpected end of data" in str(error)  # the sample ends within a quoted cell
     return True
@@ -110,9 +140,9 @@ def _write_table(written: Composition, rows: Rows) -> None:
             written.write(" | ".join(row).rstrip(" |"))
 
 
-def _write_records(written: Composition, rows: Rows, header: Sequence[str]) -> None:
-    """Each row apart from the next, the name of its column before each cell that says anything."""
-    for number, row in enumerate(rows[1:], start=2):
+def _write_records(written: Composition, rows: Rows, header: Sequence[str], *, top: int) -> None:
+    """Each row below the header, which is row `top` of them, apart from the next, a column's name before its cell."""
+    for number, row in enumerate(rows[top + 1 :], start=top + 2):
         named = [f"{key}: {cell}" for key, cell in zip(header, row, strict=False) if cell]
         more = [cell for cell in row[len(header) :] if cell]
         if named or more:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.archives import without_text
 from rag.documents.office_charts import write_chart, write_diagram
+from rag.documents.office_comments import remark
 from rag.documents.office_math import linear
 from rag.documents.office_meta import described
 from rag.documents.office_numbering import Numbering, spelled
@@ -14,6 +16,7 @@ from rag.documents.office_package import Package, chosen, is_on, local, number, 
 from rag.documents.office_styles import Styles, is_monospace
 from rag.documents.office_writer import Writer, spread_rows
 from rag.documents.titles import named, title_like
+from rag.errors import DocumentError
 from rag.types import Document
 
 if TYPE_CHECKING:
@@ -21,9 +24,9 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
-# What was deleted or moved away, the codes of fields, and the looks of things.
+# What was deleted or moved away, the codes of fields, the reading aids above East Asian characters, and the looks of things.
 _UNREAD = frozenset(
-    {"del", "moveFrom", "instrText", "delText", "fldData", "pPr", "rPr", "tblPr", "tcPr", "trPr", "sectPr", "sdtPr"}
+    {"del", "moveFrom", "instrText", "delText", "fldData", "rt", "pPr", "rPr", "tblPr", "tcPr", "trPr", "sectPr", "sdtPr"}
 )
 _CHARACTERS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
@@ -31,7 +34,7 @@ _CHARACTERS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen
 def load(content: bytes, *, source: str, name: str) -> Document:
     """The text of the body, without the headers and footers of its pages.
 
-    Footnotes follow the paragraph that names them, endnotes stand at the end, both as "[1] …". Raises DocumentError.
+    Footnotes and comments follow the paragraph that names them, endnotes stand at the end. Raises DocumentError.
     """
     package = Package(content, source=source)
     reader = _Reader(package)
@@ -59,7 +62,7 @@ class _Reader:
         self._main = package.main
         self._styles = Styles(package.parsed(self._main, "styles"))
         self._numbering = Numbering(package.parsed(self._main, "numbering"))
-        self._notes = {kind: self._read_notes(f"{kind}s") for kind in ("footnote", "endnote")}
+        self._notes = {kind: self._read_notes(f"{kind}s") for kind in ("footnote", "endnote", "comment")}
         self._numbered: dict[tuple[str, str], str] = {}
         self._counts: Counter[str] = Counter()
         self._waiting: list[tuple[str, str]] = []
@@ -72,6 +75,7 @@ class _Reader:
             self._blocks(body)
         for kind, identifier in self._endnotes:
             self._note(kind, identifier)
+        self._write_hanging()
 
     def _blocks(self, parent: Any) -> None:
         for element in parent:
@@ -84,8 +88,28 @@ class _Reader:
                 self._write_hanging()
             elif name == "AlternateContent":
                 self._blocks(chosen(element))
+            elif name == "altChunk":
+                self._inserted(self._package.target(self._main, element))
             elif name not in _UNREAD:
                 self._blocks(element)
+
+    def _inserted(self, part: str) -> None:
+        """A page or a text that was put in whole and that Word turns into paragraphs when it opens the file."""
+        from rag.documents import load_bytes
+        from rag.documents.detect import family_of
+
+        suffix, name = PurePath(part).suffix.lower(), PurePath(part).name
+        try:
+            content = self._package.archive.read(part) if part else b""
+            if content.strip() and family_of(content, source=name, suffix=suffix) in ("html", "text"):
+                self.writer.flow.break_lines(2)
+                self.writer.code(load_bytes(content, source=name).text)
+                self.writer.flow.break_lines(2)
+                return
+        except DocumentError as error:
+            if error.status == "too-large":
+                raise
+        self.writer.paragraph(f"[Inserted, not read: {name}]" if name else "")
 
     # paragraphs
 
@@ -121,6 +145,8 @@ class _Reader:
                 found.append(_CHARACTERS[name])
             elif name in ("footnoteReference", "endnoteReference"):
                 found.append(self._reference(name.removesuffix("Reference"), value(element, name="id") or ""))
+            elif name == "commentReference":
+                self._comment(value(element, name="id") or "")
             elif name == "oMath":
                 found.append(f" {linear(element).strip()} ")
             elif name == "oMathPara":
@@ -207,9 +233,20 @@ class _Reader:
             (self._waiting if kind == "footnote" else self._endnotes).append(key)
         return f"[{self._numbered[key]}]"
 
+    def _comment(self, identifier: str) -> None:
+        """Put a comment aside, once."""
+        key = "comment", identifier
+        if identifier in self._notes["comment"] and key not in self._numbered:
+            self._numbered[key] = ""
+            self._waiting.append(key)
+
     def _note(self, kind: str, identifier: str) -> None:
-        texts = [self._text(paragraph).strip() for paragraph in self._notes[kind][identifier].iter("{*}p")]
-        self.writer.paragraph(f"[{self._numbered[kind, identifier]}] {' '.join(filter(None, texts))}")
+        note = self._notes[kind][identifier]
+        text = " ".join(filter(None, [self._text(paragraph).strip() for paragraph in note.iter("{*}p")]))
+        if kind == "comment":
+            self.writer.paragraph(remark(value(note, name="author") or "", text))
+        else:
+            self.writer.paragraph(f"[{self._numbered[kind, identifier]}] {text}")
 
     def _read_notes(self, kind: str) -> dict[str, Any]:
         root = self._package.parsed(self._main, kind)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from rag.documents.encodings_latin import latin_encodings
+
 _MARKS = (  # UTF-32 first: its little-endian mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -26,6 +28,9 @@ _USUAL = re.compile(
     "[\\t\\n\\r\\f\x20-\x7e\xa0-\u052f\u0531-\u05f4\u0600-\u06ff\u0900-\u0dff\u0e01-\u0fff\u10a0-\u10ff\u1e00-\u206f\u20a0-\u20bf\u2100-\u22ff"
     "\u2460-\u25ff\u3000-\u30ff\u3200-\u33ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef\U0001f300-\U0001faff\U00020000-\U0002ffff]"
 )
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
+_NOT_ASCII = re.compile("[^\0-\x7f]")
+_ASCII_BEGINNING = re.compile(rb"[\0-\x7f]*")
 _SAMPLE = 8192
 
 
@@ -126,6 +131,28 @@ def _is_damaged_utf8(content: bytes) -> bool:
 
 
 def _guess(content: bytes) -> str:
+    """The Latin code page that reads best, if one does; where several do, or none, the detector decides by statistics."""
+    latin = latin_encodings(content)
+    if len({content.decode(encoding, errors="replace") for encoding in latin}) == 1:
+        return latin[0]
+    detected = _japanese(content) or _detected(content)
+    return detected if not latin or detected in latin else latin[0]
+
+
+def _japanese(content: bytes) -> str | None:
+    """The encoding of Japanese in which a good part of the characters beyond ASCII are kana; in others these bytes are hardly ever used."""
+    sample = _ASCII_BEGINNING.sub(b"", content, count=1)[:_SAMPLE]
+    for encoding in ("euc_jp", "cp932"):
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(sample)
+        except UnicodeError:
+            continue
+        if len(_KANA.findall(text)) > 0.25 * len(_NOT_ASCII.findall(text)) > 0:
+            return encoding
+    return None
+
+
+def _detected(content: bytes) -> str:
     from charset_normalizer import from_bytes
 
     best = from_bytes(content, cp_isolation=_LIKELY).best()

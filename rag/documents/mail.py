@@ -14,7 +14,7 @@ from rag.documents.characters import tidy
 from rag.documents.composition import Composition
 from rag.documents.detect import family_of
 from rag.documents.encodings import decode
-from rag.documents.mail_headers import names_of, said
+from rag.documents.mail_headers import charset_of, names_of, said
 from rag.documents.metadata import flatten
 from rag.documents.titles import readable_name, shortened
 from rag.errors import DocumentError
@@ -26,6 +26,7 @@ _FLOWED = re.compile(r"(?<!^--) \n(?=[^\n>])", re.MULTILINE)
 _DEEPEST = 5
 _LARGEST_ATTACHMENT = 64 << 20
 _MOST_PARTS = 1000
+_SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 
 
 def load(content: bytes, *, source: str, name: str, passwords: Sequence[str] = (), depth: int = 0) -> Document:
@@ -110,13 +111,13 @@ class _Reader:
         elif inner and kind.startswith("multipart/"):
             for one in inner:
                 self._collect(one, parts, level=level + 1)
-        elif kind in ("text/plain", "text/html") and not _is_attached(part):
+        elif part.get_content_maintype() == "text" and not _is_attached(part):
             parts.texts.append(_text_of(part, kind))
         elif part.get_filename() or part.get_payload():
             parts.attached.append(part)
 
     def _choose(self, versions: list[Message], parts: _Parts, *, level: int) -> None:
-        """The plain version of a text where it says anything, else the last that does; what any of them attaches."""
+        """The plain version of a text where it says anything, else the last that does, a known kind first; what any attaches."""
         read = []
         for version in versions:
             read.append(_Parts())
@@ -125,7 +126,8 @@ class _Reader:
             parts.left_out += read[-1].left_out
         telling = [i for i, one in enumerate(read) if any(text.strip() for text in one.texts)]
         plain = [i for i in telling if versions[i].get_content_type() == "text/plain"]
-        if chosen := (plain[:1] or telling[-1:]):
+        known = [i for i in telling if versions[i].get_content_type() == "text/html" or _inside(versions[i])]
+        if chosen := (plain[:1] or known[-1:] or telling[-1:]):
             parts.texts += read[chosen[0]].texts
 
     def _attachment(self, part: Message, *, label: str, level: int) -> None:
@@ -153,6 +155,8 @@ class _Reader:
         content = part.get_payload(decode=True)
         if not isinstance(content, bytes) or len(content) > _LARGEST_ATTACHMENT or not name or not content.strip():
             return None
+        if part.get_content_type() in _SIGNATURES:
+            return None
         try:
             if family_of(content, source=name, suffix=PurePath(name).suffix.lower()) != "mail":
                 return load_bytes(content, source=name, name_hint=name, passwords=self.passwords)
@@ -176,7 +180,7 @@ def _is_attached(part: Message) -> bool:
 def _text_of(part: Message, kind: str) -> str:
     """The words of a part that is text."""
     content = part.get_payload(decode=True)
-    text = decode(content if isinstance(content, bytes) else b"", declared=_charset(part))
+    text = decode(content if isinstance(content, bytes) else b"", declared=charset_of(part))
     if kind == "text/html":
         from rag.documents.html import fragment
 
@@ -186,10 +190,3 @@ def _text_of(part: Message, kind: str) -> str:
             return "[HTML, not read: it is nested too deeply]"
     text = text.replace("\r\n", "\n")
     return tidy(_FLOWED.sub(" ", text) if str(part.get_param("format", "")).lower() == "flowed" else text)
-
-
-def _charset(part: Message) -> str | None:
-    try:
-        return part.get_content_charset()
-    except (LookupError, ValueError):
-        return None

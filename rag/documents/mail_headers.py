@@ -6,6 +6,7 @@ import binascii
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.encodings import decode
@@ -14,12 +15,36 @@ if TYPE_CHECKING:
     from email.message import Message
 
 
+_PARTS_ASKED = 20
+_SAMPLE = 4096
+
+
 def said(message: Message, name: str, *, text: str | None = None) -> str:
     """A header's text on one line, "" where there is none; or `text` where it is taken out of one already."""
     if text is None:
         text = next((value for key, value in message.raw_items() if key.lower() == name and isinstance(value, str)), "")
-    text = decode(text.encode("utf-8", "surrogateescape"))
-    return " ".join(_decoded(text).split())
+    raw = b" ".join(text.encode("utf-8", "surrogateescape").split())
+    return " ".join(_decoded(_read(raw, message)).split())
+
+
+def _read(raw: bytes, message: Message) -> str:
+    """A header, which some programs write without encoding it: as UTF-8, as the message's text, or as both look together."""
+    if raw.isascii():
+        return decode(raw)
+    text = next((part for part in islice(message.walk(), _PARTS_ASKED) if part.get_content_maintype() == "text"), message)
+    if (charset := charset_of(text)) not in (None, "us-ascii"):
+        return decode(raw, declared=charset)
+    said_below = text.get_payload(decode=True)
+    sample = said_below[:_SAMPLE] if isinstance(said_below, bytes) and text.get_content_maintype() == "text" else b""
+    return decode(raw + b"\n" + sample).partition("\n")[0]
+
+
+def charset_of(part: Message) -> str | None:
+    """The charset that a part names; None for none, and for what is no name."""
+    try:
+        return part.get_content_charset()
+    except (LookupError, ValueError):
+        return None
 
 
 def names_of(message: Message) -> dict[str, Any]:

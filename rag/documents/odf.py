@@ -9,7 +9,7 @@ from rag.documents.office_lists import ListStyles
 from rag.documents.office_meta import described
 from rag.documents.office_opendocument import Blocks, cells_of, repeated, rows_of
 from rag.documents.office_package import local, number, value
-from rag.documents.office_sheets import LAST_COLUMN, LAST_ROW, Sheets
+from rag.documents.office_sheets import LAST_COLUMN, LAST_ROW, Sheets, column_name
 from rag.documents.office_slides import slides_document
 from rag.documents.office_writer import Writer
 from rag.documents.titles import named, title_like
@@ -120,18 +120,19 @@ def _presentation(file: _File, body: Any) -> Document:
 
 
 def _slide(file: _File, page: Any) -> Writer:
-    """The title, the other shapes in their order, and the notes, marked as such."""
+    """The title, the other shapes in their order, the notes and the comments, marked as such."""
     writer = Writer(source=file.source)
     blocks = Blocks(file.archive, file.lists, writer)
     titles = [shape for shape in page if value(shape, name="class") == "title"]
     for title in titles:
         writer.heading(" ".join(filter(None, map(blocks.line, title.iter("{*}p")))), 1)
     for shape in page:
-        if shape not in titles and value(shape, name="class") not in _FURNITURE:
+        if shape not in titles and value(shape, name="class") not in _FURNITURE and local(shape) != "annotation":
             blocks.write([shape])
     frames = [frame for frame in page.iterfind("{*}notes/{*}frame") if value(frame, name="class") == "notes"]
     lines = [line for frame in frames for paragraph in frame.iter("{*}p") if (line := blocks.line(paragraph))]
     writer.paragraph("Notes: " + "\n".join(lines) if lines else "")
+    blocks.write(page.iterfind("{*}annotation"))
     return writer
 
 
@@ -142,8 +143,9 @@ def _spreadsheet(file: _File, body: Any) -> Document:
     blocks = Blocks(file.archive, file.lists, Writer(source=file.source))
     for table in body.iterfind("{*}table"):
         sheets.begin(value(table, name="name") or "", hidden=value(table, name="style-name") in hidden)
-        row = 0
+        row, comments = 0, list[tuple[str, str]]()
         for element in rows_of(table):
+            comments += _comments(element, row + 1, blocks)
             times = repeated(element, "rows", LAST_ROW)
             for column, rows in _spanned(element):
                 sheets.merge(column, row + 1, row + rows)
@@ -154,6 +156,8 @@ def _spreadsheet(file: _File, body: Any) -> Document:
             else:
                 row += times
         sheets.end()
+        for cell, comment in comments:
+            sheets.remark(cell, comment)
     return sheets.document(name=file.name, title=file.title, media_type=f"{_MEDIA_TYPE}spreadsheet", metadata=file.metadata)
 
 
@@ -165,6 +169,16 @@ def _cells(row: Any, blocks: Blocks) -> Iterator[tuple[int, str]]:
         if text := _shown(cell, blocks):
             yield from ((place, text) for place in range(column + 1, min(column + times, LAST_COLUMN) + 1))
         column += times
+
+
+def _comments(row: Any, place: int, blocks: Blocks) -> Iterator[tuple[str, str]]:
+    """The comments on the cells of a row, each with its cell, such as "B2"."""
+    column = 1
+    for cell in cells_of(row):
+        for annotation in cell.iterfind("{*}annotation"):
+            name = f"{column_name(column)}{place}"
+            yield name, blocks.comment(annotation, cell=name)
+        column += repeated(cell, "columns", LAST_COLUMN)
 
 
 def _spanned(row: Any) -> Iterator[tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
+from rag.documents.office_comments import remark
 from rag.documents.office_math import starmath
 from rag.documents.office_package import local, number, value
 from rag.documents.office_sheets import LAST_COLUMN
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from rag.documents.office_lists import ListStyles
 
 _UNREAD = frozenset({
-    *("tracked-changes", "annotation", "annotation-end", "forms", "sequence-decls", "variable-decls", "user-field-decls"),
+    *("tracked-changes", "annotation-end", "forms", "sequence-decls", "variable-decls", "user-field-decls"),
     *("hidden-text", "ruby-text", "title", "desc", "event-listeners", "index-title-template", "table-of-content-source"),
     *("image", "notes", "page-thumbnail", "number"),
 })  # fmt: skip
 
 
 class Blocks:
-    """Writes blocks; what hangs on a paragraph (notes, frames, equations) follows it."""
+    """Writes blocks; what hangs on a paragraph (notes, comments, frames, equations) follows it."""
 
     def __init__(self, archive: Archive, lists: ListStyles, writer: Writer, *, titles: frozenset[str] = frozenset()) -> None:
         """`titles` are the paragraph styles of a document's title."""
@@ -64,6 +65,8 @@ class Blocks:
                 self.table(element)
             elif name == "object":
                 self._object(value(element, name="href") or "")
+            elif name == "annotation":
+                self.writer.paragraph(self.comment(element))
             elif name not in _UNREAD:
                 self._blocks(element)
             self._write_hanging()
@@ -78,7 +81,7 @@ class Blocks:
                 found.append("\t" if name == "tab" else "\n")
             elif name == "note":
                 found.append(self._reference(part))
-            elif name in ("frame", "custom-shape", "g", "rect", "ellipse", "line", "connector"):
+            elif name in ("annotation", "frame", "custom-shape", "g", "rect", "ellipse", "line", "connector"):
                 self._hanging.append(part)
             elif name not in _UNREAD:
                 self._collect(part, found)
@@ -149,7 +152,7 @@ class Blocks:
                 found.append(self.line(element))
             elif name == "list":
                 found += self._cell_list(element, "", [])
-            elif name not in _UNREAD:
+            elif name not in _UNREAD and name != "annotation":
                 found.append(self.cell(element))
         return " ".join(filter(None, found))
 
@@ -177,6 +180,11 @@ class Blocks:
     def _note(self, mark: str, body: Any) -> None:
         lines = (self.line(paragraph) for paragraph in body.iter("{*}p", "{*}h"))
         self.writer.paragraph(f"[{mark}] {' '.join(filter(None, lines))}")
+
+    def comment(self, annotation: Any, *, cell: str = "") -> str:
+        """What somebody noted, on one line."""
+        lines = (self.line(paragraph) for paragraph in annotation.iter("{*}p", "{*}h"))
+        return remark(annotation.findtext("{*}creator") or "", " ".join(lines), cell=cell)
 
     def _write_hanging(self) -> None:
         hanging, self._hanging = self._hanging, []

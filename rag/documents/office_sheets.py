@@ -20,6 +20,7 @@ LAST_COLUMN = 2**14
 
 _LONGEST_MERGED = 1000
 _MOST_MERGED = 20_000
+_CELL = re.compile(r"[A-Z]{1,3}[1-9]\d{0,6}")
 _PLAIN_NAME = re.compile(r"[^\W\d][\w.]*")
 
 
@@ -68,15 +69,23 @@ class Sheets:
         self._begun, self._rows = above > 0, []
         return self._begun
 
+    def remark(self, cell: str, text: str) -> None:
+        """A comment on a cell, below the sheet's rows."""
+        self._below(text, f"{_quoted(self._sheet)}!{cell}" if _CELL.fullmatch(cell) else self._sheet)
+
     def beside(self, written: Writer) -> None:
         """What lies on a sheet without being in a cell: charts and text boxes."""
-        if written.text:
+        self._below(written.text, self._sheet)
+
+    def _below(self, text: str, place: str) -> None:
+        if text:
             self.writer.flow.break_lines(2)
             start = None if self._begun else self._write_heading()
             mark = self.writer.flow.mark()
-            self.writer.flow.write_as_is(written.text)
-            self._places.append((self.writer.flow.since(mark)[0] if start is None else start, self._sheet))
+            self.writer.flow.write_as_is(text)
+            self._places.append((self.writer.flow.since(mark)[0] if start is None else start, place))
             self.writer.flow.break_lines(2)
+            self._begun = True
 
     def document(self, *, name: str, title: str | None, media_type: str, metadata: dict[str, Any]) -> Document:
         """All of it. Raises DocumentError (`no-text`) where no cell shows anything."""

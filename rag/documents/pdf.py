@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from rag.documents import pdf_ocr
 from rag.documents.characters import tidy
 from rag.documents.hyphens import MARKER, join_divided_words
+from rag.documents.pdf_forms import is_filled, open_forms
 from rag.documents.pdf_labels import label_places, page_labels
-from rag.documents.pdf_letters import text_of
+from rag.documents.pdf_letters import text_of, text_with_fields
 from rag.documents.pdf_meta import information
 from rag.documents.pdf_outline import Entry, headings, outline
 from rag.documents.pdf_running import parts_of
@@ -98,6 +99,7 @@ def _read(content: bytes, source: str, passwords: Sequence[str]) -> _Reading:
     document, password = _opened(content, source, passwords)
     try:
         reading = _Reading([])
+        open_forms(document)
         for number in range(len(document)):
             _read_page(document, number, reading)
         reading.title, reading.metadata = document.get_metadata_value("Title"), information(document.get_metadata_value)
@@ -133,7 +135,12 @@ def _read_page(document: Any, number: int, reading: _Reading) -> None:
         reading.pages.append(None)
         return
     try:
-        text = text_of(page)
+        if is_filled(page):
+            page.close()
+            text = text_with_fields(document, number)
+            page = document[number]
+        else:
+            text = text_of(page)
         if not text.strip() and pdf_ocr.is_installed() and (text := pdf_ocr.read_page(page)):
             reading.recognised.add(number)
         reading.pages.append(text)

@@ -50,8 +50,11 @@ def may_have_columns(text: str, box_of: Callable[[int], Box]) -> bool:
     return doubles == 2 or (doubles == 1 and _is_double(text, third, box_of))
 
 
-def by_columns(text: str, boxes: Sequence[Box]) -> str | None:
-    """The text with the left column before the right, between lines that cross both; None where it has no such columns."""
+def by_columns(text: str, boxes: Sequence[Box]) -> list[Part] | None:
+    """The lines of the left column before those of the right, between lines that cross both; None where it has no such columns.
+
+    A part is where it begins in the text and where it ends.
+    """
     lines = [line.span() for line in _LINE.finditer(text) if text[line.start() : line.end()].strip()]
     gaps = [_gaps(text, line, boxes.__getitem__) for line in lines]
     gutter = _gutter(gaps)
@@ -65,7 +68,12 @@ def by_columns(text: str, boxes: Sequence[Box]) -> str | None:
         return None
     if not all(_is_prose(text, column, boxes) for column in zip(*both, strict=True)):
         return None
-    return "\r\n".join(text[start:end].strip() for start, end in _ordered(sides))
+    return [_stripped(text, part) for part in _ordered(sides)]
+
+
+def _stripped(text: str, part: Part) -> Part:
+    piece = text[slice(*part)]
+    return part[0] + len(piece) - len(piece.lstrip()), part[0] + len(piece.rstrip())
 
 
 def _is_double(text: str, line: Part, box_of: Callable[[int], Box]) -> bool:

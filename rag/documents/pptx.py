@@ -1,10 +1,11 @@
-"""PPTX: one page a slide, its title first, then its shapes in their order, and its notes marked as notes."""
+"""PPTX: one page a slide, its title first, then its shapes in their order, its notes and comments marked as such."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.office_charts import write_chart, write_diagram
+from rag.documents.office_comments import slide_comments
 from rag.documents.office_math import linear
 from rag.documents.office_meta import described
 from rag.documents.office_package import Package, chosen, local, number, value
@@ -52,7 +53,7 @@ def _slide_parts(package: Package) -> Iterator[str]:
 
 
 def _slide(package: Package, part: str) -> Writer:
-    """One slide and its notes."""
+    """One slide, its notes, and the comments on it."""
     writer = Writer(source=package.source)
     reader = _Reader(package, part, writer)
     shapes = [shape for tree in package.archive.parse(part).iterfind("{*}cSld/{*}spTree") for shape in _shapes(tree)]
@@ -65,6 +66,8 @@ def _slide(package: Package, part: str) -> Writer:
     for notes in package.related(part, "notesSlide"):
         if notes in package.archive:
             _notes(package, notes, writer)
+    for comment in slide_comments(package, part):
+        writer.paragraph(comment)
     return writer
 
 

@@ -97,7 +97,7 @@ def _ran_out_of_memory(error: BaseException | None) -> bool:
     """Whether this is what happened, also where a loader took it for a flaw of the file."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+        if isinstance(error, (MemoryError, SystemError)) or NO_MEMORY.search(str(error)):
             return True
         seen.add(id(error))
         error = error.__cause__ or error.__context__

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.office_charts import drawn_text, write_chart
+from rag.documents.office_comments import cell_comments
 from rag.documents.office_meta import described
 from rag.documents.office_numbers import BUILT_IN, general, shown
 from rag.documents.office_package import Package, local, number, value
@@ -40,6 +41,8 @@ def load(content: bytes, *, source: str, name: str) -> Document:
             sheets.begin(sheet_name, hidden=state == "hidden")
             workbook.read(part, sheets)
             has_cells = sheets.end()
+            for cell, comment in cell_comments(package, part):
+                sheets.remark(cell, _unescaped(comment))
             sheets.beside(workbook.drawn(part, charts=not has_cells))
     properties = package.properties()
     return sheets.document(name=name, title=properties.get("title"), media_type=MEDIA_TYPE, metadata=described(properties))

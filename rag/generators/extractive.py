@@ -6,6 +6,7 @@ from collections import Counter
 from math import log
 from typing import TYPE_CHECKING
 
+from rag.sampling import check_options
 from rag.sentences import sentence_spans
 from rag.types import Usage
 from rag.words import content_stems
@@ -13,7 +14,8 @@ from rag.words import content_stems
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from rag.types import Message, Passage, Prompt, Sampling
+    from rag.sampling import Sampling
+    from rag.types import Message, Passage, Prompt
 
 SENTENCES = 3
 WORTH_OF_THE_NEXT = 0.6
@@ -28,6 +30,8 @@ class ExtractiveGenerator:
     name = "extractive"
     window = 1_000_000
     max_sources = None
+    options = frozenset({"max_tokens"})
+    parallel = 1
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Words, for want of a model; nothing is ever too long for this generator."""
@@ -35,6 +39,7 @@ class ExtractiveGenerator:
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[str | Usage, None]:
         """The sentences one by one, the best first, as many as `max_tokens` words allow."""
+        check_options(sampling, model=self.name, able=self.options)
         room = sampling.max_tokens
         for sentence in best_sentences(prompt.question, prompt.passages):
             words = sentence.split()[:room]

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import MissingExtraError, ModelError, UsageError
 from rag.generators.llama_server import LlamaServer, refusal
+from rag.sampling import ALL_OPTIONS
 from rag.types import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
     from types import TracebackType
 
-    from rag.types import Message, Prompt, Sampling
+    from rag.sampling import Sampling
+    from rag.types import Message, Prompt
 
 PACKAGED_MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
 DEFAULT_WINDOW = 8192
@@ -64,6 +66,13 @@ class LlamaCppGenerator:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    options = ALL_OPTIONS
+
+    @property
+    def parallel(self) -> int:
+        """Answers that are written at a time."""
+        return self._parallel
 
     @property
     def name(self) -> str:

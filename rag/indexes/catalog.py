@@ -21,7 +21,8 @@ import numpy as np
 from rag.errors import IndexFormatError
 from rag.indexes.database import REMEDY, Database
 from rag.indexes.rows import DocumentRow, FileStamp
-from rag.types import Chunk, Document, EmbedderIdentity, Failure, Heading, Hit, Places, pages_of_span
+from rag.reports import Failure
+from rag.types import Chunk, Document, EmbedderIdentity, Heading, Hit, Places, pages_of_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +64,7 @@ SETTINGS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
     "embedder": (None, _is_identity),
     "embedder_spec": (None, lambda value: value is None or isinstance(value, str)),
     "chunks": (None, _is_sizes),
+    "limits_had": ({}, lambda value: isinstance(value, dict)),
     "tokens": ([], lambda value: isinstance(value, list)),
 }
 """What is stored under each name: the value where there is none yet, and whether a value can be ours."""
@@ -200,8 +202,7 @@ class Catalog(Database):
             f"INSERT INTO documents ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values
         ).lastrowid
         headings = [[heading.start, heading.level, heading.text] for heading in document.headings]
-        places = asdict(document.places) if document.places else None
-        parts = (document.page_starts, document.page_statuses, headings, places)
+        parts = (document.page_starts, document.page_statuses, headings, document.places and asdict(document.places))
         self._rows("INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?)", (document_id, *map(json.dumps, parts), document.text))
         return int(document_id or 0)
 

@@ -169,6 +169,10 @@ class Index:
         """At most `n` (chunk, BM25 score) pairs, best first."""
         return self._derived.keywords().search(question, n, among=self._chosen(where))
 
+    def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
+        """In how many passages each word stands."""
+        return self._derived.keywords().frequencies(words)
+
     def cosines(self, question: Vectors, chunks: Sequence[int]) -> dict[int, float]:
         """The exact cosine of each chunk that is still there."""
         present, vectors = self.catalog.vectors_present(chunks)

@@ -219,6 +219,16 @@ class KeywordStore:
                 return [pair for pair, keep in zip(ranked, kept, strict=True) if keep][:n]
             depth *= 4
 
+    def frequencies(self, words: Sequence[str]) -> dict[str, int]:
+        """In how many passages each word stands; those taken out since the files were written still count."""
+        found = dict.fromkeys(words, 0)
+        if self._index is not None:
+            with panics_as_damage(self.folder):
+                searcher = self._index.searcher()
+                found = {word: int(searcher.doc_freq("words", word)) for word in words}
+        recent = self.recent.frequencies(words) if self.recent else {}
+        return {word: number + recent.get(word, 0) for word, number in found.items()}
+
     def ids(self, at_most: int = MOST_NAMED) -> set[int]:
         """The chunks whose words are here; no more than `at_most` of the files', for files may claim any number."""
         import tantivy

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from hashlib import blake2b
 from pathlib import Path, PurePath
-from stat import S_ISDIR, S_ISREG
+from stat import S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from rag.documents.sidecar import NOTATIONS, is_sidecar
@@ -17,7 +17,7 @@ from rag.documents.stamps import sidecar_stamp, stamp_of
 from rag.errors import UsageError
 from rag.indexes.rows import FileStamp
 from rag.pretrained import expanded
-from rag.types import Failure
+from rag.reports import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +27,8 @@ NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 LINKS_TO_NOTHING = "links that lead to no file"
+KINDS = {S_IFIFO: "named pipe", S_IFSOCK: "socket", S_IFCHR: "device", S_IFBLK: "device"}
+"""What is neither a file nor a folder nor a link, and is never opened: reading it could wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ class Found:
     """The files that sources stand for; `roots` are the sources themselves, by absolute path.
 
     `unlisted` are folders and files that could not be looked into, so that nothing is known of what lies in them.
-    `skipped` counts the files of each suffix that were passed over as not supported, `left_out` those that the globs
-    left out; `unnameable` are files whose names are not valid text, spelled as well as can be.
+    `skipped` counts what was passed over: files of each suffix that is not supported, and what is no file, by its kind.
+    `left_out` counts the files that the globs left out; `unnameable` are files whose names are not valid text, spelled as well as can be.
     """
 
     files: dict[str, FileStamp] = field(default_factory=dict)
@@ -80,7 +82,8 @@ def find_files(
     """All files that the sources name, by absolute path, with their size and time.
 
     A file named outright is taken whatever its suffix. The folder of the index is passed over. Raises UsageError for a
-    source that neither is there nor is in the index (`known`), and for one that lies in the folder of the index.
+    source that neither is there as a file or folder nor is in the index (`known`), and for one that lies in the folder of
+    the index.
     """
     search = _Search(is_supported, selection, index_folder)
     for source in sources:
@@ -88,9 +91,26 @@ def find_files(
             raise UsageError("A source is an empty string. Name a file or a folder.")
         root = absolute_path(source)
         if not search.look_at(root) and not is_within(root, known):
-            raise UsageError(f"There is no file or folder {source}. Check the spelling, and where you are: {Path.cwd()}")
+            raise UsageError(_absence(source, root))
     search.follow_links()
     return search.found
+
+
+def _absence(source: str | Path, root: str) -> str:
+    """Why there is nothing to take at a source, and what to do."""
+    if kind := _special_kind(root):
+        return f"{source} is a {kind}, not a file or folder. Name files or folders; write what it gives into a file, and name that."
+    if Path(root).is_symlink():
+        return f"{source} is a link that leads to no file: {os.readlink(root)}. Mend the link, or name another file."  # noqa: PTH115
+    return f"There is no file or folder {source}. Check the spelling, and where you are: {Path.cwd()}"
+
+
+def _special_kind(path: str) -> str | None:
+    """What a path leads to that is neither file nor folder; None for these, and where there is nothing to see."""
+    try:
+        return KINDS.get(S_IFMT(os.stat(path).st_mode))  # noqa: PTH116
+    except OSError:
+        return None
 
 
 def absolute_path(source: str | Path) -> str:
@@ -207,6 +227,8 @@ class _Search:
                 self._links.append((entry.path, root))
             else:
                 self.found.skipped["links to folders"] += 1
+        elif kind := KINDS.get(S_IFMT(entry.stat().st_mode)):
+            self.found.skipped[f"{kind}s"] += 1
 
     def _is_chosen(self, path: str, root: str) -> bool:
         """Whether the globs and the suffix choose a file; what is not chosen is counted."""

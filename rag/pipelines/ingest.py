@@ -8,15 +8,18 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from rag import documents as loaders
+from rag.arguments import PATH, is_whole, listed, require
 from rag.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, check_sizes, split_text
 from rag.errors import UsageError
 from rag.indexes.rows import FileStamp
 from rag.pipelines.find import DEFAULT_SELECTION, Found, Selection, find_files
 from rag.pipelines.plan import Plan, plan_sync
 from rag.pipelines.prepare import Prepared, Progress, commit, hash_text, prepare
+from rag.pipelines.retries import is_worth_a_retry, limits_had, remember_limits
 from rag.pipelines.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
+from rag.reports import Failure, SyncReport
 from rag.specs import open_embedder, using_index
-from rag.types import Failure, SyncReport
+from rag.types import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from rag.indexes.index import Index
     from rag.protocols import Embedder
-    from rag.types import Chunk, Document
+    from rag.types import Chunk
 
 WINDOW_CHUNKS = 256
 """Small documents are embedded together until they make up so many chunks: enough to fill batches of equal length, few
@@ -41,6 +44,11 @@ class ChunkSizes:
     chunk_tokens: int | None = None
     overlap_tokens: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("chunk_tokens", "overlap_tokens"):
+            value = getattr(self, name)
+            require(value is None or is_whole(value), value, name, "a whole number")
+
 
 @dataclass(slots=True)
 class Run:
@@ -51,6 +59,7 @@ class Run:
     plan: Plan
     found: Found
     progress: Progress | None = None
+    limits: Limits = DEFAULT_LIMITS
     failures: list[Failure] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
@@ -75,10 +84,12 @@ def sync(
 
     Documents outside the sources stay. Files that cannot be read are reported in `failed` and tried again when they
     change, or with `retry_failed`; encrypted ones also when there are `passwords`, which are tried on files that ask for
-    one. For `include`, `exclude`, `hidden` and `follow_links` see `Selection`. `jobs` is the number of loading processes
-    (default: one a core), `limits` is what a file may take in one of them. Another writer is given `wait` seconds to end;
-    after that IndexLockedError names it.
+    one, and those that took too long or too much memory when `limits` are larger than they were. For `include`, `exclude`,
+    `hidden` and `follow_links` see `Selection`. `jobs` is the number of loading processes (default: one a core), `limits`
+    is what a file may take in one of them. Another writer is given `wait` seconds to end; after that IndexLockedError names
+    it.
     """
+    sources = listed(sources, "sources", kinds=PATH, of="paths")
     started = time.perf_counter()
     selection = Selection(include, exclude, hidden, follow_links)
     with using_index(index, create=True) as opened, opened.writing(patience=wait):
@@ -86,9 +97,14 @@ def sync(
         opened.check_embedder_spec()
         settled = _settle_sizes(opened, sizes or ChunkSizes())
         plan, found = plan_for(
-            sources, index=opened, selection=selection, retry_failed=retry_failed, with_passwords=bool(passwords)
+            sources,
+            index=opened,
+            selection=selection,
+            retry_failed=retry_failed,
+            with_passwords=bool(passwords),
+            limits=limits,
         )
-        run = Run(opened, settled, plan, found, progress)
+        run = Run(opened, settled, plan, found, progress, limits)
         _do_without_reading(run)
         if plan.load:
             _adopt(opened, settled)
@@ -108,14 +124,18 @@ def plan_for(
     selection: Selection = DEFAULT_SELECTION,
     retry_failed: bool = False,
     with_passwords: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[Plan, Found]:
     """What `sync` would do with these sources, and the files that it would look at. Raises UsageError if there are none.
 
-    `with_passwords` tries encrypted files again.
+    `with_passwords` tries encrypted files again, and larger `limits` those that took more than they were allowed.
     """
     indexed = index.catalog.stamps()
+    had = limits_had(index.catalog)
     failed = {
-        source: FileStamp(-1, -1) if with_passwords and failure.status == "encrypted" else stamp
+        source: FileStamp(-1, -1)
+        if is_worth_a_retry(failure, had=had.get(source, DEFAULT_LIMITS), limits=limits, with_passwords=with_passwords)
+        else stamp
         for source, (stamp, failure) in index.catalog.failures().items()
     }
     found = find_files(
@@ -155,6 +175,7 @@ def _stamp_in_memory(document: Document) -> FileStamp:
 
 def split(document: Document, *, embedder: Embedder | str = "minilm", sizes: ChunkSizes | None = None) -> list[Chunk]:
     """The chunks that an index with this embedder would make of the document; see `rag.chunking.split_text`."""
+    require(isinstance(document, Document), document, "document", "what rag.load gives")
     opened = open_embedder(embedder) if isinstance(embedder, str) else embedder
     wanted = sizes or ChunkSizes()
     chunk_tokens = CHUNK_TOKENS if wanted.chunk_tokens is None else wanted.chunk_tokens
@@ -207,6 +228,7 @@ def _add(loaded: Iterable[Loaded], run: Run) -> None:
         if one.failure is not None:
             run.failures.append(one.failure)
             run.index.catalog.record_failure(one.failure, one.stamp or run.found.files[one.source])
+            remember_limits(run.index.catalog, one.failure, run.limits)
         if one.document is None:
             _drop(one, run)
             continue
@@ -286,4 +308,5 @@ def _report(run: Run, *, seconds: float) -> SyncReport:
         documents=documents,
         chunks=chunks,
         seconds=seconds,
+        skipped_kinds=dict(run.found.skipped.most_common()),
     )

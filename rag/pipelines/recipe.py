@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from rag.errors import SettingsError, nearest
-from rag.pipelines.ask import PASSAGES, ask
+from rag.pipelines.ask import ask
 from rag.pipelines.find import is_under
 from rag.pipelines.ingest import ChunkSizes, sync
+from rag.pipelines.question import PASSAGES
 from rag.pipelines.retrieve import Mode
 from rag.pretrained import expanded
+from rag.sampling import Sampling
 from rag.settings import read_toml
 from rag.specs import open_index, using_llm
-from rag.types import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from rag.pipelines.prepare import Progress
-    from rag.types import Answer, SyncReport
+    from rag.reports import SyncReport
+    from rag.types import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from rag.arguments import PATH, listed
 from rag.documents.sidecar import NOTATIONS
 from rag.errors import UsageError
 from rag.pipelines.find import absolute_path, is_under
+from rag.reports import RemoveReport
 from rag.specs import using_index
-from rag.types import RemoveReport
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -26,6 +27,7 @@ def remove(sources: Sequence[str | Path], *, index: Index | str | Path, wait: fl
     A source is a file, a folder (all that was indexed of it) or a glob over whole absolute paths. Raises UsageError for a
     source that fits nothing in the index, before anything is removed. Another writer is given `wait` seconds to end.
     """
+    sources = listed(sources, "sources", kinds=PATH, of="paths or globs")
     started = time.perf_counter()
     with using_index(index) as opened, opened.writing(patience=wait):
         documents = opened.catalog.stamps().keys()

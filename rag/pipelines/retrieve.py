@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from heapq import nlargest
 from typing import TYPE_CHECKING, Literal, get_args
 
+from rag.arguments import require, require_count, require_pairs, require_text
 from rag.errors import UsageError, nearest
+from rag.evidence import COSINES
 from rag.fusion import weighted_sum
 from rag.specs import open_reranker, using_index
 from rag.types import Hits
@@ -29,10 +32,10 @@ RERANKED = 50
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Hits, and the cosine of the question to the most similar passage (0 where there is none)."""
+    """Hits, and the cosines of the question to the most similar passages, best first; none where only words were searched."""
 
     hits: Hits
-    best_cosine: float = 0.0
+    cosines: tuple[float, ...] = ()
 
 
 def search(
@@ -61,15 +64,17 @@ def retrieve(
     where: Mapping[str, str] | None = None,
     reranker: Reranker | str | None = None,
 ) -> Retrieved:
-    """`search` for those who also need to know how close the best passage is."""
+    """`search` for those who also need to know how close the best passages are."""
     _check(question, k, mode)
+    check_filters(where, reranker)
     depth = max(CANDIDATES, min(2 * k, len(index)))
     dense, keyword = candidates(question, index=index, depth=depth, mode=mode, where=where)
     scored = {"dense": dense, "keyword": keyword}.get(mode) or weighted_sum(dense, keyword)
     hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
         hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]
-    return Retrieved(Hits(hits, question=question), max((score for _, score in dense), default=0.0))
+    nearest_ones = nlargest(COSINES, (score for _, score in dense))
+    return Retrieved(Hits(hits, question=question), tuple(nearest_ones))
 
 
 def candidates(
@@ -101,12 +106,27 @@ def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:
     return [replace(hit, rank=rank, score=score) for rank, (score, hit) in enumerate(ordered, 1)]
 
 
+def check_filters(where: object, reranker: object) -> None:
+    """Raise UsageError for what can be no filter, or no reranker."""
+    require_pairs(where, "where")
+    is_reranker = reranker is None or isinstance(reranker, str) or hasattr(reranker, "scores")
+    require(is_reranker, reranker, "reranker", "a spec such as a model's name, or what rag.open_reranker gives")
+
+
 def _check(question: str, k: int, mode: str) -> None:
+    require_text(question, "The question")
     if not question.strip():
         raise UsageError("The question is empty.")
     if any("\ud800" <= sign <= "\udfff" for sign in question):
         raise UsageError("The question is not valid text; write it in UTF-8.")
-    if k < 1:
-        raise UsageError(f"The number of passages must be at least 1, not {k}.")
+    check_choice(k, mode)
+
+
+def check_choice(k: object, mode: object) -> None:
+    """Raise UsageError for a number of passages or a search mode that there is not."""
+    require_count(k, "The number of passages, k,")
+    require_text(mode, "mode", "one of the search modes")
     if mode not in get_args(Mode):
-        raise UsageError(f"Unknown search mode '{mode}'.{nearest(mode, get_args(Mode))} Known: {', '.join(get_args(Mode))}.")
+        raise UsageError(
+            f"Unknown search mode '{mode}'.{nearest(str(mode), get_args(Mode))} Known: {', '.join(get_args(Mode))}."
+        )

@@ -12,7 +12,8 @@ from rag.errors import UsageError
 from rag.pipelines.find import DEFAULT_SELECTION, Selection, find_files
 from rag.pipelines.ingest import ChunkSizes, split
 from rag.pipelines.workers import DEFAULT_LIMITS, Limits, load_all
-from rag.types import Failure, Message
+from rag.reports import Failure
+from rag.types import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,18 +88,19 @@ def count_costs(
     jobs: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
     passwords: Sequence[str] = (),
+    documents: Sequence[Document] = (),
 ) -> Costs:
     """What files and folders would cost. Nothing is written and nothing is embedded. Raises UsageError if there are none.
 
-    Files are found and read as `rag.sync` does it; see there and `load_all`.
+    Files are found and read as `rag.sync` does it; see there and `load_all`. `documents` are counted before them.
     """
     started = time.perf_counter()
     found = find_files(sources, is_supported=loaders.is_supported, selection=selection)
     failed = found.failures()
-    if not (found.files or failed):
+    if not (found.files or failed or documents):
         looked = ", ".join(map(str, sources))
         raise UsageError(f"Nothing to read in {looked}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}.")
-    costs = []
+    costs = [cost_of(document, embedder=embedder, llm=llm, sizes=sizes) for document in documents]
     with closing(load_all(list(found.files), jobs=jobs, limits=limits, passwords=passwords)) as loaded:
         for one in loaded:
             if one.failure is not None:

@@ -22,7 +22,8 @@ import rag
 from rag.documents.worker import CHARACTERS_A_FILE, READY, most_bytes
 from rag.errors import RagError
 from rag.indexes.rows import FileStamp
-from rag.types import Document, Failure, Heading, Places
+from rag.reports import Failure
+from rag.types import Document, Heading, Places
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -1,0 +1,65 @@
+"""Summaries of long documents through one vLLM server: speed, quality, coverage, a whole book, a killed batch.
+
+    python benchmarks/summaries.py --data ../shared/data --model FOLDER --python .venv-vllm/bin/python
+    python benchmarks/summaries.py speed kills --quick …      # some of them, at a size for trying
+
+LangChain runs in an environment of its own: `benchmarks/environments.sh summaries-langchain`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import summaries_coverage
+import summaries_quality
+import summaries_runs
+import summaries_speed
+from measure import machine_facts, note, publish
+
+from rag.pipelines.serving import start_server, stop_server
+
+PARTS = {
+    "speed": (summaries_speed.measure, summaries_speed.Size(), summaries_speed.QUICK),
+    "kills": (summaries_runs.killed_and_resumed, summaries_runs.Size(), summaries_runs.QUICK),
+    "coverage": (summaries_coverage.measure, summaries_coverage.Size(), summaries_coverage.QUICK),
+    "quality": (summaries_quality.measure, summaries_quality.Size(), summaries_quality.QUICK),
+    "book": (summaries_runs.war_and_peace, summaries_runs.Size(), summaries_runs.QUICK),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all if none is named")
+    parser.add_argument("--data", type=Path, required=True, help="the folder with book_war_and_peace, squality, qmsum, leval")
+    parser.add_argument("--model", type=Path, required=True, help="for vLLM: a folder")
+    parser.add_argument("--python", type=Path, required=True, help="the Python that has vLLM")
+    parser.add_argument("--window", type=int, default=4096)
+    parser.add_argument("--quick", action="store_true", help="sizes that show only that everything runs")
+    parser.add_argument("--output", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.parts) - PARTS.keys()):
+        parser.error(f"unknown {', '.join(unknown)}; known are {', '.join(PARTS)}")
+    peer = {"LangChain's": summaries_speed.PEER} if summaries_speed.PEER.exists() else {}
+    facts = machine_facts({"vLLM's": arguments.python, **peer})
+    sections = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"RAG_STATE": folder, "VLLM_SERVER_DEV_MODE": "1"}  # so that the prefix cache can be emptied
+        server = start_server(
+            str(arguments.model.resolve()), python=str(arguments.python.absolute()), max_model_len=arguments.window
+        )
+        try:
+            for name in arguments.parts or PARTS:
+                measure, usual, quick = PARTS[name]
+                note(f"{name} …")
+                sections.append(measure(server, arguments.data, quick if arguments.quick else usual))  # type: ignore[operator]
+        finally:
+            stop_server()
+    title = f"## Summaries through vLLM\n\n{facts}\n- Model {arguments.model.name}, window {arguments.window}."
+    publish("\n\n".join([title, *sections]) + "\n", arguments.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Summaries beside those that people wrote: a cut document in one prompt, LangChain's chains, and ours, all with one model.
+
+ROUGE says how near a summary is to the references; copying a document's first page does well at it. The share of sentences
+that the document bears out says how far it can be believed. Both are taken for every contestant alike.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+
+from measure import note, table
+from summaries_data import SETS, WORDS, Marks, Task, interval, marks
+from summaries_speed import langchain
+
+import rag
+from rag.generators.http import HttpGenerator
+from rag.generators.vllm_server import WarmServer
+from rag.pipelines.summarize_document import Frame, Wish, plan
+from rag.types import Document
+
+MEASURES = ("rouge1", "rouge2", "rougeL", "full", "supported")
+TOKENS_A_WORD = 1.75
+"""Room for the peers' answers: what ours have for so many words."""
+
+CUT_SHORT = "one prompt, document cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Documents of each collection (None for all), and tokens of a chunk."""
+
+    documents: int | None = None
+    tokens: int = 2000
+
+
+QUICK = Size(documents=1, tokens=1500)
+
+
+def measure(server: WarmServer, data: Path, size: Size) -> str:
+    """The page's section: a table for each collection."""
+    with HttpGenerator(server.url, api_key=server.api_key) as llm:
+        return "\n\n".join(
+            _section(name, load(data)[: size.documents], WORDS[name], server, llm, size) for name, load in SETS.items()
+        )
+
+
+def _section(name: str, tasks: Sequence[Task], words: int, server: WarmServer, llm: HttpGenerator, size: Size) -> str:
+    run = _Run(tasks, words, server, llm, size)
+    contestants: dict[str, Callable[[], list[str]]] = {
+        "rag map-reduce": lambda: run.ours(chain="map-reduce"),
+        "rag map-reduce, strict": lambda: run.ours(chain="map-reduce", strict=True),
+        "rag map-reduce, looking back": lambda: run.ours(chain="map-reduce", look_back=True),
+        "rag refine": lambda: run.ours(chain="refine"),
+        CUT_SHORT: run.cut_short,
+        "LangChain map_reduce": lambda: run.peer("map_reduce"),
+        "LangChain refine": lambda: run.peer("refine"),
+    }
+    found: dict[str, list[Marks]] = {}
+    for contestant, summaries in contestants.items():
+        found[contestant] = [marks(text, task) for text, task in zip(summaries(), tasks, strict=True)]
+        note(f"{name}: {contestant} {_means(found[contestant])}")
+    pairs = [("rag map-reduce", "LangChain map_reduce"), ("rag refine", "LangChain refine"), ("rag map-reduce", CUT_SHORT)]
+    pairs += [("rag map-reduce, looking back", "rag map-reduce"), ("rag refine", "rag map-reduce")]
+    header = ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "borne out fully", "at all", "words", "empty")
+    of_two = [(f"{a} − {b}", *(_difference(found[a], found[b], measure) for measure in MEASURES)) for a, b in pairs]
+    return "\n\n".join(
+        [
+            f"### {name}: {len(tasks)} documents, {words} words asked for",
+            table(header, [(contestant, *_means(all_marks)) for contestant, all_marks in found.items()]),
+            f"Differences, document by document, with 95 % intervals:\n\n{table(header[:6], of_two)}",
+            *run.told,
+        ]
+    )
+
+
+def _means(found: Sequence[Marks]) -> list[str]:
+    means = [f"{statistics.fmean(getattr(one, measure) for one in found):.3f}" for measure in MEASURES]
+    return [*means, f"{statistics.fmean(one.words for one in found):.0f}", str(sum(one.words == 0 for one in found))]
+
+
+def _difference(a: Sequence[Marks], b: Sequence[Marks], measure: str) -> str:
+    return interval([getattr(one, measure) - getattr(other, measure) for one, other in zip(a, b, strict=True)])
+
+
+class _Run:
+    """The summaries of one collection's documents by each contestant, in the documents' order."""
+
+    def __init__(self, tasks: Sequence[Task], words: int, server: WarmServer, llm: HttpGenerator, size: Size) -> None:
+        self.tasks, self.words, self.server, self.llm, self.size = tasks, words, server, llm, size
+        self.told: list[str] = []
+
+    def ours(self, **wishes: object) -> list[str]:
+        """Documents with a question of their own are summed up one by one, with that focus."""
+        with tempfile.TemporaryDirectory() as folder:
+            common = {"llm": self.llm, "words": self.words, "piece_tokens": self.size.tokens, "calls": f"{folder}/c.sqlite"}
+            if not any(task.question for task in self.tasks):
+                outcomes = list(rag.summarize_many([task.document for task in self.tasks], **common, **wishes))
+            else:
+                outcomes = [rag.summarize(task.document, focus=task.question, **common, **wishes) for task in self.tasks]
+        failed = [one for one in outcomes if isinstance(one, rag.FailedSummary)]
+        self.told += [f"{wishes}: {one.source} failed: {one.error}" for one in failed]
+        texts = {one.source: one.plain_text for one in outcomes if isinstance(one, rag.Summary)}
+        return [texts.get(task.document.source, "") for task in self.tasks]
+
+    def cut_short(self) -> list[str]:
+        """As much of a document as fits one prompt, and the rest left out."""
+        texts = []
+        for task in self.tasks:
+            wish = Wish(chain="map-reduce", words=self.words, focus=task.question, piece_tokens=self.llm.window)
+            begun = plan(task.document, Frame.of(wish, self.llm)).pieces[0].text
+            with tempfile.TemporaryDirectory() as folder:
+                wishes = {"words": self.words, "focus": task.question, "calls": f"{folder}/c.sqlite"}
+                texts.append(rag.summarize(replace_text(task.document, begun), llm=self.llm, **wishes).plain_text)
+        return texts
+
+    def peer(self, chain: str) -> list[str]:
+        """LangChain's chain over the chunks that ours has, with as much room for answers."""
+        frame = Frame.of(Wish(chain=chain.replace("_", "-"), words=self.words, piece_tokens=self.size.tokens), self.llm)
+        told = [
+            {"chunks": [piece.text for piece in plan(task.document, frame).pieces], "question": task.question}
+            for task in self.tasks
+        ]
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+            json.dump(told, file)
+            file.flush()
+            most = ceil(self.words * TOKENS_A_WORD)
+            done = langchain(self.server, Path(file.name), chain=chain, form="gather", max_tokens=most)
+        self.told += [f"LangChain {chain}, {len(done['errors'])} failed: {error}" for error in done["errors"][:1]]
+        return list(done["texts"])
+
+
+def replace_text(document: Document, text: str) -> Document:
+    """Another text under the same name."""
+    return replace(document, text=text)

@@ -1,0 +1,34 @@
+"""A folder with all that an evaluation came to: figures, a row a question, rankings, and a page for people."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rag.errors import UsageError
+from rag.evaluation import rows
+from rag.evaluation.page import page
+from rag.evaluation.runs import write_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rag.evaluation.results import Evaluation
+
+FIGURES, PAGE = "report.json", "report.html"
+
+
+def write_report(folder: Path, evaluation: Evaluation) -> None:
+    """Write `report.json`, `questions.jsonl`, `report.html`, and `MODE.run` for each ranking. Raises UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(evaluation.to_dict(), ensure_ascii=False, indent=1)
+        (folder / FIGURES).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        (folder / PAGE).write_text(page(evaluation), encoding="utf-8", errors="replace")
+        rows.write_rows(folder / rows.FILE, evaluation.questions)
+    except OSError as error:
+        raise UsageError(
+            f"The report cannot be written to {folder}: {error.strerror or error}. Name another folder."
+        ) from error
+    for name, run in evaluation.runs.items():
+        write_run(folder / f"{name}.run", run, name=f"groundtext-{name}")

@@ -1,0 +1,38 @@
+"""What is told of each question, a line of JSON each: written by one evaluation, and held against by another."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import UsageError
+from rag.evaluation.lines import read_objects, text_of
+from rag.evaluation.results import Figures
+from rag.types import plain_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+FILE = "questions.jsonl"
+LIKE = "a line of the questions.jsonl that `rag eval … --output DIR` leaves in DIR."
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """A row a line."""
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(json.dumps(plain_dict(dict(row)), ensure_ascii=False) + "\n" for row in rows)
+
+
+def figures_in(path: Path, metrics: Sequence[str]) -> Figures:
+    """The values of another evaluation from its file of rows, or from the folder that has it. Raises UsageError."""
+    file = path / FILE if path.is_dir() else path
+    values: dict[str, dict[str, float]] = {metric: {} for metric in metrics}
+    for place, row in read_objects(file, like=LIKE):
+        name = text_of(row, "id", place=place, like=LIKE)
+        for metric in metrics:
+            if isinstance(value := row.get(metric), (int, float)) and not isinstance(value, bool):
+                values[metric][name] = float(value)
+    if not any(values.values()):
+        raise UsageError(f"{file} has none of the figures {', '.join(metrics)}. Name {LIKE}")
+    return Figures.of(str(path), {metric: by_question for metric, by_question in values.items() if by_question})

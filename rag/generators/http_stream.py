@@ -1,0 +1,217 @@
+"""Server-sent events of a model server: asked for again while nothing has come, no more at once than the server bears."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from rag.errors import ModelError
+from rag.servers import (
+    BUSY,
+    CallError,
+    RefusedError,
+    client_options,
+    excerpt,
+    origin,
+    refusal,
+    seconds_before_next,
+    unreachable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+LEFT_OUT_WHERE_REFUSED = ("structured_outputs", "stream_options")
+"""Parts of a request that help and that a server may not know, in the order in which they are given up."""
+
+_NOT_UNDERSTOOD = {400, 422}
+
+
+class Streams:
+    """Streamed calls to one URL from any number of event loops, at most `most` at once in each.
+
+    `timeout` and `connect` are in seconds: the longest silence in an answer, and the longest time to connect. An event loop
+    has its connections only as long as it has streams.
+    """
+
+    def __init__(self, url: str, *, api_key: str | None, timeout: float, connect: float, backoff: float, most: int) -> None:
+        self._url = url
+        self._backoff = backoff
+        self._most = most
+        self._options = {
+            **client_options(url, api_key=api_key, timeout=timeout, connect=connect),
+            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=most),
+            "verify": httpx.create_ssl_context() if url.startswith("https:") else False,  # reading certificates takes long
+        }
+        self._lanes: dict[asyncio.AbstractEventLoop, _Lane] = {}
+        self._refused: frozenset[str] = frozenset()
+
+    async def events(self, request: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """The JSON of each event until the server's [DONE] or its end. Closing the iterator hangs up.
+
+        Raises RefusedError or ModelError, which tells of a connection that is lost in the middle too.
+        """
+        async with self._lane() as lane, lane.gate:
+            response = await self._understood(lane, request)
+            try:
+                async with aclosing(response), aclosing(event_data(response.aiter_bytes())) as received:
+                    if "json" in response.headers.get("Content-Type", ""):
+                        await response.aread()
+                        raise ModelError(f"The model server at {origin(self._url)} does not stream: {excerpt(response)}.")
+                    async for data in received:
+                        if data == b"[DONE]":
+                            break
+                        yield _event(data, self._url)
+            except httpx.HTTPError as error:
+                reason = "was silent for too long" if isinstance(error, httpx.TimeoutException) else f"was lost ({error})"
+                raise ModelError(
+                    f"The connection to {origin(self._url)} {reason} before the answer was complete. Ask again; the server's log "
+                    "tells more."
+                ) from error
+            lane.gate.went_well()
+
+    @asynccontextmanager
+    async def _lane(self) -> AsyncIterator[_Lane]:
+        """What this event loop's streams share; the last one to end closes it."""
+        loop = asyncio.get_running_loop()
+        lane = self._lanes.get(loop)
+        if lane is None:
+            lane = self._lanes[loop] = _Lane(httpx.AsyncClient(**self._options), Gate(self._most))
+        lane.streams += 1
+        try:
+            yield lane
+        finally:
+            lane.streams -= 1
+            if not lane.streams:
+                del self._lanes[loop]
+                await lane.client.aclose()
+
+    async def _understood(self, lane: _Lane, request: Mapping[str, Any]) -> httpx.Response:
+        """The response. What a server refuses is tried without the parts that it may not know, from then on if that helps."""
+        left_out = self._refused
+        first_refusal: RefusedError | None = None
+        while True:
+            try:
+                response = await self._begun(lane, {name: request[name] for name in request if name not in left_out})
+            except RefusedError as refused:
+                first_refusal = first_refusal or refused
+                more = next((name for name in LEFT_OUT_WHERE_REFUSED if name in request and name not in left_out), None)
+                if refused.status not in _NOT_UNDERSTOOD or more is None:
+                    raise first_refusal from None
+                left_out |= {more}
+            else:
+                self._refused |= left_out
+                return response
+
+    async def _begun(self, lane: _Lane, request: Mapping[str, Any]) -> httpx.Response:
+        """The response as soon as it begins; failures until then are tried again."""
+        attempt, started = 1, lane.gate.now()
+        while True:
+            try:
+                asked = lane.client.build_request("POST", self._url, json=request)
+                response = await lane.client.send(asked, stream=True)
+                if response.is_success:
+                    return response
+                async with aclosing(response):
+                    await response.aread()
+                failure: CallError = refusal(response)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                failure = unreachable(self._url, error, attempt=attempt)
+            if isinstance(failure, RefusedError) and failure.status in BUSY:
+                lane.gate.push_back(started)
+            await asyncio.sleep(seconds_before_next(attempt, failure, self._backoff))
+            attempt, started = attempt + 1, lane.gate.now()
+
+
+class Gate:
+    """Lets at most `limit` of one event loop's streams through at once, in the order in which they come.
+
+    Where the server pushes back, half as many from then on; each stream that went well lets one more through, up to `most`.
+    Push-backs of calls that began before the last halving count with it.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = self.limit = most
+        self._inside = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._halved_at = float("-inf")
+
+    async def __aenter__(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was let in at the same moment
+                self._inside -= 1
+                self._admit()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._inside -= 1
+        self._admit()
+
+    @staticmethod
+    def now() -> float:
+        """The event loop's time."""
+        return asyncio.get_running_loop().time()
+
+    def push_back(self, started: float) -> None:
+        """A call that began at `started` was refused because the server is busy."""
+        if started > self._halved_at:
+            self.limit, self._halved_at = max(1, self.limit // 2), self.now()
+
+    def went_well(self) -> None:
+        """A stream was complete."""
+        self.limit = min(self.limit + 1, self._most)
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._inside < self.limit:
+            turn = self._waiting.popleft()
+            if not turn.cancelled():
+                self._inside += 1
+                turn.set_result(None)
+
+
+class _Lane:
+    def __init__(self, client: httpx.AsyncClient, gate: Gate) -> None:
+        self.client, self.gate, self.streams = client, gate, 0
+
+
+async def event_data(blocks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The data of each server-sent event (WHATWG HTML, 9.2.6), of the last one too where its blank line is missing."""
+    pending, data = b"", list[bytes]()
+    async for block in blocks:
+        *lines, pending = (pending + block).split(b"\n")
+        for line in lines:
+            line = line.removesuffix(b"\r")
+            if line.startswith(b"data:"):
+                data.append(line[5:].removeprefix(b" "))
+            elif not line and data:
+                yield b"\n".join(data)
+                data = []
+    if pending.startswith(b"data:"):
+        data.append(pending[5:].strip())
+    if data:
+        yield b"\n".join(data)
+
+
+def _event(data: bytes, url: str) -> dict[str, Any]:
+    """Raises ModelError for an event that is no JSON object, or that reports an error."""
+    try:
+        event = json.loads(data)
+    except ValueError:
+        event = None
+    if not isinstance(event, dict):
+        raise ModelError(f"{origin(url)} sent {data[:80]!r} in the middle of an answer, which is not JSON. Its log tells more.")
+    if error := event.get("error") or (event.get("object") == "error" and event):
+        message = error.get("message", error) if isinstance(error, dict) else error
+        raise ModelError(f"{origin(url)} gave up in the middle of an answer: '{str(message)[:300]}'. Its log tells more.")
+    return event

@@ -1,0 +1,242 @@
+"""Many questions at once: each finished answer is kept, and a run that was stopped goes on where it was.
+
+Questions are prepared in windows, the first ones small so that the model starts early. Within a window, those that are
+answered from the same passages stand together, so that a server which keeps the beginnings of prompts has to read them once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from rag.arguments import listed, require_call, require_path
+from rag.errors import RagError, UsageError
+from rag.pipelines.answer import write
+from rag.pipelines.answer_file import AnswerFile
+from rag.pipelines.loops import run
+from rag.pipelines.question import PASSAGES, Prepared, asked_as, prepare
+from rag.prompts import NearestExamples, Prompts
+from rag.specs import using_index, using_llm
+from rag.types import Answer, Passage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from rag.indexes.index import Index
+    from rag.pipelines.question import Asking
+    from rag.pipelines.retrieve import Mode
+    from rag.protocols import Generator, Reranker, Verifier
+    from rag.sampling import Sampling
+
+    OnAnswer = Callable[["Answer | FailedAnswer"], None]
+    _Numbered = tuple[int, "str | FailedAnswer"]
+
+FIRST_WINDOW, LARGEST_WINDOW = 16, 256
+"""Questions that are prepared together; each window is twice as long as the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAnswer:
+    """A question that could not be answered for a reason that lies not in the documents; `error` says why and what next."""
+
+    question: str
+    error: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as docs/guide.md describes it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where answers are kept, under which names, and whether those that are there count."""
+
+    path: Path | str | None
+    ids: Sequence[object]
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all the questions of a run have in common. `ready` is put a None for each worker at the end."""
+
+    index: Index
+    llm: Generator
+    asking: Asking
+    keep: Callable[[int, Answer | FailedAnswer], None]
+    ready: asyncio.Queue[tuple[int, Prepared | FailedAnswer] | None]
+
+
+def ask_many(
+    questions: Sequence[str | FailedAnswer],
+    *,
+    index: Index | str | Path,
+    llm: Generator | str = "local",
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | str | None = None,
+    prompts: Prompts | None = None,
+    output: Path | str | None = None,
+    ids: Sequence[object] = (),
+    fresh: bool = False,
+    on_answer: OnAnswer | None = None,
+) -> list[Answer | FailedAnswer]:
+    """The answers in the order of the questions; a question that fails does not fail the others.
+
+    As many are asked at once as the model takes (`llm.parallel`). With `output`, a file of JSON lines, each answer is
+    written as it is there, and what a stopped run has answered is not asked again as long as index, model and options are
+    the same; `fresh` asks all again. Answers to other questions that the file has stay in front.
+    `ids`, one a question, stand in its lines. A question that has failed before it is asked stays so. `on_answer` is
+    called with each answer as it comes, in any order.
+    """
+    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
+    return run(_asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer))
+
+
+async def aask_many(
+    questions: Sequence[str | FailedAnswer],
+    *,
+    index: Index | str | Path,
+    llm: Generator | str = "local",
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | str | None = None,
+    prompts: Prompts | None = None,
+    output: Path | str | None = None,
+    ids: Sequence[object] = (),
+    fresh: bool = False,
+    on_answer: OnAnswer | None = None,
+) -> list[Answer | FailedAnswer]:
+    """`ask_many` for code that runs in an event loop."""
+    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
+    return await _asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer)
+
+
+async def _asked_many(
+    questions: Sequence[str | FailedAnswer],
+    index: Index | str | Path,
+    llm: Generator | str,
+    asking: Asking,
+    kept: _Kept,
+    on_answer: OnAnswer | None,
+) -> list[Answer | FailedAnswer]:
+    questions = listed(questions, "questions", kinds=(str, FailedAnswer))
+    ids = listed(kept.ids, "ids", kinds=(str, int, float, type(None)), of="ids, texts or numbers")
+    if kept.path is not None:
+        require_path(kept.path, "output", "the path of a file")
+    require_call(on_answer, "on_answer")
+    if ids and len(ids) != len(questions):
+        raise UsageError(f"There are {len(questions)} questions and {len(ids)} ids. Give each question one, or none.")
+    with using_index(index) as opened, using_llm(llm) as generator:
+        texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
+        keys = _keys(texts, opened, generator, asking)
+        with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
+            done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(told) for place, told in file.known.items()}
+            left = [(place, question) for place, question in enumerate(questions) if place not in done]
+
+            def keep(place: int, answer: Answer | FailedAnswer) -> None:
+                done[place] = answer
+                file.add(place, answer.to_dict())
+                if on_answer:
+                    on_answer(answer)
+
+            await _answer_all(left, _Work(opened, generator, asking, keep, asyncio.Queue(2 * max(1, generator.parallel))))
+    return [done[place] for place in range(len(questions))]
+
+
+async def _answer_all(questions: Sequence[_Numbered], work: _Work) -> None:
+    """An error that nobody expects ends the run; what was kept before stays."""
+    workers = max(1, min(work.llm.parallel, len(questions)))
+    tasks = [asyncio.create_task(_prepare_all(questions, work, workers))]
+    tasks += [asyncio.create_task(_write_some(work)) for _ in range(workers)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _prepare_all(questions: Sequence[_Numbered], work: _Work, workers: int) -> None:
+    start, length = 0, FIRST_WINDOW
+    while start < len(questions):
+        prepared = await asyncio.to_thread(_prepared_window, questions[start : start + length], work)
+        for one in sorted(prepared, key=_neighbours):
+            await work.ready.put(one)
+        start, length = start + length, min(2 * length, LARGEST_WINDOW)
+    for _ in range(workers):
+        await work.ready.put(None)
+
+
+def _prepared_window(window: Sequence[_Numbered], work: _Work) -> list[tuple[int, Prepared | FailedAnswer]]:
+    return [(place, _prepared(question, work)) for place, question in window]
+
+
+def _prepared(question: str | FailedAnswer, work: _Work) -> Prepared | FailedAnswer:
+    if isinstance(question, FailedAnswer):
+        return question
+    try:
+        return prepare(question, index=work.index, llm=work.llm, asking=work.asking)
+    except RagError as error:
+        return FailedAnswer(question, str(error))
+
+
+def _neighbours(one: tuple[int, Prepared | FailedAnswer]) -> tuple[list[tuple[str, int]], int]:
+    """Sorts prompts so that those that begin alike follow each other."""
+    place, prepared = one
+    prompt = prepared.prompt if isinstance(prepared, Prepared) else None
+    return [(passage.source, passage.start) for passage in prompt.passages] if prompt else [], place
+
+
+async def _write_some(work: _Work) -> None:
+    while (one := await work.ready.get()) is not None:
+        place, prepared = one
+        if isinstance(prepared, FailedAnswer):
+            work.keep(place, prepared)
+            continue
+        try:
+            work.keep(place, await write(prepared, llm=work.llm, asking=work.asking))
+        except RagError as error:
+            work.keep(place, FailedAnswer(prepared.question, str(error)))
+
+
+def _keys(questions: Sequence[str], index: Index, llm: Generator, asking: Asking) -> list[str]:
+    """What each answer depends on, in short."""
+    prompts = asking.prompts or Prompts()
+    examples = prompts.examples.choice if isinstance(prompts.examples, NearestExamples) else ()
+    options = (
+        asking.k,
+        asking.mode,
+        sorted((asking.where or {}).items()),
+        _identity(asking.reranker),
+        asking.sampling,
+        asking.strict,
+        _identity(asking.verifier),
+        prompts.answer("?", [Passage(1, "text", "source")]),
+        examples,
+    )
+    model = llm.name, getattr(llm, "description", "")
+    common = repr((index.catalog.generation, index.catalog.embedder_identity, model, options))
+    return [
+        blake2b(f"{common}\n{question}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest() for question in questions
+    ]
+
+
+def _identity(part: object) -> str:
+    """A spec, or the kind of an object and its plain attributes, those of its server included."""
+    if part is None or isinstance(part, str):
+        return str(part)
+    told = {name: value for name, value in getattr(part, "__dict__", {}).items() if isinstance(value, (str, int, float, bool))}
+    server = getattr(part, "_server", None)
+    return f"{type(part).__name__} {sorted(told.items())} {getattr(server, 'base_url', '')}"

@@ -1,0 +1,247 @@
+"""Questions with right answers → what a model answers, and where what was expected got lost."""
+
+from __future__ import annotations
+
+import time
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from rag.evaluation import answers as scores
+from rag.evaluation.collection import answered_questions
+from rag.evaluation.reasons import FAILED, NOT_CITED, NOT_REFUSED, WRONG, WRONGLY_REFUSED, lost_in_retrieval
+from rag.evaluation.results import Evaluation, Figures, compared
+from rag.evaluation.rows import figures_in
+from rag.evaluation.statistics import auroc
+from rag.pipelines.ask_many import FailedAnswer, ask_many
+from rag.pipelines.evaluate import Silent, data_at, embedder_of, index_for, is_indexed, with_known_sources
+from rag.pipelines.evaluate_retrieval import Way, first_rank, ranked
+from rag.pipelines.question import PASSAGES, Asking, prepare
+from rag.pretrained import cache_folder, expanded
+from rag.sampling import Sampling
+from rag.specs import open_reranker, using_llm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rag.evaluation.questions import Question
+    from rag.evaluation.results import Values
+    from rag.evaluation.runs import Ranking, Run
+    from rag.indexes.index import Index
+    from rag.pipelines.evaluate import Progress
+    from rag.pipelines.retrieve import Mode
+    from rag.prompts import Prompts
+    from rag.protocols import Generator, Reranker, Verifier
+    from rag.types import Answer
+
+METRICS = (
+    "f1", "exact", "contains", "citation_precision", "citation_recall", "refusal_precision", "refusal_recall", "refusal_accuracy",
+)  # fmt: skip
+
+
+def evaluate_answers(
+    data: Path | str,
+    *,
+    llm: Generator | str = "local",
+    index: Index | str | Path | None = None,
+    embedder: str | None = None,
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | None = None,
+    prompts: Prompts | None = None,
+    limit: int | None = None,
+    output: Path | str | None = None,
+    fresh: bool = False,
+    compare: Sequence[str] = (),
+    api_key: str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """How right, how well cited and how rightly refused answers are.
+
+    `data` is a folder with `corpus.jsonl` and `qa.jsonl`, or a file of questions about the documents of `index`. Questions are asked
+    as by `rag.ask_many`, with its options: answers are kept in `output` (a file; by default in the cache folder) and not asked again.
+    `compare` names `questions.jsonl` files of other evaluations of the same questions. Raises UsageError for data that cannot be read.
+    """
+    started, told, path = time.perf_counter(), progress or Silent(), data_at(data)
+    chosen = open_reranker(reranker, api_key=api_key) if isinstance(reranker, str) else reranker
+    asking = Asking(k, mode, where, chosen, sampling or Sampling(), strict, verifier, prompts)
+    others = [figures_in(expanded(name), METRICS) for name in compare]
+    read = answered_questions(path)[:limit]
+    with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened, using_llm(llm) as model:
+        questions = with_known_sources(read, opened)
+        told.begin("asking", len(questions))
+        kept = output or _kept_for(path, opened, model, asking)
+        given = _asked(questions, opened, model, asking, kept, fresh, told)
+        values = _values(questions, given)
+        told.begin("looking for reasons", len(questions))
+        rows = []
+        for question, answer in zip(questions, given, strict=True):
+            reason = _reason(question, answer, opened, model, asking)
+            rows.append(_row(question, answer, reason, values))
+            told.advance()
+        after = _facts(questions, given, opened, model, path, time.perf_counter() - started)
+    figures = [Figures.of(after["llm"], values), *others]
+    answered = sum(not isinstance(answer, FailedAnswer) and answer.answerable for answer in given)
+    before = {"documents": after.pop("documents"), "questions": len(questions), "answered": answered}
+    runs: dict[str, Run] = {mode: {one.id: _hits(one, answer) for one, answer in zip(questions, given, strict=True)}}
+    return Evaluation("answers", before, after, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
+
+
+def _asked(
+    questions: Sequence[Question],
+    index: Index,
+    llm: Generator,
+    asking: Asking,
+    kept: Path | str,
+    fresh: bool,
+    progress: Progress,
+) -> list[Answer | FailedAnswer]:
+    return ask_many(
+        [question.text for question in questions],
+        index=index,
+        llm=llm,
+        k=asking.k,
+        mode=asking.mode,
+        where=asking.where,
+        reranker=asking.reranker,
+        sampling=asking.sampling,
+        strict=asking.strict,
+        verifier=asking.verifier,
+        prompts=asking.prompts,
+        output=kept,
+        ids=[question.id for question in questions],
+        fresh=fresh,
+        on_answer=lambda _: progress.advance(),
+    )
+
+
+def _values(questions: Sequence[Question], given: Sequence[Answer | FailedAnswer]) -> Values:
+    """A question stands under a metric only where it says something: no recall of citations where nobody knows what to cite."""
+    values: Values = {metric: {} for metric in METRICS}
+    has_refusable = not all(question.has_answer for question in questions)
+    for question, answer in zip(questions, given, strict=True):
+        if isinstance(answer, FailedAnswer):
+            continue
+        values["refusal_accuracy"][question.id] = float(question.has_answer == answer.answerable)
+        if not answer.answerable and has_refusable:
+            values["refusal_precision"][question.id] = float(not question.has_answer)
+        if not question.has_answer:
+            values["refusal_recall"][question.id] = float(not answer.answerable)
+            continue
+        if question.answers:
+            text = _plain(answer)
+            values["f1"][question.id] = scores.token_f1(text, question.answers)
+            values["exact"][question.id] = scores.exact_match(text, question.answers)
+            values["contains"][question.id] = scores.contains(text, question.answers)
+        if question.relevant:
+            cited = _cited(question, answer)
+            values["citation_recall"][question.id] = scores.citation_recall(cited, question.relevant)
+            if cited:
+                values["citation_precision"][question.id] = scores.citation_precision(cited, question.relevant)
+    return values
+
+
+def _facts(
+    questions: Sequence[Question],
+    given: Sequence[Answer | FailedAnswer],
+    index: Index,
+    llm: Generator,
+    data: Path,
+    seconds: float,
+) -> dict[str, Any]:
+    pairs = [
+        (one.has_answer, got.evidence) for one, got in zip(questions, given, strict=True) if not isinstance(got, FailedAnswer)
+    ]
+    return {
+        "documents": index.catalog.counts()[0],
+        "auroc": auroc([has for has, _ in pairs], [evidence for _, evidence in pairs]),
+        "failed": len(given) - len(pairs),
+        "llm": llm.name,
+        "embedder": embedder_of(index),
+        "seconds": seconds,
+        "data": str(data),
+        "index": str(index.path),
+    }
+
+
+def _row(question: Question, answer: Answer | FailedAnswer, reason: str, values: Values) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": question.id,
+        "question": question.text,
+        "reason": reason,
+        "expected": sorted(question.relevant),
+        "answers": list(question.answers),
+        "has_answer": question.has_answer,
+    }
+    if isinstance(answer, FailedAnswer):
+        return {**row, "error": answer.error}
+    return {
+        **row,
+        "answered": answer.answerable,
+        "answer": answer.text,
+        "cited": list(dict.fromkeys(unit for units in _cited(question, answer) for unit in units)),
+        "found": [unit for unit, _ in _hits(question, answer)],
+        "evidence": answer.evidence,
+        **{metric: by_question[question.id] for metric, by_question in values.items() if question.id in by_question},
+    }
+
+
+def _reason(question: Question, answer: Answer | FailedAnswer, index: Index, llm: Generator, asking: Asking) -> str:
+    """The first step that lost what was expected; empty where the answer is right, or rightly none.
+
+    Where right answers are known, an answer with their words is right whatever it cites; else one that cites what should be cited.
+    """
+    if isinstance(answer, FailedAnswer):
+        return FAILED
+    if not question.has_answer:
+        return NOT_REFUSED if answer.answerable else ""
+    cites = any(not question.relevant.isdisjoint(units) for units in _cited(question, answer))
+    is_right = scores.is_right(_plain(answer), question.answers) if question.answers else cites or not question.relevant
+    if answer.answerable and is_right:
+        return ""
+    if cites or not question.relevant:
+        return WRONG if answer.answerable else WRONGLY_REFUSED
+    if not question.relevant.isdisjoint(_shown(question, answer, index, llm, asking)):
+        return NOT_CITED if answer.answerable else WRONGLY_REFUSED
+    ranking = ranked(question, index, Way(asking.mode, asking.where, asking.reranker))
+    known = is_indexed(question, index.catalog.stamps())
+    return lost_in_retrieval(indexed=known, rank=first_rank(question, ranking), context=0)
+
+
+def _shown(question: Question, answer: Answer, index: Index, llm: Generator, asking: Asking) -> set[str]:
+    """The units of the passages that the model was shown; of the hits, where they were too little to ask it."""
+    prompt = prepare(question.text, index=index, llm=llm, asking=asking).prompt
+    shown = [(passage.source, passage.pages) for passage in prompt.passages] if prompt else []
+    places = shown or [(hit.source, hit.pages) for hit in answer.hits]
+    return {unit for source, pages in places for unit in question.units(source, pages)}
+
+
+def _plain(answer: Answer) -> str:
+    """The answer without markers; nothing where there is none."""
+    return " ".join(sentence.text for sentence in answer.sentences) if answer.answerable else ""
+
+
+def _cited(question: Question, answer: Answer) -> list[list[str]]:
+    """For each citation, the units that it spans."""
+    return [question.units(citation.source, citation.pages) for citation in answer.citations]
+
+
+def _hits(question: Question, answer: Answer | FailedAnswer) -> Ranking:
+    """What was found for a question, the best passage of each unit counting."""
+    best: dict[str, float] = {}
+    for hit in () if isinstance(answer, FailedAnswer) else answer.hits:
+        for unit in question.units(hit.source, hit.pages):
+            best.setdefault(unit, hit.score)
+    return list(best.items())
+
+
+def _kept_for(data: Path, index: Index, llm: Generator, asking: Asking) -> Path:
+    """Where answers are kept if nobody says: a file for each configuration, so that one does not take the place of another."""
+    named = (one if isinstance(one, str) else type(one).__name__ for one in (asking.reranker, asking.verifier))
+    told = repr((data.resolve(), index.path.absolute(), llm.name, asking.k, asking.mode, asking.where, asking.sampling, *named))
+    digest = blake2b(told.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    return cache_folder() / "evaluation" / "answers" / f"{data.stem}-{digest}.jsonl"

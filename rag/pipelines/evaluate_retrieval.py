@@ -1,0 +1,173 @@
+"""Questions with what should be found → how well each way to search finds it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from rag.errors import UsageError, nearest
+from rag.evaluation.collection import judged_questions
+from rag.evaluation.metrics import USUAL, deepest, measures_of, values_of
+from rag.evaluation.reasons import lost_in_retrieval
+from rag.evaluation.results import Evaluation, Figures, compared
+from rag.evaluation.runs import read_run
+from rag.fusion import weighted_sum
+from rag.pipelines.evaluate import Silent, data_at, embedder_of, index_for, is_indexed, with_known_sources
+from rag.pipelines.question import PASSAGES
+from rag.pipelines.retrieve import CANDIDATES, RERANKED, Mode, candidates, retrieve
+from rag.pretrained import expanded
+from rag.specs import open_reranker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rag.evaluation.questions import Question
+    from rag.evaluation.runs import Ranking, Run
+    from rag.indexes.index import Index
+    from rag.pipelines.evaluate import Progress
+    from rag.protocols import Reranker
+    from rag.types import Hit
+
+PASSAGES_A_UNIT = 4
+"""Passages that are looked at for each document or page that is ranked, for several may be of one; where the order of the first
+does not depend on how many follow."""
+
+SHOWN_UNITS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How passages are looked for, and how many documents or pages of a question are ranked."""
+
+    mode: Mode
+    where: Mapping[str, str] | None = None
+    reranker: Reranker | None = None
+    depth: int = 100
+
+
+def evaluate_retrieval(
+    data: Path | str,
+    *,
+    index: Index | str | Path | None = None,
+    embedder: str | None = None,
+    modes: Sequence[str] = ("hybrid",),
+    compare: Sequence[str] = (),
+    metrics: Sequence[str] = USUAL,
+    split: str = "test",
+    k: int = PASSAGES,
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    limit: int | None = None,
+    api_key: str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """How well search finds what is expected, by document, or by page where the questions name pages.
+
+    `data` is a folder in BEIR's layout, whose corpus is indexed first (into a folder of its own without `index`), or a file of
+    questions about the documents of `index`. The first of `modes` is held against the others, and against `compare`: further
+    modes, or TREC run files. A document's score is that of its best passage. `k` is how far down a question that succeeded
+    may have its first hit. Raises UsageError for data that cannot be read, which names file and line.
+    """
+    started, told, path = time.perf_counter(), progress or Silent(), data_at(data)
+    searched, files = _modes_and_files(modes, compare)
+    measures = measures_of(metrics)
+    read = judged_questions(path, split=split)
+    judged = [question for question in read if question.relevant][:limit]
+    others = _others(files, judged, path)
+    chosen = open_reranker(reranker, api_key=api_key) if isinstance(reranker, str) else reranker
+    with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened:
+        questions = with_known_sources(judged, opened)
+        told.begin("searching", len(questions) * len(searched))
+        ways = [Way(mode, where, chosen, deepest(metrics)) for mode in searched]
+        runs: dict[str, Run] = {way.mode: _run(questions, opened, way, told) for way in ways}
+        figures = [Figures.of(name, values_of(measures, questions, run)) for name, run in [*runs.items(), *others.items()]]
+        known = opened.catalog.stamps().keys()
+        rows = [_row(question, figures, runs, is_indexed=is_indexed(question, known), k=k) for question in questions]
+        facts = {"mode": searched[0], "embedder": embedder_of(opened), "seconds": time.perf_counter() - started}
+        facts |= {"chunks": len(opened), "unjudged": sum(not question.relevant for question in read)}
+        facts |= {"data": str(path), "index": str(opened.path)}
+    before = {"documents": len(known), "queries": len(questions)}
+    return Evaluation("retrieval", before, facts, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
+
+
+def _modes_and_files(modes: Sequence[str], compare: Sequence[str]) -> tuple[list[Mode], list[str]]:
+    known = get_args(Mode)
+    files = [name for name in compare if name not in known]
+    for name in [*modes, *files]:
+        if name not in known and (name in modes or not expanded(name).is_file()):
+            raise UsageError(
+                f"'{name}' is neither a way to search nor a run file.{nearest(name, known)} Known: {', '.join(known)}."
+            )
+    chosen = dict.fromkeys([*modes, *(name for name in compare if name in known)])
+    return [cast("Mode", name) for name in chosen], files
+
+
+def _others(files: Sequence[str], questions: Sequence[Question], data: Path) -> dict[str, Run]:
+    """The run files to compare with. Raises UsageError where they, or nobody, know the questions."""
+    if not questions:
+        raise UsageError(f"No question in {data} says what should be found. Give each a source.")
+    others: dict[str, Run] = {name: read_run(expanded(name)) for name in files}
+    for name, run in others.items():
+        if run.keys().isdisjoint({question.id for question in questions}):
+            raise UsageError(
+                f"The run {name} ranks none of these questions, such as {questions[0].id}; it ranks {next(iter(run))}. Name a run "
+                "over the same questions."
+            )
+    return others
+
+
+def _run(questions: Sequence[Question], index: Index, way: Way, progress: Progress) -> Run:
+    run = {}
+    for question in questions:
+        run[question.id] = ranked(question, index, way)
+        progress.advance()
+    return run
+
+
+def ranked(question: Question, index: Index, way: Way) -> Ranking:
+    """Documents, or pages, with the score of their best passage, best first, in the order in which `rag search` shows them."""
+    best: dict[str, float] = {}
+    for hit in _passages(question.text, index, way):
+        for unit in question.units(hit.source, hit.pages):
+            best.setdefault(unit, hit.score)
+    return list(best.items())[: way.depth]
+
+
+def _passages(question: str, index: Index, way: Way) -> Sequence[Hit]:
+    """All that a search of usual depth ranks: how many candidates are fused changes their order, so there are no more of them.
+
+    With a reranker there are only the passages that it orders: its scores do not compare with others.
+    """
+    if way.reranker:
+        return retrieve(question, index=index, k=RERANKED, mode=way.mode, where=way.where, reranker=way.reranker).hits
+    is_usual = way.mode == "hybrid" and way.depth <= CANDIDATES
+    depth = CANDIDATES if is_usual else PASSAGES_A_UNIT * way.depth
+    dense, keyword = candidates(question, index=index, depth=depth, mode=way.mode, where=way.where)
+    scored = {"dense": dense, "keyword": keyword}.get(way.mode) or weighted_sum(dense, keyword)
+    return index.first_hits(scored, len(scored)) if scored else []
+
+
+def first_rank(question: Question, ranking: Ranking) -> int | None:
+    """The place of the best unit that should be found, from 1; None where there is none."""
+    return next((rank for rank, (unit, _) in enumerate(ranking, 1) if unit in question.relevant), None)
+
+
+def _row(
+    question: Question, figures: Sequence[Figures], runs: Mapping[str, Run], *, is_indexed: bool, k: int
+) -> dict[str, Any]:
+    """What is told of a question: how the first mode did in full, the values of the others."""
+    main, *others = figures
+    ranking = runs[main.name][question.id]
+    rank = first_rank(question, ranking)
+    return {
+        "id": question.id,
+        "question": question.text,
+        "reason": lost_in_retrieval(indexed=is_indexed, rank=rank, context=k),
+        "expected": sorted(question.relevant),
+        "first_rank": rank,
+        "found": [unit for unit, _ in ranking[:SHOWN_UNITS]],
+        **{metric: by_question[question.id] for metric, by_question in main.values.items()},
+        **({"others": {one.name: {m: by[question.id] for m, by in one.values.items()} for one in others}} if others else {}),
+    }

@@ -1,0 +1,111 @@
+"""Sentences of a summary, each with the spans of the document that bear it out, through however many levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from rag.citations import Citations
+from rag.summaries.pieces import passage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rag.citations import Judged
+    from rag.protocols import Verifier
+    from rag.types import Citation, Document, Passage, Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A judged text. `tokens` is its size as the model counts; `basis` is what its sentences were held against."""
+
+    judged: tuple[Judged, ...] = ()
+    tokens: int = 0
+    basis: tuple[Passage, ...] = ()
+
+    @property
+    def sentences(self) -> list[str]:
+        """The texts of the sentences."""
+        return [sentence.text for sentence, _ in self.judged]
+
+    @property
+    def text(self) -> str:
+        """The sentences in a row."""
+        return " ".join(self.sentences)
+
+    @property
+    def carried(self) -> tuple[Judged, ...]:
+        """What goes on into a merge: the sentences that the document bears out, or all where it bears out none."""
+        return tuple(one for one in self.judged if one[0].support != "none") or self.judged
+
+    def only(self, judged: Sequence[Judged]) -> Part:
+        """The part with some of its sentences, or others judged against the same."""
+        length = sum(len(sentence.text) + 1 for sentence, _ in judged)
+        share = length / max(1, sum(len(sentence.text) + 1 for sentence, _ in self.judged))
+        return Part(tuple(judged), max(1, round(self.tokens * share)) if judged else 0, self.basis)
+
+
+@runtime_checkable
+class ChecksAll(Protocol):
+    """A verifier that takes several sentences at once."""
+
+    def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
+        """Each sentence as `check` judges it."""
+        ...
+
+
+class Judge:
+    """Holds sentences against a document's words. `strict` drops those that nothing bears out."""
+
+    def __init__(self, document: Document, verifier: Verifier, *, strict: bool = False) -> None:
+        self._document = document
+        self._verifier = verifier
+        self._strict = strict
+        self.dropped = 0
+
+    def part(self, sentences: Sequence[str], tokens: int, basis: Sequence[Passage]) -> Part:
+        """The sentences, judged."""
+        judged = self._checked(sentences, basis)
+        part = Part(tuple(judged), tokens, tuple(basis))
+        if not self._strict:
+            return part
+        kept = [one for one in judged if one[0].support != "none"]
+        self.dropped += len(judged) - len(kept)
+        return part if len(kept) == len(judged) else part.only(kept)
+
+    def _checked(self, sentences: Sequence[str], basis: Sequence[Passage]) -> list[Judged]:
+        if isinstance(self._verifier, ChecksAll):
+            return self._verifier.check_all(sentences, basis)
+        return [self._verifier.check(sentence, basis) for sentence in sentences]
+
+    def best_of(self, judged: Iterable[Judged], characters: float) -> list[Judged]:
+        """The sentences that are borne out best, as many as rest on so many characters of the document."""
+        kept: list[Judged] = []
+        for one in sorted(judged, key=lambda one: -one[0].score):
+            length = sum(end - start for _, start, end in one[1])
+            if 0 < length <= characters:
+                characters -= length
+                kept.append(one)
+        return kept
+
+    def basis_of(self, judged: Iterable[Judged]) -> list[Passage]:
+        """The spans that sentences rest on, in the order of the document; those that touch are one passage."""
+        spans = sorted({(passage.start + start, passage.start + end) for _, found in judged for passage, start, end in found})
+        joined: list[tuple[int, int]] = []
+        for start, end in spans:
+            if joined and not self._document.text[joined[-1][1] : start].strip():
+                joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+            else:
+                joined.append((start, end))
+        return [passage_of(self._document, number, *span) for number, span in enumerate(joined, 1)]
+
+    def cited(self, judged: Iterable[Judged]) -> tuple[tuple[Sentence, ...], tuple[Citation, ...]]:
+        """The sentences with markers, and the citations, whose quotes are the document's words."""
+
+        def locate(_: str, start: int, end: int) -> tuple[tuple[int, int] | None, str]:
+            return self._document.pages_of(start, end), self._document.place_of(start, end)
+
+        citations = Citations((), self._verifier, locate=locate)
+        sentences = tuple(citations.cite(one) for one in judged)
+        return sentences, tuple(replace(citation, chunk=-1) for citation in citations.citations)

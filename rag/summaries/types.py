@@ -1,0 +1,98 @@
+"""What comes of summarising a document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from rag.errors import UsageError, nearest
+from rag.summaries.notebook import summary_html
+from rag.summaries.wording import count_words
+from rag.types import Usage
+
+if TYPE_CHECKING:
+    from rag.types import Citation, Sentence
+
+Chain = Literal["auto", "stuff", "map-reduce", "refine"]
+CHAINS: tuple[str, ...] = get_args(Chain)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A summary whose sentences carry the words of the document that they rest on.
+
+    `reason` says why this chain was taken; `levels` is how many calls followed one another. `calls` counts the model's
+    answers that it was made of, `reused_calls` those of them that were known from an earlier run, and `usage` the tokens of
+    the others. `notes` tell what was cut, left out or missed.
+    """
+
+    source: str
+    title: str
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    chain: str
+    reason: str
+    levels: int
+    calls: int
+    reused_calls: int
+    model: str
+    usage: Usage = field(default_factory=Usage)
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The sentences with the markers of their citations."""
+        return " ".join(sentence.cited_text for sentence in self.sentences)
+
+    @property
+    def plain_text(self) -> str:
+        """The sentences without markers."""
+        return " ".join(sentence.text for sentence in self.sentences)
+
+    @property
+    def words(self) -> int:
+        """Words of the summary, markers not counted."""
+        return count_words(self.plain_text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as docs/guide.md describes it."""
+        return {
+            "source": self.source,
+            "title": self.title,
+            "summary": self.text,
+            "words": self.words,
+            "chain": self.chain,
+            "reason": self.reason,
+            "levels": self.levels,
+            "calls": self.calls,
+            "reused_calls": self.reused_calls,
+            "usage": asdict(self.usage),
+            "sentences": [sentence.to_dict() for sentence in self.sentences],
+            "citations": [citation.to_dict() for citation in self.citations],
+            "notes": list(self.notes),
+            "model": self.model,
+            "seconds": round(self.seconds, 4),
+        }
+
+    def _repr_html_(self) -> str:
+        return summary_html(self.to_dict())
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSummary:
+    """A document without a summary: `status` is one of `errors.DOCUMENT_STATUSES`, or "model" where the model is to blame."""
+
+    source: str
+    status: str
+    error: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as docs/guide.md describes it."""
+        return asdict(self)
+
+
+def check_chain(chain: str) -> None:
+    """Raise UsageError for a chain that there is not."""
+    if chain not in CHAINS:
+        raise UsageError(f"There is no chain '{chain}'.{nearest(chain, CHAINS)} Known: {', '.join(CHAINS)}.")

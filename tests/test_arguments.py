@@ -1,0 +1,134 @@
+"""What the Python functions say to arguments that cannot be: what it is, what it must be; never a bare error."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import HashEmbedder
+
+import rag
+from rag.errors import RagError, UsageError
+from rag.pipelines.ingest import add_documents
+from rag.types import Document
+
+TOWER = Document("The tower is 34 m tall.", "tower.txt", "Tower")
+
+
+@pytest.fixture
+def towers(tmp_path):
+    with rag.open_index(tmp_path / "index", embedder=HashEmbedder(), create=True) as index:
+        add_documents([TOWER], index=index)
+        yield index
+
+
+OPTIONS = [
+    ({"k": "5"}, "k, must be a whole number, at least 1, not '5'"),
+    ({"k": True}, "not True"),
+    ({"k": 0}, "at least 1, not 0"),
+    ({"mode": "dnse"}, "Did you mean 'dense'"),
+    ({"mode": None}, "one of the search modes"),
+    ({"where": "source=*.pdf"}, "where must be a dict of texts"),
+    ({"where": {"page": 3}}, "where must be a dict of texts"),
+    ({"reranker": 5}, "what rag.open_reranker gives, not 5"),
+    ({"sampling": {"temperature": 1}}, "what rag.Sampling(…) makes"),
+    ({"prompts": "folder"}, "what rag.Prompts(folder) makes"),
+    ({"verifier": "lexcal"}, "Did you mean 'lexical'"),
+    ({"verifier": 5}, "a spec such as 'lexical'"),
+    ({"llm": None}, "llm must be a spec such as 'local'"),
+    ({"index": None}, "index must be the path"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), OPTIONS)
+def test_an_option_that_cannot_be_is_named_by_all_that_ask(towers, options, message):
+    options = {"index": towers, "llm": "extractive", **options}
+    for act in (
+        lambda: rag.ask("How tall is the tower?", **options),
+        lambda: rag.ask_many(["How tall is the tower?"], **options),
+        lambda: rag.Chat(**options),
+    ):
+        with pytest.raises(UsageError) as caught:
+            act()
+        told = str(caught.value)
+        assert message in told or (options["index"] is None and "index must be a list of indexes" in told)
+
+
+@pytest.mark.parametrize("question", [5, None, ["How tall?"], b"How tall?"])
+def test_a_question_is_a_text(towers, question):
+    chat = rag.Chat(index=towers, llm="extractive")
+    for act in (
+        lambda: rag.ask(question, index=towers, llm="extractive"),
+        lambda: rag.search(question, index=towers),
+        lambda: rag.ask_document(question, TOWER, llm="extractive"),
+        lambda: chat.ask(question),
+    ):
+        with pytest.raises(UsageError, match="The question must be a text"):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("questions", "message"),
+    [
+        ("How tall is it?", r"a list of texts, such as \['How tall is it\?'\]"),
+        (None, "a list of texts, not None"),
+        (["How tall?", 5], "Number 2 of questions must be one of the texts, not 5"),
+    ],
+)
+def test_many_questions_are_a_list_of_texts(towers, questions, message):
+    with pytest.raises(UsageError, match=message):
+        rag.ask_many(questions, index=towers, llm="extractive")
+
+
+def test_any_iterable_of_questions_is_one(towers):
+    (answer,) = rag.ask_many((one for one in ["How tall is the tower?"]), index=towers, llm="extractive")
+    assert "34" in answer.text
+
+
+def test_the_default_verifier_can_be_named_everywhere(towers):
+    options = {"index": towers, "llm": "extractive", "verifier": "lexical"}
+    assert rag.ask("How tall is the tower?", **options).citations
+    assert rag.ask_many(["How tall is the tower?"], **options)[0].citations
+    assert rag.Chat(**options).ask("How tall is the tower?").citations
+    assert rag.ask_document("How tall is the tower?", TOWER, llm="extractive", verifier="lexical").citations
+    assert rag.check("The tower is 34 m tall.", sources=[TOWER.text], verifier="lexical")[0].support == "full"
+
+
+ACTS = {
+    "sources in one text": (lambda: rag.check("x", sources="one text"), "such as ['one text']"),
+    "sources of numbers": (lambda: rag.check("x", sources=[1]), "Number 1 of sources"),
+    "nothing to check": (lambda: rag.check(None, sources=["x"]), "The text to check must be a text"),
+    "load": (lambda: rag.load(5), "must be the path of a file, not 5"),
+    "split": (lambda: rag.split("text"), "what rag.load gives"),
+    "sync": (lambda: rag.sync("docs", index="i"), "a list of paths, such as ['docs']"),
+    "remove": (lambda: rag.remove([5], index="i"), "Number 1 of sources"),
+    "open_index": (lambda: rag.open_index(None), "the path of a folder"),
+    "open_embedder": (lambda: rag.open_embedder(5), "a text such as 'minilm'"),
+    "open_llm": (lambda: rag.open_llm(None), "a text such as 'local'"),
+    "open_reranker": (lambda: rag.open_reranker(5), "must be a text"),
+    "max_tokens": (lambda: rag.Sampling(max_tokens="5"), "max_tokens must be a whole number, not '5'"),
+    "temperature": (lambda: rag.Sampling(temperature="warm"), "temperature must be a number"),
+    "chunk sizes": (lambda: rag.ChunkSizes("200"), "chunk_tokens must be a whole number"),
+    "examples": (lambda: rag.Prompts(examples=["x"]), "Number 1 of examples"),
+    "folder": (lambda: rag.Prompts(5), "the path of a folder of templates"),
+    "history": (lambda: rag.Prompts(history="hello"), "a list of messages"),
+    "document": (lambda: rag.ask_document("How tall?", 5, llm="extractive"), "the path of a file"),
+    "words without a model": (lambda: rag.ask_document("How tall?", TOWER, llm="extractive", words=5), "no use for words"),
+}
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_other_arguments_that_cannot_be_are_told_too(name):
+    act, message = ACTS[name]
+    with pytest.raises(RagError) as caught:
+        act()
+    assert message in str(caught.value)
+
+
+def test_a_session_is_a_name_or_a_path(towers):
+    with pytest.raises(UsageError, match="session must be a name"):
+        rag.Chat(index=towers, llm="extractive", session=5)
+
+
+def test_what_is_told_is_bounded(towers):
+    with pytest.raises(UsageError) as caught:
+        rag.ask(["word"] * 1000, index=towers, llm="extractive")
+    assert len(str(caught.value)) < 200

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import HashEmbedder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.protocols import Verifier
+from rag.types import Passage
+from rag.verifiers.lexical import LexicalVerifier
+from rag.verifiers.quantities import quantities
+
+REPORT = Passage(
+    1,
+    "Net sales rose by 3.5 million crowns to 34,229 million crowns in 2022. The Vereen family bought the mill on 14 July 1911. "
+    "Adele Moor does not own shares. Profit was 18 percent in the north and 16 percent in the south. "
+    "Jonas Bark met Ada Brandt in Lund before the war began.",
+    "report.pdf",
+    title="Annual report of Halden Mills",
+)
+
+
+def support(sentence, *passages):
+    return LexicalVerifier().check(sentence, passages or (REPORT,))[0].support
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Net sales rose by 3,500,000 crowns.",
+        "Net sales in 2022 were 34.2 billion crowns.",
+        "The Vereen family bought the mill on July 14th, 1911.",
+        "The mill was bought by the Vereen family in July 1911.",
+        "Profit was 18 % in the north and 16 % in the south.",
+        "Profit was eighteen percent in the north.",
+        "Adele Moor doesn't own shares.",
+        "Halden Mills made a profit of 18 percent in the north.",
+    ],
+)
+def test_the_same_fact_in_another_spelling_is_supported_in_full(sentence):
+    assert support(sentence) == "full"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("number", "Net sales rose by 4.5 million crowns to 34,229 million crowns in 2022."),
+        ("scale", "Net sales rose by 3.5 billion crowns to 34,229 million crowns in 2022."),
+        ("year", "Net sales rose by 3.5 million crowns to 34,229 million crowns in 2021."),
+        ("day", "The Vereen family bought the mill on 15 July 1911."),
+        ("month", "The Vereen family bought the mill on 14 June 1911."),
+        ("day of a bare year", "Net sales rose by 3.5 million crowns on 3 May 2022."),
+        ("written number", "Profit was nineteen percent in the north."),
+        ("unit", "Profit was 18 million in the north and 16 million in the south."),
+        ("numbers exchanged", "Profit was 16 percent in the north and 18 percent in the south."),
+        ("name", "The Halden family bought the mill on 14 July 1911."),
+        ("unknown name", "The Vereen family of Oslo bought the mill on 14 July 1911."),
+        ("name of a neighbour", "Adele Moor met Ada Brandt in Lund before the war began."),
+        ("names exchanged", "Jonas Lund met Ada Brandt in Bark before the war began."),
+        ("denial put in", "The Vereen family never bought the mill on 14 July 1911."),
+        ("denial taken out", "Adele Moor does own shares."),
+        ("opposite", "Net sales fell by 3.5 million crowns to 34,229 million crowns in 2022."),
+        ("opposite time", "Jonas Bark met Ada Brandt in Lund after the war began."),
+    ],
+)
+def test_one_wrong_fact_takes_full_support_away(kind, sentence):
+    assert support(sentence) != "full"
+
+
+def test_a_name_that_the_quote_calls_it_is_explained_by_the_sentence_before_or_the_title():
+    passage = Passage(1, "Insulin is a hormone. It regulates the sugar in the blood of animals.", "i.txt", title="Hormones")
+    assert support("Insulin regulates the sugar in the blood of animals.", passage) == "full"
+    titled = Passage(1, "It regulates the sugar in the blood of animals.", "i.txt", title="Insulin")
+    assert support("The hormone Insulin regulates the sugar in the blood of animals.", titled) == "full"
+    assert support("The hormone Adrenalin regulates the sugar in the blood of animals.", titled) != "full"
+
+
+def test_not_only_denies_nothing():
+    passage = Passage(1, "The pond feeds the mill and the garden.", "p.txt")
+    assert support("The pond feeds not only the mill but the garden.", passage) == "full"
+
+
+def test_numbers_of_a_table_take_the_scale_of_its_heading():
+    table = Passage(1, "Statement of income (in millions)\nNet sales 34,229 in 2022", "t.pdf")
+    assert support("Net sales were 34,229 million in 2022.", table) == "full"
+    assert support("Net sales were 34,229 thousand in 2022.", table) == "partial"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("34,229 or 3.50 or 1.234,5", [("34229", ""), ("3.5", ""), ("1234.5", "")]),
+        ("twenty-five and three hundred thousand", [("25", ""), ("300000", "")]),
+        ("5 percent, 5 % and 5 per cent", [("5", "%")] * 3),
+        ("$3.5 billion", [("3500000000", "$")]),
+        ("14 July, July 14th and 1911-07-14", [("714", "date"), ("714", "date"), ("1911", ""), ("714", "date")]),
+        ("5–7 June", [("605", "date"), ("607", "date")]),
+        ("It may be one of them; they march.", []),
+        ("۱۳ سال", [("13", "")]),
+    ],
+)
+def test_numbers_and_dates_have_one_spelling(text, found):
+    months = {f"{100 * month}" for month in range(1, 13)}
+    values = [(f"{q.value.normalize():f}", q.unit) for q in quantities(text)]
+    assert [pair for pair in values if pair[0] not in months or pair[1] != "date"] == found
+
+
+class Fixed(HashEmbedder):
+    """Every two texts have the same meaning. Remembers what it was asked."""
+
+    def __init__(self, name):
+        super().__init__(name=name)
+        self.asked = []
+
+    def embed_question(self, text):
+        self.asked.append(text)
+        return np.array([1, 0], np.float32)
+
+
+def test_nearness_in_meaning_lifts_a_sentence_that_shares_few_words():
+    wreck = Passage(1, "The vessel with her crew went down in the gale of March 1880.", "w.txt")
+    sentence = "The boat with its sailors sank in March 1880."
+    embedder = Fixed("minilm")
+    near, _ = LexicalVerifier(embedder).check(sentence, [wreck])
+    words, _ = LexicalVerifier().check(sentence, [wreck])
+    assert near.score > words.score
+    assert embedder.asked == [sentence, wreck.text]
+
+
+def test_no_nearness_lifts_a_wrong_number_to_full_support():
+    wreck = Passage(1, "The vessel with her crew went down in the gale of March 1880.", "w.txt")
+    judged, _ = LexicalVerifier(Fixed("minilm")).check("The boat with its sailors sank in March 1881.", [wreck])
+    assert judged.support != "full"
+
+
+def test_an_embedder_that_nothing_was_fitted_for_is_not_asked():
+    embedder = Fixed("other")
+    LexicalVerifier(embedder).check("The family sold some mill.", [REPORT])
+    assert embedder.asked == []
+
+
+def test_any_text_gets_a_verdict_whose_spans_lie_in_their_passages():
+    verifier = LexicalVerifier()
+    assert isinstance(verifier, Verifier)
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.text(st.sampled_from("Ab 1.,%$\n。not日é\u00a0-5"), max_size=80), st.text(max_size=80))
+    def holds(sentence, text):
+        judged, spans = verifier.check(sentence, [Passage(1, text, "t"), Passage(2, sentence + text, "u")])
+        assert 0 <= judged.score <= 1
+        assert judged.support in ("full", "partial", "none")
+        assert all(0 <= start < end <= len(passage.text) for passage, start, end in spans)
+        assert (judged.support == "none") == (not spans)
+
+    holds()
