@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 
 import fakes
 import pytest
@@ -12,6 +13,7 @@ import rag
 from rag.errors import ModelError, UsageError
 from rag.pipelines import ask_many as module
 from rag.pipelines import ingest
+from rag.pipelines.answer_keys import content_key
 from rag.pipelines.ask_many import FailedAnswer
 from rag.pipelines.question_file import read_questions
 from rag.prompts import Example, NearestExamples
@@ -127,6 +129,48 @@ def test_an_answer_that_another_setting_would_change_is_not_reused(towers, tmp_p
     rag.ask_many(QUESTIONS[:1], index=towers, llm=llm, output=output, **options)
     assert len(llm.asked) == 2
     assert len(output.read_text().splitlines()) == 1
+
+
+def test_an_answer_of_another_index_is_not_reused_and_one_of_a_rebuilt_index_is(tmp_path):
+    output, llm = tmp_path / "answers.jsonl", Echo()
+    same = [Document(f"The tower in {town} is {height} m tall.", town, town) for town, height in TOWERS.items()]
+    changed = [Document("The tower in Paris is 999 m tall.", "Paris", "Paris"), *same[1:]]
+    texts = []
+    for number, documents in enumerate((same, changed, changed[::-1], same)):
+        with rag.open_index(tmp_path / f"index{number}", embedder=fakes.HashEmbedder(), create=True) as index:
+            for document in documents:
+                ingest.add_documents([document], index=index)
+            texts += [one.text for one in rag.ask_many(QUESTIONS[:1], index=index, llm=llm, k=1, output=output)]
+    assert ["330" in text for text in texts] == [True, False, False, True]
+    assert len(llm.asked) == 3  # the file keeps one answer to a question; the third index holds what the second does
+
+
+@pytest.mark.parametrize(
+    "branch", ["{% if by_example %}Short.{% endif %}", "{% if system == 'x' %}Short.{% endif %}", "Be short."]
+)
+def test_an_answer_is_asked_again_when_any_branch_of_a_template_changes(towers, tmp_path, branch):
+    output, llm = tmp_path / "answers.jsonl", Echo()
+    template = tmp_path / "prompts" / "answer.system.jinja"
+    template.parent.mkdir()
+    for text in ("Answer.", "Answer.", f"Answer.{branch}"):
+        template.write_text(text)
+        rag.ask_many(QUESTIONS[:1], index=towers, llm=llm, output=output, prompts=rag.Prompts(template.parent))
+    assert len(llm.asked) == 2
+
+
+@pytest.mark.slow
+def test_what_an_index_holds_is_told_quickly_also_for_many_documents(towers):
+    row = (
+        "source, title, media_type, size, modified_ns, content_hash, sidecar, indexed_at, characters, first_chunk, chunk_count"
+    )
+    with towers.catalog.transaction():
+        towers.catalog._connection.executemany(
+            f"INSERT INTO documents ({row}, metadata) VALUES (?, 't', 'text/plain', 1, 1, ?, '', '', 1, 0, 0, '{{}}')",
+            [(f"/docs/{number}.txt", f"{number:032x}") for number in range(100_000)],
+        )
+    started = time.process_time()
+    content_key(towers)
+    assert time.process_time() - started < 5
 
 
 def test_answers_to_other_questions_stay_in_the_file(towers, tmp_path):
