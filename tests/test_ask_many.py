@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import resource
 import time
 
 import fakes
@@ -11,9 +13,10 @@ import pytest
 
 import rag
 from rag.errors import ModelError, UsageError
+from rag.indexes.contents import content_key
 from rag.pipelines import ask_many as module
 from rag.pipelines import ingest
-from rag.pipelines.answer_keys import content_key
+from rag.pipelines.answer_file import AnswerFile
 from rag.pipelines.ask_many import FailedAnswer
 from rag.pipelines.question_file import read_questions
 from rag.prompts import Example, NearestExamples
@@ -169,7 +172,7 @@ def test_what_an_index_holds_is_told_quickly_also_for_many_documents(towers):
             [(f"/docs/{number}.txt", f"{number:032x}") for number in range(100_000)],
         )
     started = time.process_time()
-    content_key(towers)
+    content_key(towers.catalog)
     assert time.process_time() - started < 5
 
 
@@ -188,6 +191,94 @@ def test_answers_to_other_questions_stay_in_the_file(towers, tmp_path):
     rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output)
     assert llm.asked == []
     assert [json.loads(line)["question"] for line in output.read_text().splitlines()] == QUESTIONS
+
+
+@pytest.mark.parametrize("ids", [(), ["a", "b", "c", "d", "e"]])
+def test_a_run_that_was_killed_while_it_wrote_goes_on_wherever_its_line_ends(towers, tmp_path, ids):
+    output = tmp_path / "answers.jsonl"
+    rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output, ids=ids)
+    first, second = output.read_bytes().splitlines(keepends=True)[:2]
+    for whole, part in ((0, first), (1, second)):
+        for end in range(1, 20, 3):
+            output.write_bytes(whole * first + part[:end])
+            with pytest.raises(KeyboardInterrupt):  # what was torn is not in the way of what comes after it
+                rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1, dies_after=1), output=output, ids=ids)
+            llm = Echo()
+            rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output, ids=ids)
+            assert len(llm.asked) == 4 - whole
+
+
+def test_a_disk_that_is_full_ends_the_run_and_what_was_written_stays(towers, tmp_path):
+    output = tmp_path / "answers.jsonl"
+    rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output)
+    room = len(b"".join(output.read_bytes().splitlines(keepends=True)[:2])) + 9
+    output.unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(UsageError, match=r"answers\.jsonl: .*make room, and run the same again"):
+            rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1), output=output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    llm = Echo()
+    rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output)
+    assert len(llm.asked) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "index"]
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_the_answers_as_they_came(tmp_path, monkeypatch):
+    output = tmp_path / "answers.jsonl"
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def answer():
+        with AnswerFile(output, ["?"], ["k"]) as file:
+            file.add(0, {"question": "?", "answer": "!"})
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UsageError, match=r"answers\.jsonl: No space left on device.*make room"):
+        answer()
+    assert json.loads(output.read_text())["answer"] == "!"
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.jsonl"]
+
+
+def test_a_folder_that_takes_no_file_is_not_taken_for_another_process():
+    with (
+        pytest.raises(UsageError, match=r"cannot be written to /proc/answers\.jsonl"),
+        AnswerFile("/proc/answers.jsonl", [], []),
+    ):
+        pass
+
+
+def test_a_file_that_another_run_writes_is_refused(tmp_path):
+    output = tmp_path / "answers.jsonl"
+    with (
+        AnswerFile(output, [], []),
+        pytest.raises(UsageError, match="Another process writes"),
+        AnswerFile(output, [], []),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        ([1, float("nan")], "Number 2 of ids must be a text or a finite number, not nan"),
+        ([True, 2], "Number 1 of ids"),
+        (["a", "a"], "'a', which number 1 is already"),
+        ([1, "1"], "'1', which number 1 is already"),
+    ],
+)
+def test_ids_that_name_no_single_question_are_refused(towers, ids, told):
+    with pytest.raises(UsageError, match=told):
+        rag.ask_many(QUESTIONS[:2], index=towers, llm=Echo(), ids=ids)
+
+
+@pytest.mark.parametrize("strict", ["no", 1, None])
+def test_strict_is_true_or_false(towers, strict):
+    with pytest.raises(UsageError, match="strict must be True or False"):
+        rag.ask(QUESTIONS[0], index=towers, llm=Echo(), strict=strict)
 
 
 @pytest.mark.parametrize("change", ["answer", "order", "n"])

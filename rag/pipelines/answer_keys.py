@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from rag.indexes.contents import content_key
 from rag.prompts import NearestExamples, Prompts
 
 if TYPE_CHECKING:
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from rag.indexes.index import Index
     from rag.pipelines.question import Asking
     from rag.protocols import Generator
-
-DOCUMENTS = """
-SELECT source, title, media_type, content_hash, sidecar, pages, characters, chunk_count, metadata FROM documents ORDER BY source
-"""
 
 
 def answer_keys(questions: Sequence[str], index: Index, llm: Generator, asking: Asking) -> list[str]:
@@ -33,17 +29,8 @@ def answer_keys(questions: Sequence[str], index: Index, llm: Generator, asking: 
         _of_prompts(asking.prompts or Prompts()),
     )
     model = llm.name, getattr(llm, "description", "")
-    common = _hash(repr((content_key(index), model, options)))
+    common = _hash(repr((content_key(index.catalog), model, options)))
     return [_hash(f"{common}\n{question}") for question in questions]
-
-
-def content_key(index: Index) -> str:
-    """A hash of what an index holds: the same for another one of the same documents, made in the same way, in any order."""
-    catalog = index.catalog
-    documents = blake2b(digest_size=12)
-    for row in catalog._rows(DOCUMENTS):
-        documents.update(json.dumps(row).encode())
-    return _hash(repr((catalog.embedder_identity, catalog.setting("chunks"), documents.hexdigest())))
 
 
 def _of_prompts(prompts: Prompts) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from rag.arguments import listed, require_call, require_path
+from rag.arguments import listed, require, require_call, require_path
 from rag.errors import RagError, UsageError
 from rag.pipelines.answer import write
 from rag.pipelines.answer_file import AnswerFile
@@ -136,8 +137,7 @@ async def _asked_many(
     if kept.path is not None:
         require_path(kept.path, "output", "the path of a file")
     require_call(on_answer, "on_answer")
-    if ids and len(ids) != len(questions):
-        raise UsageError(f"There are {len(questions)} questions and {len(ids)} ids. Give each question one, or none.")
+    _check_ids(ids, len(questions))
     with using_index(index) as opened, using_llm(llm) as generator:
         texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
         keys = answer_keys(texts, opened, generator, asking)
@@ -153,6 +153,21 @@ async def _asked_many(
 
             await _answer_all(left, _Work(opened, generator, asking, keep, asyncio.Queue(2 * max(1, generator.parallel))))
     return [done[place] for place in range(len(questions))]
+
+
+def _check_ids(ids: Sequence[object], questions: int) -> None:
+    """Raise UsageError unless each question has an id of its own (several may have None), or there are no ids."""
+    if ids and len(ids) != questions:
+        raise UsageError(f"There are {questions} questions and {len(ids)} ids. Give each question one, or none.")
+    taken: dict[str, int] = {}
+    for number, named in enumerate(ids, 1):
+        is_name = isfinite(named) if isinstance(named, float) else not isinstance(named, bool)
+        require(is_name, named, f"Number {number} of ids", "a text or a finite number")
+        first = number if named is None else taken.setdefault(str(named), number)
+        if first != number:
+            raise UsageError(
+                f"Number {number} of ids is {named!r}, which number {first} is already. Give each question its own."
+            )
 
 
 async def _answer_all(questions: Sequence[_Numbered], work: _Work) -> None:
@@ -205,7 +220,9 @@ async def _write_some(work: _Work) -> None:
         if isinstance(prepared, FailedAnswer):
             work.keep(place, prepared)
             continue
+        answer: Answer | FailedAnswer
         try:
-            work.keep(place, await write(prepared, llm=work.llm, asking=work.asking))
+            answer = await write(prepared, llm=work.llm, asking=work.asking)
         except RagError as error:
-            work.keep(place, FailedAnswer(prepared.question, str(error)))
+            answer = FailedAnswer(prepared.question, str(error))
+        work.keep(place, answer)
