@@ -76,6 +76,29 @@ def test_a_name_that_the_quote_calls_it_is_explained_by_the_sentence_before_or_t
     assert support("The hormone Adrenalin regulates the sugar in the blood of animals.", titled) != "full"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "source"),
+    [
+        ("The museum is open on Tuesday.", "The museum is open every day except Tuesday."),
+        ("The museum is open on Tuesday.", "The museum is open every day except Monday and Tuesday."),
+        ("Dogs are allowed on Sunday.", "Dogs are allowed on all days but Sunday."),
+        ("The museum is open on Monday.", "The museum is open daily apart from Monday."),
+        ("The museum is open on Monday.", "The museum is open daily, with the exception of Monday."),
+        ("Das Museum ist montags geöffnet.", "Das Museum ist täglich außer montags geöffnet."),
+        ("Le musée est ouvert le mardi.", "Le musée est ouvert tous les jours sauf le mardi."),
+    ],
+)
+def test_what_a_source_excepts_it_does_not_bear_out(sentence, source):
+    assert support(sentence, Passage(1, source, "m.txt")) == "partial"
+    assert support(source, Passage(1, source, "m.txt")) == "full"
+
+
+def test_a_but_that_goes_on_with_a_sentence_excepts_nothing():
+    passage = Passage(1, "The museum is open every day but the cafe closes early. All rooms are old but beautiful.", "m.txt")
+    assert support("The museum is open every day.", passage) == "full"
+    assert support("All rooms are beautiful.", passage) == "full"
+
+
 def test_not_only_denies_nothing():
     passage = Passage(1, "The pond feeds the mill and the garden.", "p.txt")
     assert support("The pond feeds not only the mill but the garden.", passage) == "full"

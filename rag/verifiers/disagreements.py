@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import Match, SequenceMatcher
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from rag.verifiers.statements import SCOPE, opposites
+from rag.verifiers.statements import EXCEPT, SCOPE, opposites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,8 @@ ANCHORS = 3
 
 LONGEST_EXCHANGE = 5
 FACTS = ("name", "number")
+ARTICLES = frozenset("le la les l der die das den dem el los las il i gli".split())
+"""Words of other languages that stand between "except" and what it excepts; those of English are left out anyway."""
 
 
 def disagreements(
@@ -103,13 +106,22 @@ def _denied(claim: Sequence[Token], told: Sequence[Token]) -> Iterator[str]:
 
 
 def _denials(tokens: Sequence[Token]) -> list[list[str]]:
-    """For each denial the words that follow it, or where none do, the one before it."""
+    """For each denial the words that follow it, or where none do, the one before it; each excepted word by itself."""
     scopes = []
     for i, token in enumerate(tokens):
-        if token.kind == "denial":
+        if token.kind == "denial" and token.stem == EXCEPT:
+            scopes += [[stem] for stem in _excepted(tokens[i + 1 : i + 1 + SCOPE])]
+        elif token.kind == "denial":
             following = [t.stem for t in tokens[i + 1 : i + 1 + SCOPE] if t.kind != "denial"]
             scopes.append(following or [t.stem for t in tokens[max(0, i - 1) : i]] or [""])
     return scopes
+
+
+def _excepted(following: Sequence[Token]) -> list[str]:
+    """The first word after "except", and the names and numbers next to it."""
+    following = [token for token in following if token.stem not in ARTICLES]
+    others = takewhile(lambda token: token.kind in FACTS and not token.is_first, following[1:])
+    return [token.stem for token in (*following[:1], *others)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,18 @@ DENIALS = frozenset(
 NO_DENIALS = frozenset("only just merely".split())
 """What follows a "not" that denies nothing."""
 
+_END_OF_AN_EXCEPTION = r"\s+(?:(?:on|in|at|for|the|an?)\s+)*[\w'’-]+(?:\s+[\w'’-]+)?\s*(?:$|[.,;:!?)|\n]|(?:and|or|of)\b)"
+EXCEPTION = re.compile(
+    r"\b(?:with the exceptions? of|except(?:ing|ed)?(?: for)?|excluding|apart from|aside from|other than|barring|"
+    r"au(?:ß|ss)er|ausgenommen|mit ausnahme von|sauf|excepté|hormis|à l['’]exception d[eu]|excepto|salvo|eccetto|tranne|кроме)\b|"
+    rf"\b(?:all|(?:every|any)(?:one|body|thing|where)?|each)(?:\s+[\w'’-]+){{0,2}}\s+(but)\b(?={_END_OF_AN_EXCEPTION})",
+    re.IGNORECASE,
+)
+"""A "but" is one only after "every day" and its like, and where the exception ends the clause."""
+
+EXCEPT = "except"
+"""The stem of every exception."""
+
 SCOPE = 3
 """Content words after a denial that it may deny."""
 
@@ -100,8 +112,10 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     A capitalised word is a name; one that begins a sentence (`is_first`) may be none.
     """
     figures = quantities(text)
+    exceptions = [match.span(1 if match[1] else 0) for match in EXCEPTION.finditer(text)]
     tokens = [Token(q.start, stem_of(text[q.start : q.end].split()[0]), "number", q) for q in figures]
-    inside = {position for q in figures for position in range(q.start, q.end)}
+    tokens += [Token(start, EXCEPT, "denial") for start, _ in exceptions]
+    inside = {position for start, end in [*((q.start, q.end) for q in figures), *exceptions] for position in range(start, end)}
     matches = list(WORD.finditer(text))
     for i, match in enumerate(matches):
         if match.start() in inside:
