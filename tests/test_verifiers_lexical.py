@@ -99,6 +99,24 @@ def test_a_but_that_goes_on_with_a_sentence_excepts_nothing():
     assert support("All rooms are beautiful.", passage) == "full"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "source", "is_true"),
+    [
+        ("The museum opens at 0:00.", "The museum opens at 9:00.", False),
+        ("The museum opens at 9:30.", "The museum opens at 9:00.", False),
+        ("The museum opens at 9 pm.", "The museum opens at 9:00.", False),
+        ("The museum opens at 7:30 am.", "The museum opens at 7:30 pm.", False),
+        ("The causeway is 0 metres long.", "The causeway is dry between 9:00 and 17:00.", False),
+        ("The museum opens at 9.", "The museum opens at 9:00.", True),
+        ("The museum opens at 9:00 am.", "The museum opens at 9 am.", True),
+        ("The museum opens at 17:00.", "The museum opens at 5 pm.", True),
+        ("The museum opens at 7:30.", "The museum opens at 7:30 pm.", True),
+    ],
+)
+def test_a_time_of_day_is_one_number(sentence, source, is_true):
+    assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
+
+
 def test_not_only_denies_nothing():
     passage = Passage(1, "The pond feeds the mill and the garden.", "p.txt")
     assert support("The pond feeds not only the mill but the garden.", passage) == "full"
@@ -120,6 +138,8 @@ def test_numbers_of_a_table_take_the_scale_of_its_heading():
         ("14 July, July 14th and 1911-07-14", [("714", "date"), ("714", "date"), ("1911", ""), ("714", "date")]),
         ("5–7 June", [("605", "date"), ("607", "date")]),
         ("It may be one of them; they march.", []),
+        ("9:00, 9 am, 5 p.m. and 17:30", [("900", "time"), ("900", "am"), ("1700", "pm"), ("1730", "time")]),
+        ("2:1 and 16:9", [("2", ""), ("1", ""), ("16", ""), ("9", "")]),
         ("۱۳ سال", [("13", "")]),
     ],
 )

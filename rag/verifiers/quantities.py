@@ -67,11 +67,20 @@ FIGURE = re.compile(
 )
 
 
+TIME = re.compile(
+    r"(?<![\w:.,])(?:(?P<half_hour>1[0-2]|0?\d)(?:[:.](?P<half_minute>[0-5]\d))?\s?(?P<half>[ap])\.?m\b"
+    r"|(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]))",
+    re.IGNORECASE,
+)
+TIMES = frozenset(("time", "am", "pm"))
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A number from character `start` to `end`: `value` with its scale in it, `mantissa` without, and a unit or "".
 
     A day of a month is a quantity too: its value is 100 × month + day (the month alone: 100 × month) and its unit "date".
+    A time of day is 100 × hour of 24 + minute, its unit "am", "pm", or, where neither stands with it, "time".
     """
 
     start: int
@@ -92,12 +101,21 @@ class Quantity:
         """
         if (self.unit == "date") != (other.unit == "date") or (self.unit == "%") != (other.unit == "%"):
             return False
+        if self.unit in TIMES or other.unit in TIMES:
+            return self._is_time_of(other)
         if self.unit == "date" and self.value % 100 == 0:
             return self.value == other.value // 100 * 100
         if self.unit and other.unit and self.unit != other.unit:
             return False
         values = {other.value} | ({other.value * scale for scale in scales} if not other.is_scaled else set())
         return any(self.value == value or self._rounds(value) for value in values)
+
+    def _is_time_of(self, other: Quantity) -> bool:
+        """Whether both tell the same time; the whole hour may stand without minutes, and "7:30" for 7:30 pm."""
+        mine, theirs = (q.value if q.unit in TIMES else 100 * q.value for q in (self, other))
+        if {self.unit, other.unit} - TIMES - {""}:
+            return False
+        return mine == theirs or (self.unit in ("", "time") and other.unit == "pm" and mine + 1200 == theirs)
 
     def _rounds(self, exact: Decimal) -> bool:
         """Whether this is `exact` with fewer digits, at least two of them: 34.2 billion for 34,229 million."""
@@ -119,7 +137,7 @@ class Quantity:
 @lru_cache(maxsize=4096)
 def quantities(text: str) -> tuple[Quantity, ...]:
     """Every number and date in the order of the text; a "one" by itself is a pronoun as often, and left out."""
-    dates = _dates(text)
+    dates = [*_dates(text), *map(_time, TIME.finditer(text))]
     taken = {position for date in dates for position in range(date.start, date.end)}
     found = [_quantity(match) for match in FIGURE.finditer(text) if match.start() not in taken]
     return tuple(sorted([*dates, *(q for q in found if q)], key=lambda q: q.start))
@@ -176,6 +194,18 @@ def _dates(text: str) -> list[Quantity]:
         if match.start() not in months and match[1][0].isupper() and _names_a_month(text, match):
             found[match.start()] = _day(match.start(), match.end(), _month(match[1]), "0")
     return list(found.values())
+
+
+def _time(match: re.Match[str]) -> Quantity:
+    groups = match.groupdict()
+    if groups["half"]:
+        unit = f"{groups['half'].lower()}m"
+        hour = int(groups["half_hour"]) % 12 + 12 * (unit == "pm")
+    else:
+        unit, hour = "time", int(groups["hour"])
+    minutes = int(groups["minute"] or groups["half_minute"] or 0)
+    value = 100 * hour + minutes + Decimal(groups["second"] or 0) / 100
+    return Quantity(match.start(), match.end(), value, value, unit)
 
 
 def _names_a_month(text: str, match: re.Match[str]) -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.verifiers.quantities import MONTHS, SMALL, Quantity, quantities
+from rag.verifiers.quantities import MONTHS, SMALL, TIMES, Quantity, quantities
 from rag.words import CJK_RUN, is_stop_stem, pairs, stem_of
 
 WORD = re.compile(rf"({CJK_RUN.pattern})|(?:(?!{CJK_RUN.pattern})\w)+(?:['’](?:(?!{CJK_RUN.pattern})\w)+)*")
@@ -91,7 +91,8 @@ class Token:
         """What two tokens have in common that say the same: the stem, or a number's value."""
         if self.quantity is None:
             return "<denial>" if self.kind == "denial" else self.stem
-        return f"{self.quantity.value.normalize():f}{' date' if self.is_date else ''}"
+        sort = " date" if self.is_date else " time" if self.quantity.unit in TIMES else ""
+        return f"{self.quantity.value.normalize():f}{sort}"
 
     @property
     def is_date(self) -> bool:
