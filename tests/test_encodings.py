@@ -74,3 +74,29 @@ def test_tables_drawn_in_dos_are_told_by_their_lines(encoding: str, cell: str) -
 def test_other_scripts_are_no_latin_text(encoding: str, text: str) -> None:
     assert latin_encodings(text.encode(encoding)) == []
     assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1255", "שלום עולם. זה טקסט פשוט בעברית."),
+        ("cp1255", "שם,גיל,עיר\nדוד,35,חיפה\nשרה,28,תל אביב\n"),
+        ("cp1254", "İsim,Şehir\nAyşe,İstanbul\nÇağrı,Muğla\n"),
+        ("cp1250", "Zażółć gęślą jaźń. Dzień dobry, to jest tekst."),
+        ("iso8859_6", "المملكة العربية السعودية هي أكبر دولة في شبه الجزيرة العربية من حيث المساحة. تقع في الجنوب."),
+    ],
+)
+def test_a_line_or_two_are_enough_to_tell_a_script(encoding: str, text: str) -> None:
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "вчера мы гуляли в лесу и видели много животных"),
+        ("cp1251", "имя,город\nиван,москва\nанна,казань\nпётр,омск\n"),
+        ("cp1253", "ένα απλό κείμενο για τη λίμνη και το δάσος"),
+    ],
+)
+def test_small_letters_of_other_scripts_are_not_taken_for_hebrew(encoding: str, text: str) -> None:
+    assert not any("א" <= character <= "ת" for character in decode(text.encode(encoding)))
