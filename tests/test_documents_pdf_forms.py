@@ -272,6 +272,30 @@ class TestForms:
         assert looked_at.count < 60 * 32 * 10
 
 
+class TestComments:
+    def test_notes_and_remarks_stand_after_the_page_with_their_authors(self) -> None:
+        notes = [note("/Text", "Is this\rright?", "Ann"), note("/Highlight", "Check the sum", ""), note("/Text", "", "Bob")]
+        assert lines(form_of((72, 700, "The total"), fields=notes)) == [
+            "The total",
+            "[Comment by Ann: Is this right?]",
+            "[Comment: Check the sum]",
+        ]
+
+    def test_a_form_keeps_the_comments_on_it(self) -> None:
+        fields = [field("Ann", 130, 697, 200, 711), note("/Text", "Is this right?", "Bob")]
+        assert lines(form_of((72, 700, "Name"), fields=fields)) == ["Name Ann", "[Comment by Bob: Is this right?]"]
+
+    def test_what_is_hidden_or_only_repeats_the_page_is_no_comment(self) -> None:
+        notes = [note("/Highlight", "total of", "Ann"), note("/Text", "Secret", "Ann", flags=HIDDEN)]
+        assert lines(form_of((72, 700, "The total of all"), fields=notes)) == ["The total of all"]
+
+
+def note(kind: str, text: str, author: str, *, flags: int = SHOWN) -> DictionaryObject:
+    contents, name = TextStringObject(text), TextStringObject(author)
+    place = _numbers(300, 700, 320, 720)
+    return _dictionary(Subtype=NameObject(kind), Contents=contents, T=name, F=NumberObject(flags), Rect=place)
+
+
 class Looks(list[tuple[float, float, float, float]]):
     """Boxes that count how often one is looked at."""
 
