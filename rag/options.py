@@ -110,9 +110,12 @@ def _lines(_: click.Context, __: click.Parameter, path: Path | None) -> tuple[st
     if path is None:
         return ()
     try:
-        return tuple(filter(None, path.read_text(encoding="utf-8-sig").split("\n")))
+        lines = tuple(filter(None, path.read_text(encoding="utf-8-sig").split("\n")))
     except (OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read as UTF-8 text: {error}.") from error
+    if not lines:
+        raise click.BadParameter(f"{path} holds no password. Write one a line.")
+    return lines
 
 
 def _number(_: click.Context, __: click.Parameter, value: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.documents.encodings import decode
+from rag.documents.encodings import decode, is_binary
 from rag.documents.encodings_latin import latin_encodings
 
 GERMAN = "Die Bücher stehen für die Schüler auf dem großen Tisch. Über Nacht fiel Schnee, und die Straße war glatt."
@@ -100,3 +100,11 @@ def test_a_line_or_two_are_enough_to_tell_a_script(encoding: str, text: str) -> 
 )
 def test_small_letters_of_other_scripts_are_not_taken_for_hebrew(encoding: str, text: str) -> None:
     assert not any("א" <= character <= "ת" for character in decode(text.encode(encoding)))
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_numbers_of_16_bits_are_no_text_and_utf_16_without_a_mark_is(order: str) -> None:
+    assert is_binary(b"".join((number * 37 % 300).to_bytes(2, order) for number in range(200)))
+    for text in (GERMAN, "x", "a\tb\r\n"):
+        content = text.encode(f"utf-16-{order[0]}e")
+        assert (is_binary(content), decode(content)) == (False, text)

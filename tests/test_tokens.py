@@ -116,8 +116,11 @@ def test_passwords_come_from_a_file_one_a_line(command, tmp_path, folder):
     assert (done.exit_code, "sesame" in done.output) == (0, False)
 
 
-@pytest.mark.parametrize(("content", "cause"), [(b"\xff\xfe\xff", "cannot be read as UTF-8 text"), (None, "No such file")])
-def test_a_password_file_that_cannot_be_read_is_told(command, tmp_path, folder, content, cause):
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [(b"\xff\xfe\xff", "cannot be read as UTF-8 text"), (b"\n\r\n", "holds no password"), (None, "No such file")],
+)
+def test_a_password_file_that_cannot_be_read_or_is_empty_is_told(command, tmp_path, folder, content, cause):
     if content:
         (tmp_path / "passwords").write_bytes(content)
     done = command("documents/tower.txt", "--password-file", "passwords")

@@ -22,6 +22,7 @@ _LIKELY += ["iso8859_5", "gb18030", "big5", "cp932", "euc_jp", "cp949", "iso2022
 _LATIN = frozenset({"cp1250", "cp1252", "cp1254"})
 _CENTRAL_EUROPEAN = frozenset({"Polish", "Czech", "Slovak", "Hungarian", "Romanian", "Croatian", "Slovene"})
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_NO_TEXT = re.compile("[\\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJ]|\$\)C|\$\(D)")
 # Punctuation, the scripts of Europe and the Near East, those of India and its neighbours, Han, kana, Hangul, wide forms.
 _USUAL = re.compile(
@@ -71,7 +72,9 @@ def _unmarked(content: bytes) -> str | None:
                 return encoding
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) >= 0.2 * len(sample) and min(even, odd) <= 0.05 * len(sample):
-        return "utf-16-be" if even > odd else "utf-16-le"
+        encoding = "utf-16-be" if even > odd else "utf-16-le"
+        text = sample.decode(encoding, errors="replace")
+        return encoding if len(_NO_TEXT.findall(text)) <= 1 + 0.02 * len(text) else None  # else numbers of 16 bits
     if not even + odd or len(content) % 2 or _is_utf8_with_nuls(sample):
         return None
     share, encoding = max((_share_of_usual(sample, name), name) for name in ("utf-16-le", "utf-16-be"))
