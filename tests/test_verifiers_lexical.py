@@ -117,6 +117,31 @@ def test_a_time_of_day_is_one_number(sentence, source, is_true):
     assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
 
 
+@pytest.mark.parametrize(
+    ("sentence", "source", "is_true"),
+    [
+        ("The temperature was -5 degrees.", "The temperature was 5 degrees.", False),
+        ("The temperature was 5 degrees.", "The temperature was −5 degrees.", False),
+        ("The temperature was minus 5 degrees.", "The temperature was 5 degrees.", False),
+        ("Profit was -3 million.", "Profit was 3 million.", False),
+        ("Profit was 3 in Lund.", "| Lund | Profit |\n|---|---|\n| Lund profit | (3) |", False),
+        ("The temperature was -5 degrees.", "The temperature was −5 degrees.", True),
+        ("The temperature was minus 5 degrees.", "The temperature was −5 degrees.", True),
+        ("Lund profit was -3.", "| Lund | Profit |\n|---|---|\n| Lund profit | (3) |", True),
+        ("Profit fell by 3 percent.", "Profit, which fell, changed by -3 percent.", True),
+    ],
+)
+def test_a_number_keeps_its_sign(sentence, source, is_true):
+    assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
+
+
+@pytest.mark.parametrize(
+    "text", ["3-5 rooms", "2010-2012", "2010 – 2012", "2010 -2012", "B-5", "- 5 rooms", "five (5) million", "(2010)"]
+)
+def test_hyphens_ranges_dashes_and_brackets_are_no_signs(text):
+    assert not any(q.is_negative for q in quantities(f"It was {text} in all."))
+
+
 def test_not_only_denies_nothing():
     passage = Passage(1, "The pond feeds the mill and the garden.", "p.txt")
     assert support("The pond feeds not only the mill but the garden.", passage) == "full"

@@ -11,7 +11,7 @@ from difflib import Match, SequenceMatcher
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from rag.verifiers.statements import EXCEPT, SCOPE, opposites
+from rag.verifiers.statements import EXCEPT, SCOPE, losses, opposites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +44,13 @@ def disagreements(
     """
     quotes = [_to_scale(quote, claim, scales) for quote in quotes]
     told = [token for quote in quotes for token in quote]
-    found = [*_missing(claim, told, explained), *_out_of_place(claim, quotes), *_opposed(claim, told), *_denied(claim, told)]
+    found = [
+        *_missing(claim, told, explained),
+        *_signs(claim, quotes),
+        *_out_of_place(claim, quotes),
+        *_opposed(claim, told),
+        *_denied(claim, told),
+    ]
     for quote in quotes:
         found += _exchanged(claim, quote)
     return found
@@ -70,6 +76,23 @@ def _missing(claim: Sequence[Token], told: Sequence[Token], explained: Explained
             yield f"number {token.key}"
         elif token.kind == "name" and not (is_known or token.is_first or explained(token)):
             yield f"name {token.key}"
+
+
+def _signs(claim: Sequence[Token], quotes: Sequence[Sequence[Token]]) -> Iterator[str]:
+    """Numbers that every quote gives with the other sign; "a loss of 3" has that of -3."""
+    for token in claim:
+        if token.quantity is None:
+            continue
+        same = [(other, quote) for quote in quotes for other in quote if other.quantity and token.agrees_with(other)]
+        if same and not any(_same_sign(token, claim, other, quote) for other, quote in same):
+            yield f"sign of {token.key}"
+
+
+def _same_sign(token: Token, claim: Sequence[Token], other: Token, quote: Sequence[Token]) -> bool:
+    if token.is_negative == other.is_negative:
+        return True
+    positive = quote if token.is_negative else claim
+    return any(t.stem in losses() for t in positive)
 
 
 def _out_of_place(claim: Sequence[Token], quotes: Sequence[Sequence[Token]]) -> Iterator[str]:

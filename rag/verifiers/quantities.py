@@ -67,6 +67,12 @@ FIGURE = re.compile(
 )
 
 
+SIGN = re.compile(r"(?:^|[\s(|:=])(?:[-−–]|minus\s)[$€£]?$", re.IGNORECASE)
+AFTER_A_NUMBER = re.compile(r"[\d%]\s*(?:[-−–]|minus\s)$", re.IGNORECASE)
+CELL_BEGINS = re.compile(r"[|\t$€£]\s*\([$€£]?$")
+BRACKET_CLOSES = re.compile(r"\)\s*?(?:[|\t\n]|$|\s\|)")
+"""Accounts write -3 as (3), alone in a cell of a table."""
+
 TIME = re.compile(
     r"(?<![\w:.,])(?:(?P<half_hour>1[0-2]|0?\d)(?:[:.](?P<half_minute>[0-5]\d))?\s?(?P<half>[ap])\.?m\b"
     r"|(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]))",
@@ -79,6 +85,7 @@ TIMES = frozenset(("time", "am", "pm"))
 class Quantity:
     """A number from character `start` to `end`: `value` with its scale in it, `mantissa` without, and a unit or "".
 
+    `value` is without its sign, which `is_negative` tells: a loss of 3 is a profit of -3.
     A day of a month is a quantity too: its value is 100 × month + day (the month alone: 100 × month) and its unit "date".
     A time of day is 100 × hour of 24 + minute, its unit "am", "pm", or, where neither stands with it, "time".
     """
@@ -88,6 +95,7 @@ class Quantity:
     value: Decimal
     mantissa: Decimal
     unit: str = ""
+    is_negative: bool = False
 
     @property
     def is_scaled(self) -> bool:
@@ -139,7 +147,7 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     """Every number and date in the order of the text; a "one" by itself is a pronoun as often, and left out."""
     dates = [*_dates(text), *map(_time, TIME.finditer(text))]
     taken = {position for date in dates for position in range(date.start, date.end)}
-    found = [_quantity(match) for match in FIGURE.finditer(text) if match.start() not in taken]
+    found = [_quantity(match, text) for match in FIGURE.finditer(text) if match.start() not in taken]
     return tuple(sorted([*dates, *(q for q in found if q)], key=lambda q: q.start))
 
 
@@ -149,7 +157,15 @@ def scales_named(text: str) -> frozenset[int]:
     return frozenset(SCALES[word.lower()] for word in re.findall(r"\b(?:thousands|millions|billions)\b", text, re.IGNORECASE))
 
 
-def _quantity(match: re.Match[str]) -> Quantity | None:
+def _is_negative(text: str, start: int, end: int) -> bool:
+    """Whether a minus stands right before it that is no hyphen, range or dash, or brackets that mean a minus."""
+    before = text[max(0, start - 12) : start]
+    if SIGN.search(before):
+        return AFTER_A_NUMBER.search(before) is None
+    return CELL_BEGINS.search(before) is not None and BRACKET_CLOSES.match(text, end) is not None
+
+
+def _quantity(match: re.Match[str], text: str) -> Quantity | None:
     groups = match.groupdict()
     scale = 1
     if groups["digits"]:
@@ -163,7 +179,8 @@ def _quantity(match: re.Match[str]) -> Quantity | None:
             return None
     else:
         mantissa, scale = Decimal(1), SCALES[groups["lone_scale"].lower()]
-    return Quantity(match.start(), match.end(), mantissa * scale, mantissa, _unit(groups))
+    is_negative = _is_negative(text, match.start(), match.end())
+    return Quantity(match.start(), match.end(), mantissa * scale, mantissa, _unit(groups), is_negative)
 
 
 def _product(scales: str) -> int:

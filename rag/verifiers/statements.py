@@ -61,6 +61,16 @@ def opposites() -> dict[str, frozenset[str]]:
     return {stem: frozenset(others - {stem}) for stem, others in table.items()}
 
 
+@lru_cache(maxsize=1)
+def losses() -> frozenset[str]:
+    """Stems that turn a number's sign: a loss of 3 is a profit of -3."""
+    words = (
+        "loss losses lose lost fall falls fell fallen decline decrease drop down deficit shortfall shrink shrank less lower "
+        "reduce cut below negative minus deduct owe overdraft debt expense"
+    )
+    return frozenset(stem_of(word) for word in words.split())
+
+
 _IRREGULAR = {
     "rise": "rose risen", "fall": "fell fallen", "grow": "grew grown", "win": "won", "lose": "lost", "begin": "began begun",
     "buy": "bought", "sell": "sold", "large": "larger largest", "high": "higher highest", "low": "lower lowest",
@@ -98,6 +108,11 @@ class Token:
     def is_date(self) -> bool:
         """Whether it is a day or a month."""
         return self.quantity is not None and self.quantity.unit == "date"
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether it is a number below zero."""
+        return self.quantity is not None and self.quantity.is_negative
 
     def agrees_with(self, other: Token, *, scales: frozenset[int] = frozenset()) -> bool:
         """Whether `other`, of a source, says the same; for `scales` see Quantity."""
