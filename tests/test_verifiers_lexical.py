@@ -142,6 +142,24 @@ def test_hyphens_ranges_dashes_and_brackets_are_no_signs(text):
     assert not any(q.is_negative for q in quantities(f"It was {text} in all."))
 
 
+@pytest.mark.parametrize(
+    ("sentence", "source", "is_true"),
+    [
+        (
+            "The causeway is 2 metres long.",
+            "The causeway is 1,350 metres long.\n\n| Causeway warden | 2 |\n| Cook | 3 |",
+            False,
+        ),
+        ("The causeway is 5 metres long.", "Table 5: the causeway. The causeway is 1,350 metres long.", False),
+        ("The causeway is 1,350 metres long.", "Lengths in metres\n\n| The long causeway | 1,350 |", True),
+        ("The causeway is 3 metres wide.", "The causeway is 3 to 5 metres wide.", True),
+        ("The causeway is 3 metres wide.", "The causeway is 3-5 metres wide.", True),
+    ],
+)
+def test_a_bare_number_bears_no_measure_out_where_another_is_told(sentence, source, is_true):
+    assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
+
+
 def test_not_only_denies_nothing():
     passage = Passage(1, "The pond feeds the mill and the garden.", "p.txt")
     assert support("The pond feeds not only the mill but the garden.", passage) == "full"

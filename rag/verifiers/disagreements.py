@@ -11,6 +11,7 @@ from difflib import Match, SequenceMatcher
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from rag.verifiers.quantities import MEASURES
 from rag.verifiers.statements import EXCEPT, SCOPE, losses, opposites
 
 if TYPE_CHECKING:
@@ -70,12 +71,19 @@ def _to_scale(quote: Sequence[Token], claim: Sequence[Token], scales: frozenset[
 
 
 def _missing(claim: Sequence[Token], told: Sequence[Token], explained: Explained) -> Iterator[str]:
+    measured = {token.quantity.unit for token in told if token.quantity}
     for token in claim:
-        is_known = any(token.agrees_with(other) for other in told)
+        is_known = any(token.agrees_with(other) and _is_measured(token, other, measured) for other in told)
         if token.kind == "number" and not is_known:
             yield f"number {token.key}"
         elif token.kind == "name" and not (is_known or token.is_first or explained(token)):
             yield f"name {token.key}"
+
+
+def _is_measured(token: Token, other: Token, measured: set[str]) -> bool:
+    """Whether `other` has the unit of a length or weight of the claim, if any number that was told has it."""
+    ours, theirs = token.quantity, other.quantity
+    return not ours or not theirs or ours.unit == theirs.unit or ours.unit not in measured & MEASURES
 
 
 def _signs(claim: Sequence[Token], quotes: Sequence[Sequence[Token]]) -> Iterator[str]:

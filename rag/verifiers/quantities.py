@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from math import prod
@@ -36,6 +36,7 @@ UNIT_NAMES = {
     "day": "day", "week": "week", "month": "month", "year": "year", "decade": "decade", "century": "century", "centurie": "century",
     "litre": "l", "liter": "l", "acre": "acre", "hectare": "ha", "watt": "w", "volt": "v", "dollar": "$", "euro": "€",
 }  # fmt: skip
+MEASURES = frozenset(UNIT_NAMES.values()) - {"$", "€"}
 _MONTH_NAMES = "january february march april may june july august september october november december"
 MONTHS = {name: n for n, name in enumerate(_MONTH_NAMES.split(), 1)}
 MONTHS |= {name[:3]: n for name, n in MONTHS.items()} | {"sept": 9}
@@ -67,6 +68,7 @@ FIGURE = re.compile(
 )
 
 
+RANGE = re.compile(r"\s*(?:[-–,x×]|to|or|by|and)\s*")
 SIGN = re.compile(r"(?:^|[\s(|:=])(?:[-−–]|minus\s)[$€£]?$", re.IGNORECASE)
 AFTER_A_NUMBER = re.compile(r"[\d%]\s*(?:[-−–]|minus\s)$", re.IGNORECASE)
 CELL_BEGINS = re.compile(r"[|\t$€£]\s*\([$€£]?$")
@@ -148,7 +150,16 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     dates = [*_dates(text), *map(_time, TIME.finditer(text))]
     taken = {position for date in dates for position in range(date.start, date.end)}
     found = [_quantity(match, text) for match in FIGURE.finditer(text) if match.start() not in taken]
-    return tuple(sorted([*dates, *(q for q in found if q)], key=lambda q: q.start))
+    return tuple(_with_shared_units(sorted([*dates, *(q for q in found if q)], key=lambda q: q.start), text))
+
+
+def _with_shared_units(found: list[Quantity], text: str) -> list[Quantity]:
+    """In "3 to 5 metres" the 3 has the unit of the 5."""
+    for i in range(len(found) - 2, -1, -1):
+        first, second = found[i], found[i + 1]
+        if not first.unit and second.unit in MEASURES and RANGE.fullmatch(text, first.end, second.start):
+            found[i] = replace(first, unit=second.unit)
+    return found
 
 
 @lru_cache(maxsize=512)
