@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,9 +110,19 @@ def _lines(_: click.Context, __: click.Parameter, path: Path | None) -> tuple[st
     if path is None:
         return ()
     try:
-        return tuple(filter(None, path.read_text(encoding="utf-8-sig").split("\n")))
+        lines = tuple(filter(None, path.read_text(encoding="utf-8-sig").split("\n")))
     except (OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read as UTF-8 text: {error}.") from error
+    if not lines:
+        raise click.BadParameter(f"{path} holds no password. Write one a line.")
+    return lines
+
+
+def _number(_: click.Context, __: click.Parameter, value: float) -> float:
+    """The value, unless it is "nan", which no range keeps out."""
+    if isnan(value):
+        raise click.BadParameter("nan is not a number of seconds.")
+    return value
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,7 +130,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--memory-a-file",
-            type=click.IntRange(min=128),
+            type=click.IntRange(128, 2**30),
             default=3072,
             show_default=True,
             metavar="MB",
@@ -127,7 +138,8 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--seconds-a-file",
-            type=click.FloatRange(min=0, min_open=True),
+            type=click.FloatRange(0, 365 * 24 * 60 * 60, min_open=True),
+            callback=_number,
             default=300.0,
             show_default=True,
             metavar="SECONDS",

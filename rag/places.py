@@ -48,12 +48,13 @@ def _apart(first: list[str], last: list[str]) -> tuple[list[str], list[str], lis
 def _cells(labels: Sequence[str]) -> str:
     """The smallest range that holds all the cells, the sheet where one of the labels is the whole sheet; "" for other labels."""
     sheet, mark, _ = (labels[0] if "!" in labels[0] else labels[-1]).rpartition("!")
-    if not mark or not all(label == sheet or label.startswith(f"{sheet}!") for label in labels):
+    whole = sheet[1:-1].replace("''", "'") if sheet.startswith("'") else sheet  # in quotes only before cells
+    if not mark or not all(label == whole or label.startswith(f"{sheet}!") for label in labels):
         return ""
-    found = [_CELLS.fullmatch(label[len(sheet) + 1 :]) for label in labels]
+    found = [_CELLS.fullmatch(label[len(sheet) + 1 :]) if label != whole else None for label in labels]
     ranges = [(one[1], int(one[2]), one[3] or one[1], int(one[4] or one[2])) for one in found if one]
     if len(ranges) < len(labels):
-        return sheet
+        return whole
     columns = sorted({column for one in ranges for column in (one[0], one[2])}, key=lambda column: (len(column), column))
     rows = [row for one in ranges for row in (one[1], one[3])]
     return f"{sheet}!{columns[0]}{min(rows)}:{columns[-1]}{max(rows)}"

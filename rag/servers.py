@@ -146,7 +146,7 @@ def excerpt(response: httpx.Response) -> str:
     try:
         error = response.json().get("error")
         text = str(error.get("message", text)) if isinstance(error, dict) else text
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         pass
     key = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
     text = text.replace(key, "…") if key else text
@@ -192,7 +192,7 @@ def _checked(api_key: str) -> str:
 def _json(response: httpx.Response) -> Any:
     try:
         return response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(
             f"{shown(str(response.url))} answered with {excerpt(response)}, which is not JSON. Check that the address is an "
             "API's, usually ending in /v1.",

@@ -105,3 +105,22 @@ def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_ans
     assert "q.jsonl, line 1: the id [1] is neither a text nor a whole number" in told[0]["error"]
     assert "failed: {torn: q.jsonl, line 3: not JSON" in done.stderr
     assert "2 failed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([QUESTION], "Interrupted; nothing is kept."),
+        (["--questions", "q.txt"], "Interrupted; nothing is kept."),
+        (["--questions", "q.txt", "--output", "o.jsonl"], "Interrupted; what was finished is kept."),
+    ],
+)
+def test_an_interrupted_command_says_what_is_kept(ask, tmp_path, monkeypatch, options, told):
+    async def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    (tmp_path / "q.txt").write_text(QUESTION)
+    for name in ("rag.pipelines.ask.write", "rag.pipelines.ask_many.write"):
+        monkeypatch.setattr(name, interrupted)
+    done = ask(*options, "--index", "i")
+    assert (done.exit_code, done.stderr.split("\n")[-2]) == (130, told)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import resource
+import time
 
 import fakes
 import pytest
 
 import rag
 from rag.errors import ModelError, UsageError
+from rag.indexes.contents import content_key
 from rag.pipelines import ask_many as module
 from rag.pipelines import ingest
+from rag.pipelines.answer_file import AnswerFile
 from rag.pipelines.ask_many import FailedAnswer
 from rag.pipelines.question_file import read_questions
 from rag.prompts import Example, NearestExamples
@@ -129,6 +134,48 @@ def test_an_answer_that_another_setting_would_change_is_not_reused(towers, tmp_p
     assert len(output.read_text().splitlines()) == 1
 
 
+def test_an_answer_of_another_index_is_not_reused_and_one_of_a_rebuilt_index_is(tmp_path):
+    output, llm = tmp_path / "answers.jsonl", Echo()
+    same = [Document(f"The tower in {town} is {height} m tall.", town, town) for town, height in TOWERS.items()]
+    changed = [Document("The tower in Paris is 999 m tall.", "Paris", "Paris"), *same[1:]]
+    texts = []
+    for number, documents in enumerate((same, changed, changed[::-1], same)):
+        with rag.open_index(tmp_path / f"index{number}", embedder=fakes.HashEmbedder(), create=True) as index:
+            for document in documents:
+                ingest.add_documents([document], index=index)
+            texts += [one.text for one in rag.ask_many(QUESTIONS[:1], index=index, llm=llm, k=1, output=output)]
+    assert ["330" in text for text in texts] == [True, False, False, True]
+    assert len(llm.asked) == 3  # the file keeps one answer to a question; the third index holds what the second does
+
+
+@pytest.mark.parametrize(
+    "branch", ["{% if by_example %}Short.{% endif %}", "{% if system == 'x' %}Short.{% endif %}", "Be short."]
+)
+def test_an_answer_is_asked_again_when_any_branch_of_a_template_changes(towers, tmp_path, branch):
+    output, llm = tmp_path / "answers.jsonl", Echo()
+    template = tmp_path / "prompts" / "answer.system.jinja"
+    template.parent.mkdir()
+    for text in ("Answer.", "Answer.", f"Answer.{branch}"):
+        template.write_text(text)
+        rag.ask_many(QUESTIONS[:1], index=towers, llm=llm, output=output, prompts=rag.Prompts(template.parent))
+    assert len(llm.asked) == 2
+
+
+@pytest.mark.slow
+def test_what_an_index_holds_is_told_quickly_also_for_many_documents(towers):
+    row = (
+        "source, title, media_type, size, modified_ns, content_hash, sidecar, indexed_at, characters, first_chunk, chunk_count"
+    )
+    with towers.catalog.transaction():
+        towers.catalog._connection.executemany(
+            f"INSERT INTO documents ({row}, metadata) VALUES (?, 't', 'text/plain', 1, 1, ?, '', '', 1, 0, 0, '{{}}')",
+            [(f"/docs/{number}.txt", f"{number:032x}") for number in range(100_000)],
+        )
+    started = time.process_time()
+    content_key(towers.catalog)
+    assert time.process_time() - started < 5
+
+
 def test_answers_to_other_questions_stay_in_the_file(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     first, second = QUESTIONS[:3], QUESTIONS[2:]
@@ -144,6 +191,94 @@ def test_answers_to_other_questions_stay_in_the_file(towers, tmp_path):
     rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output)
     assert llm.asked == []
     assert [json.loads(line)["question"] for line in output.read_text().splitlines()] == QUESTIONS
+
+
+@pytest.mark.parametrize("ids", [(), ["a", "b", "c", "d", "e"]])
+def test_a_run_that_was_killed_while_it_wrote_goes_on_wherever_its_line_ends(towers, tmp_path, ids):
+    output = tmp_path / "answers.jsonl"
+    rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output, ids=ids)
+    first, second = output.read_bytes().splitlines(keepends=True)[:2]
+    for whole, part in ((0, first), (1, second)):
+        for end in range(1, 20, 3):
+            output.write_bytes(whole * first + part[:end])
+            with pytest.raises(KeyboardInterrupt):  # what was torn is not in the way of what comes after it
+                rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1, dies_after=1), output=output, ids=ids)
+            llm = Echo()
+            rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output, ids=ids)
+            assert len(llm.asked) == 4 - whole
+
+
+def test_a_disk_that_is_full_ends_the_run_and_what_was_written_stays(towers, tmp_path):
+    output = tmp_path / "answers.jsonl"
+    rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output)
+    room = len(b"".join(output.read_bytes().splitlines(keepends=True)[:2])) + 9
+    output.unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(UsageError, match=r"answers\.jsonl: .*make room, and run the same again"):
+            rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1), output=output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    llm = Echo()
+    rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output)
+    assert len(llm.asked) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "index"]
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_the_answers_as_they_came(tmp_path, monkeypatch):
+    output = tmp_path / "answers.jsonl"
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def answer():
+        with AnswerFile(output, ["?"], ["k"]) as file:
+            file.add(0, {"question": "?", "answer": "!"})
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UsageError, match=r"answers\.jsonl: No space left on device.*make room"):
+        answer()
+    assert json.loads(output.read_text())["answer"] == "!"
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.jsonl"]
+
+
+def test_a_folder_that_takes_no_file_is_not_taken_for_another_process():
+    with (
+        pytest.raises(UsageError, match=r"cannot be written to /proc/answers\.jsonl"),
+        AnswerFile("/proc/answers.jsonl", [], []),
+    ):
+        pass
+
+
+def test_a_file_that_another_run_writes_is_refused(tmp_path):
+    output = tmp_path / "answers.jsonl"
+    with (
+        AnswerFile(output, [], []),
+        pytest.raises(UsageError, match="Another process writes"),
+        AnswerFile(output, [], []),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        ([1, float("nan")], "Number 2 of ids must be a text or a finite number, not nan"),
+        ([True, 2], "Number 1 of ids"),
+        (["a", "a"], "'a', which number 1 is already"),
+        ([1, "1"], "'1', which number 1 is already"),
+    ],
+)
+def test_ids_that_name_no_single_question_are_refused(towers, ids, told):
+    with pytest.raises(UsageError, match=told):
+        rag.ask_many(QUESTIONS[:2], index=towers, llm=Echo(), ids=ids)
+
+
+@pytest.mark.parametrize("strict", ["no", 1, None])
+def test_strict_is_true_or_false(towers, strict):
+    with pytest.raises(UsageError, match="strict must be True or False"):
+        rag.ask(QUESTIONS[0], index=towers, llm=Echo(), strict=strict)
 
 
 @pytest.mark.parametrize("change", ["answer", "order", "n"])

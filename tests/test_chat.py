@@ -414,7 +414,7 @@ def test_a_line_that_a_crash_cut_short_is_no_turn_and_goes_with_the_next(tmp_pat
 
 def test_a_torn_line_longer_than_a_block_goes_too(tmp_path):
     path = tmp_path / "s.jsonl"
-    path.write_bytes(b'{"turn": "' + b"x" * 200_000)
+    path.write_bytes(b'{"turn": {"asked": "' + b"x" * 200_000)
     Session(path).add(turn(0))
     assert [one.asked for one in Session(path).told().turns] == ["question 0"]
 
@@ -427,6 +427,24 @@ def test_a_file_that_is_no_session_is_refused_with_the_line(tmp_path, line):
         file.write(line + "\n")
     with pytest.raises(IndexStoreError, match=r"s\.jsonl, line 2, is no turn"):
         Session(path)
+
+
+@pytest.mark.parametrize("content", ["Buy milk.", '{"note": 1}', "First.\nSecond."])
+def test_a_file_of_somebody_is_left_as_it_is_also_without_an_end_of_line(tmp_path, content):
+    path = tmp_path / "s.jsonl"
+    path.write_text(content)
+    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line \d, is no turn of a chat"):
+        session_at(path, index=tmp_path)
+    assert path.read_text() == content
+
+
+def test_a_file_that_another_program_wrote_meanwhile_is_left_as_it_is(tmp_path):
+    path = tmp_path / "s.jsonl"
+    session = Session(path)
+    path.write_text("Buy milk.")
+    with pytest.raises(IndexStoreError, match="the last line, is no turn of a chat"):
+        session.add(turn(0))
+    assert path.read_text() == "Buy milk."
 
 
 def test_any_text_survives_a_session(tmp_path):

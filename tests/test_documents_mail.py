@@ -80,9 +80,48 @@ class TestMail:
         mail = message()
         locked = encrypted(pdf(["secret words"]), user_password="sesame")
         mail.add_attachment(locked, maintype="application", subtype="pdf", filename="locked.pdf")
-        assert "[Attachment, not read: locked.pdf]" in from_mail(mail).text
+        assert "[Attachment, not read: locked.pdf (encrypted)]" in from_mail(mail).text
         opened = load_bytes(mail.as_bytes(), source="a.eml", passwords=["wrong", "sesame"])
         assert place(opened, "secret words") == "locked.pdf page 1"
+
+    @pytest.mark.parametrize(
+        ("content", "name", "reason"),
+        [
+            (b"%PDF-1.4 and nothing else", "cut.pdf", " (damaged)"),
+            (b"PK\x03\x04 and nothing else", "cut.docx", " (damaged)"),
+            (b"<html><body></body></html>", "page.html", " (no text)"),
+            (b" \n", "blank.txt", " (empty)"),
+            (b"-----BEGIN PGP MESSAGE-----\n\nhQEMA\n", "encrypted.asc", " (encrypted)"),
+            (bytes(range(256)) * 40, "photo.png", ""),
+        ],
+    )
+    def test_what_cannot_be_read_says_why(self, content: bytes, name: str, reason: str) -> None:
+        mail = message()
+        mail.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
+        assert from_mail(mail).text.endswith(f"the pond is open.\n\n[Attachment, not read: {name}{reason}]")
+
+    def test_attachments_without_a_name_are_read_by_what_they_hold(self) -> None:
+        mail = message()
+        mail.add_attachment(pdf(["a page without a name"]), maintype="application", subtype="octet-stream")
+        mail.add_attachment(b"pond,depth\nNorth,two metres\n", maintype="text", subtype="csv")
+        mail.add_attachment(b"<svg></svg>", maintype="image", subtype="svg+xml")
+        mail.add_attachment(b"Version: 1\n", maintype="application", subtype="pgp-encrypted")
+        document = from_mail(mail)
+        assert place(document, "a page without a name") == "attachment 1 page 1"
+        assert place(document, "North | two metres") == "attachment 2 row 2"
+        assert (2, "Attachment 1") in outline(document)
+        unread = "[Attachment, not read: image/svg+xml]\n\n[Attachment, not read: application/pgp-encrypted]"
+        assert document.text.endswith(unread)
+
+    def test_attached_messages_are_called_by_their_subjects(self) -> None:
+        mail = message("Outer")
+        mail.add_attachment(message("Größe der Teiche", "the inner words"))
+        assert place(from_mail(mail), "the inner words") == "Größe der Teiche"
+
+    def test_a_message_whose_boundary_never_comes_is_its_text(self) -> None:
+        for kind in ('multipart/mixed; boundary="x"', "multipart/alternative", "multipart/related; boundary=x"):
+            text = f"From: a@b.c\nTo: d@e.f\nContent-Type: {kind}\n\nAll there is.\n"
+            assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\nAll there is.")
 
     def test_messages_in_messages_are_read_to_a_depth(self) -> None:
         mail = message("Message 0", "words 0")
@@ -94,7 +133,8 @@ class TestMail:
         assert "words 8" in text
         assert "words 4" in text
         assert "words 0" not in text
-        assert "[Attachment, not read: message/rfc822]" in text
+        assert "[Attachment, not read: Message 2 (too deep)]" in text
+        assert "words 7" in text
 
     def test_a_mailbox_holds_its_messages_by_number(self) -> None:
         box = b"".join(
@@ -150,6 +190,11 @@ class TestMail:
     def test_flowed_lines_are_joined(self) -> None:
         text = "From: a@b.c\nTo: d@e.f\nContent-Type: text/plain; format=flowed\n\nOne long \nline.\n-- \nAda\n"
         assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\nOne long line.\n--\nAda")
+
+    def test_flowed_lines_that_were_cut_inside_words_are_joined_without_spaces(self) -> None:
+        head = "From: a@b.c\nTo: d@e.f\nContent-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\n\n"
+        text = f"{head}今天天气 \n很好。A long lin \ne that  \ngoes on.\n"
+        assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\n今天天气很好。A long line that goes on.")
 
     def test_broken_headers_and_parts_are_no_obstacle(self) -> None:
         text = (

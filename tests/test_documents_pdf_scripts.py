@@ -59,6 +59,18 @@ class TestRightToLeft:
         line: list[Glyph] = [(letters, 300 - 10 * number, 700, 10) for number, letters in enumerate(glyphs.split())]
         assert text_of(line) == word
 
+    @pytest.mark.parametrize("word", ["شركة", "المالية", "שלום", "كَتَبَ"])
+    def test_a_word_whose_letters_come_from_left_to_right_is_turned_around(self, word: str) -> None:
+        seen = [(text, x, x + width) for text, x, _, width in sorted(leftwards(word, 300, 700), key=lambda one: one[1])]
+        text = "Made in 2024 " + "".join(letter for letter, _, _ in seen)
+        start = len(text) - len(seen)
+
+        def box_of(place: int) -> tuple[float, float, float, float]:
+            left, right = seen[place - start][1:] if place >= start else (6.0 * place, 6.0 * place + 6)
+            return left, right, 700.0, 708.0
+
+        assert in_order_of_speech(text, box_of) == "Made in 2024 " + word
+
     def test_letters_beyond_right_to_left_scripts_are_left_alone(self) -> None:
         assert text_of(across("Hello (2024) a\u0301", 72, 700)) == "Hello (2024) á"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.documents.encodings import decode
+from rag.documents.encodings import decode, is_binary
 from rag.documents.encodings_latin import latin_encodings
 
 GERMAN = "Die Bücher stehen für die Schüler auf dem großen Tisch. Über Nacht fiel Schnee, und die Straße war glatt."
@@ -74,3 +74,37 @@ def test_tables_drawn_in_dos_are_told_by_their_lines(encoding: str, cell: str) -
 def test_other_scripts_are_no_latin_text(encoding: str, text: str) -> None:
     assert latin_encodings(text.encode(encoding)) == []
     assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1255", "שלום עולם. זה טקסט פשוט בעברית."),
+        ("cp1255", "שם,גיל,עיר\nדוד,35,חיפה\nשרה,28,תל אביב\n"),
+        ("cp1254", "İsim,Şehir\nAyşe,İstanbul\nÇağrı,Muğla\n"),
+        ("cp1250", "Zażółć gęślą jaźń. Dzień dobry, to jest tekst."),
+        ("iso8859_6", "المملكة العربية السعودية هي أكبر دولة في شبه الجزيرة العربية من حيث المساحة. تقع في الجنوب."),
+    ],
+)
+def test_a_line_or_two_are_enough_to_tell_a_script(encoding: str, text: str) -> None:
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "вчера мы гуляли в лесу и видели много животных"),
+        ("cp1251", "имя,город\nиван,москва\nанна,казань\nпётр,омск\n"),
+        ("cp1253", "ένα απλό κείμενο για τη λίμνη και το δάσος"),
+    ],
+)
+def test_small_letters_of_other_scripts_are_not_taken_for_hebrew(encoding: str, text: str) -> None:
+    assert not any("א" <= character <= "ת" for character in decode(text.encode(encoding)))
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_numbers_of_16_bits_are_no_text_and_utf_16_without_a_mark_is(order: str) -> None:
+    assert is_binary(b"".join((number * 37 % 300).to_bytes(2, order) for number in range(200)))
+    for text in (GERMAN, "x", "a\tb\r\n"):
+        content = text.encode(f"utf-16-{order[0]}e")
+        assert (is_binary(content), decode(content)) == (False, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +109,20 @@ class TestOpening:
         with pytest.raises(SpecError, match=r"does not tell which models it serves. Name one: http://.*/v1#MODEL"):
             opened(server)
 
-    @pytest.mark.parametrize("answer", [b"<html>Welcome</html>", b"{nonsense", b""])
+    @pytest.mark.parametrize("data", [5, {"id": "double"}, [5], None, "double"])
+    def test_a_list_of_models_that_is_none_lists_none(self, server, data):
+        server.routes["/v1/models"] = lambda _: {"data": data}
+        with pytest.raises(SpecError, match="does not tell which models it serves"):
+            opened(server)
+
+    @pytest.mark.parametrize("settings", [None, 5, {}, {"n_ctx": None}])
+    def test_llama_cpp_may_keep_its_window_to_itself(self, server, settings):
+        server.models, server.tells_window = [{"id": "double", "owned_by": "llamacpp"}], False
+        server.routes["/props"] = lambda _: {"default_generation_settings": settings}
+        with pytest.warns(RuntimeWarning, match="does not tell its window"):
+            assert opened(server).window == CAUTIOUS_WINDOW
+
+    @pytest.mark.parametrize("answer", [b"<html>Welcome</html>", b"{nonsense", b"", b"[" * 100_000])
     def test_an_answer_that_is_not_json_is_no_model_server(self, server, answer):
         server.routes["/v1/models"] = lambda _: answer
         with pytest.raises(ModelError, match="which is not JSON"):
@@ -287,6 +301,7 @@ class TestFailures:
             (Broken(b'data: {"choices": [{"delta": {"content": 5}}]}\n\n'), "no part of one"),
             (Broken(b'data: {"choices": [], "usage": {"prompt_tokens": 1}}\n\n'), "no part of one"),
             (Broken(b"data: [DONE]\n\n"), "stopped before its answer was complete"),
+            (Broken(b"data: " + b"[" * 100_000 + b"\n\n"), "which is not JSON"),
             (Broken(b"data: [DONE]\n\n", pieces=0), "stopped before its answer was complete"),
         ],
     )
@@ -617,6 +632,39 @@ class TestEvents:
                 yield block
 
         return [data async for data in event_data(arriving())]
+
+    @pytest.mark.parametrize("block", [b"x" * 5000, b"data: x\n" * 600])
+    def test_an_event_that_never_ends_is_no_part_of_an_answer(self, block):
+        read = []
+
+        async def endless():
+            yield b"data: "
+            while True:
+                read.append(len(block))
+                yield block
+
+        async def first():
+            return [data async for data in event_data(endless(), "http://h:1/v1")]
+
+        with pytest.raises(ModelError, match=r"http://h:1 sent an event of more than 1,000,000 bytes"):
+            asyncio.run(first())
+        assert sum(read) < 5_000_000
+
+    @pytest.mark.parametrize(
+        "delta", [{"content": "It is tall, very tall. "}, {"content": "x" * 9000}, {"reasoning_content": "Hm."}]
+    )
+    def test_a_server_that_writes_on_after_all_that_was_asked_for_is_hung_up_on(self, server, delta):
+        generator = opened(server)
+        event = b"data: " + json.dumps({"choices": [{"delta": delta}]}).encode() + b"\n\n"
+        server.faults = [Broken(event * 5000, pieces=0)]  # and then no end, which would be an error
+        *pieces, usage = asyncio.run(parts(generator, max_tokens=10))
+        assert usage.completion_tokens == len(pieces) < 200
+
+    def test_an_answer_that_comes_a_character_at_a_time_is_not_cut(self, server):
+        event = b'data: {"choices": [{"delta": {"content": "x"}}]}\n\n'
+        end = b'data: {"choices": [{"delta": {}, "finish_reason": "length"}]}\n\ndata: [DONE]\n\n'
+        server.faults = [Broken(event * 1000 + end, pieces=0)]
+        assert write(opened(server), max_tokens=200) == "x" * 1000
 
     def test_characters_that_events_tear_apart_are_whole_again(self, server):
         server.answer = ("a \ud83d", "\ude00 b", " \ud83d")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import rag
 from rag.pipelines.ingest import add_documents
+from rag.places import between
 from rag.types import Document, Places
 
 SLIDES = Places("slide", (0, 10, 20), ("1", "2", "3"))
@@ -111,3 +112,9 @@ def test_json_of_places_is_what_the_readme_says(index):
     with closing(sqlite3.connect(index.path / "catalog.sqlite")) as connection:
         ((told,),) = connection.execute("SELECT places FROM contents").fetchall()
     assert json.loads(told) == {"unit": "slide", "starts": [0, 24, 47], "labels": ["1", "2", "3"]}
+
+
+def test_cells_and_the_whole_of_a_sheet_in_quotes_are_the_sheet():
+    assert between(("'It''s a, b'!A1:B1", "It's a, b"), "") == "It's a, b"
+    assert between(("'It''s a, b'!A1:B1", "'It''s a, b'!C2"), "") == "'It''s a, b'!A1:C2"
+    assert between(("Budget!A1", "Budget"), "") == "Budget"

@@ -242,9 +242,9 @@ def test_a_file_that_failed_within_the_usual_limits_is_tried_again_with_larger_o
             assert plan.load == ([path] if status in tried else [])
 
 
-@pytest.mark.parametrize("stored", [{"x": 3}, {"x": {"seconds": "a", "memory": 1, "characters": 1}}, {"x": {"seconds": 1}}])
-def test_what_an_index_says_of_limits_and_makes_no_sense_is_passed_over(index, folder, stored):
-    index.catalog.set_setting("limits_had", stored)
+@pytest.mark.parametrize("had", [3, {"seconds": 1}, *({"seconds": n, "memory": 1, "characters": 1} for n in ("a", 1e10))])
+def test_what_an_index_says_of_limits_and_makes_no_sense_is_passed_over(index, folder, had):
+    index.catalog.set_setting("limits_had", {"x": had})
     assert rag.sync([folder], index=index, limits=rag.Limits(characters=50)).failed
     assert set(index.catalog.setting("limits_had")) == set(index.catalog.failures())
 

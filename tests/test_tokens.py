@@ -116,8 +116,11 @@ def test_passwords_come_from_a_file_one_a_line(command, tmp_path, folder):
     assert (done.exit_code, "sesame" in done.output) == (0, False)
 
 
-@pytest.mark.parametrize(("content", "cause"), [(b"\xff\xfe\xff", "cannot be read as UTF-8 text"), (None, "No such file")])
-def test_a_password_file_that_cannot_be_read_is_told(command, tmp_path, folder, content, cause):
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [(b"\xff\xfe\xff", "cannot be read as UTF-8 text"), (b"\n\r\n", "holds no password"), (None, "No such file")],
+)
+def test_a_password_file_that_cannot_be_read_or_is_empty_is_told(command, tmp_path, folder, content, cause):
     if content:
         (tmp_path / "passwords").write_bytes(content)
     done = command("documents/tower.txt", "--password-file", "passwords")
@@ -128,3 +131,15 @@ def test_the_limits_of_a_file_are_options(command, folder):
     (folder / "large.txt").write_bytes(b"word " * 40_000_000)
     done = command("documents/large.txt", "--memory-a-file", "128")
     assert (done.exit_code, "too-large: " in done.output) == (3, True)
+
+
+@pytest.mark.parametrize("option", [("--seconds-a-file", value) for value in ("inf", "nan", "1e10", "0")])
+def test_no_file_can_be_allowed_endless_time(command, folder, option):
+    done = command("documents/tower.txt", *option)
+    assert (done.exit_code, option[0] in done.stderr) == (2, True)
+
+
+def test_a_file_can_be_allowed_as_much_memory_as_any_machine_has_and_no_more(command, folder):
+    assert command("documents/tower.txt", "--memory-a-file", str(2**30), "--seconds-a-file", "31536000").exit_code == 0
+    done = command("documents/tower.txt", "--memory-a-file", str(2**30 + 1))
+    assert (done.exit_code, "--memory-a-file" in done.stderr) == (2, True)

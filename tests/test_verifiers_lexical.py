@@ -76,6 +76,90 @@ def test_a_name_that_the_quote_calls_it_is_explained_by_the_sentence_before_or_t
     assert support("The hormone Adrenalin regulates the sugar in the blood of animals.", titled) != "full"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "source"),
+    [
+        ("The museum is open on Tuesday.", "The museum is open every day except Tuesday."),
+        ("The museum is open on Tuesday.", "The museum is open every day except Monday and Tuesday."),
+        ("Dogs are allowed on Sunday.", "Dogs are allowed on all days but Sunday."),
+        ("The museum is open on Monday.", "The museum is open daily apart from Monday."),
+        ("The museum is open on Monday.", "The museum is open daily, with the exception of Monday."),
+        ("Das Museum ist montags geöffnet.", "Das Museum ist täglich außer montags geöffnet."),
+        ("Le musée est ouvert le mardi.", "Le musée est ouvert tous les jours sauf le mardi."),
+    ],
+)
+def test_what_a_source_excepts_it_does_not_bear_out(sentence, source):
+    assert support(sentence, Passage(1, source, "m.txt")) == "partial"
+    assert support(source, Passage(1, source, "m.txt")) == "full"
+
+
+def test_a_but_that_goes_on_with_a_sentence_excepts_nothing():
+    passage = Passage(1, "The museum is open every day but the cafe closes early. All rooms are old but beautiful.", "m.txt")
+    assert support("The museum is open every day.", passage) == "full"
+    assert support("All rooms are beautiful.", passage) == "full"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source", "is_true"),
+    [
+        ("The museum opens at 0:00.", "The museum opens at 9:00.", False),
+        ("The museum opens at 9:30.", "The museum opens at 9:00.", False),
+        ("The museum opens at 9 pm.", "The museum opens at 9:00.", False),
+        ("The museum opens at 7:30 am.", "The museum opens at 7:30 pm.", False),
+        ("The causeway is 0 metres long.", "The causeway is dry between 9:00 and 17:00.", False),
+        ("The museum opens at 9.", "The museum opens at 9:00.", True),
+        ("The museum opens at 9:00 am.", "The museum opens at 9 am.", True),
+        ("The museum opens at 17:00.", "The museum opens at 5 pm.", True),
+        ("The museum opens at 7:30.", "The museum opens at 7:30 pm.", True),
+    ],
+)
+def test_a_time_of_day_is_one_number(sentence, source, is_true):
+    assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source", "is_true"),
+    [
+        ("The temperature was -5 degrees.", "The temperature was 5 degrees.", False),
+        ("The temperature was 5 degrees.", "The temperature was −5 degrees.", False),
+        ("The temperature was minus 5 degrees.", "The temperature was 5 degrees.", False),
+        ("Profit was -3 million.", "Profit was 3 million.", False),
+        ("Profit was 3 in Lund.", "| Lund | Profit |\n|---|---|\n| Lund profit | (3) |", False),
+        ("The temperature was -5 degrees.", "The temperature was −5 degrees.", True),
+        ("The temperature was minus 5 degrees.", "The temperature was −5 degrees.", True),
+        ("Lund profit was -3.", "| Lund | Profit |\n|---|---|\n| Lund profit | (3) |", True),
+        ("Profit fell by 3 percent.", "Profit, which fell, changed by -3 percent.", True),
+    ],
+)
+def test_a_number_keeps_its_sign(sentence, source, is_true):
+    assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
+
+
+@pytest.mark.parametrize(
+    "text", ["3-5 rooms", "2010-2012", "2010 – 2012", "2010 -2012", "B-5", "- 5 rooms", "five (5) million", "(2010)"]
+)
+def test_hyphens_ranges_dashes_and_brackets_are_no_signs(text):
+    assert not any(q.is_negative for q in quantities(f"It was {text} in all."))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source", "is_true"),
+    [
+        (
+            "The causeway is 2 metres long.",
+            "The causeway is 1,350 metres long.\n\n| Causeway warden | 2 |\n| Cook | 3 |",
+            False,
+        ),
+        ("The causeway is 5 metres long.", "Table 5: the causeway. The causeway is 1,350 metres long.", False),
+        ("The causeway is 1,350 metres long.", "Lengths in metres\n\n| The long causeway | 1,350 |", True),
+        ("The causeway is 3 metres wide.", "The causeway is 3 to 5 metres wide.", True),
+        ("The causeway is 3 metres wide.", "The causeway is 3-5 metres wide.", True),
+    ],
+)
+def test_a_bare_number_bears_no_measure_out_where_another_is_told(sentence, source, is_true):
+    assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
+
+
 def test_not_only_denies_nothing():
     passage = Passage(1, "The pond feeds the mill and the garden.", "p.txt")
     assert support("The pond feeds not only the mill but the garden.", passage) == "full"
@@ -97,6 +181,8 @@ def test_numbers_of_a_table_take_the_scale_of_its_heading():
         ("14 July, July 14th and 1911-07-14", [("714", "date"), ("714", "date"), ("1911", ""), ("714", "date")]),
         ("5–7 June", [("605", "date"), ("607", "date")]),
         ("It may be one of them; they march.", []),
+        ("9:00, 9 am, 5 p.m. and 17:30", [("900", "time"), ("900", "am"), ("1700", "pm"), ("1730", "time")]),
+        ("2:1 and 16:9", [("2", ""), ("1", ""), ("16", ""), ("9", "")]),
         ("۱۳ سال", [("13", "")]),
     ],
 )

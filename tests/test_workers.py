@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import rag
-from rag.errors import RagError
+from rag.errors import RagError, UsageError
 from rag.pipelines import workers
 from rag.pipelines.workers import Limits
 
@@ -48,6 +48,22 @@ def outcome(one) -> str:
 
 
 # order, limits
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"seconds": value} for value in (float("inf"), float("nan"), 1e10, 0, -1.0, "5")]
+    + [{"memory": value} for value in (2**63, 0, 1e9, None)]
+    + [{"characters": value} for value in (0, float("inf"), True)],
+)
+def test_limits_that_no_system_can_keep_are_refused_before_any_file_is_read(limits):
+    with pytest.raises(UsageError, match=next(iter(limits))):
+        Limits(**limits)
+
+
+def test_the_largest_limits_are_kept(tmp_path):
+    largest = Limits(workers.MOST_SECONDS, workers.MOST_MEMORY, sys.maxsize)
+    assert outcome(*workers.load_all(files(tmp_path, "a.txt"), limits=largest)) == "a.txt"
 
 
 def test_many_files_come_back_in_order_from_several_workers(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,9 +23,11 @@ from rag.cli.shared import (
     tell_if_empty,
     tell_llm,
 )
-from rag.options import EXIT_SOME_FAILED, debug, of_an_index, question, question_or_file, retrieval, sampling
+from rag.options import EXIT_INTERRUPTED, EXIT_SOME_FAILED, debug, of_an_index, question, question_or_file, retrieval, sampling
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rag.pipelines.retrieve import Mode
 
 
@@ -127,7 +130,8 @@ def ask_command(
     if questions is None and (output is not None or fresh):
         raise click.UsageError("--output and --fresh go with --questions FILE.")
     options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
-    with opened(index_path, settings) as index, using_llm(llm_of(settings)) as generator:
+    interrupted: AbstractContextManager[None] = nullcontext() if output else _kept_nothing()
+    with interrupted, opened(index_path, settings) as index, using_llm(llm_of(settings)) as generator:
         tell_if_empty(index)
         tell_llm(generator)
         options["reranker"] = reranker_of(settings)
@@ -143,6 +147,16 @@ def ask_command(
         show(answer.to_dict(), [], as_json)
     else:
         show_answer(answer, streamed=not no_stream)
+
+
+@contextmanager
+def _kept_nothing() -> Iterator[None]:
+    """Says so where the work is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; nothing is kept.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 @click.command("run")

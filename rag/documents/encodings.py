@@ -17,11 +17,12 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with UTF-16's
 # Declared names that browsers read as a larger encoding, because pages use its additions anyway.
 _WIDER = {"ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "tis-620": "cp874", "iso8859-11": "cp874"}
 _WIDER |= {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "ksc5601": "cp949"}
-_LIKELY = ["cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp874", "cp866", "iso8859_5"]
-_LIKELY += ["gb18030", "big5", "cp932", "euc_jp", "cp949", "iso2022_jp"]
+_LIKELY = ["cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "iso8859_6", "cp874", "cp866"]
+_LIKELY += ["iso8859_5", "gb18030", "big5", "cp932", "euc_jp", "cp949", "iso2022_jp"]
 _LATIN = frozenset({"cp1250", "cp1252", "cp1254"})
 _CENTRAL_EUROPEAN = frozenset({"Polish", "Czech", "Slovak", "Hungarian", "Romanian", "Croatian", "Slovene"})
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_NO_TEXT = re.compile("[\\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJ]|\$\)C|\$\(D)")
 # Punctuation, the scripts of Europe and the Near East, those of India and its neighbours, Han, kana, Hangul, wide forms.
 _USUAL = re.compile(
@@ -29,6 +30,13 @@ _USUAL = re.compile(
     "\u2460-\u25ff\u3000-\u30ff\u3200-\u33ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef\U0001f300-\U0001faff\U00020000-\U0002ffff]"
 )
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
+_HEBREW_WORD = re.compile(rb"[\xe0-\xfa]{2,}")
+_NO_HEBREW = re.compile(  # bytes that are letters only in Cyrillic or Greek, and letters for the ends of words elsewhere
+    rb"[\x80\x81\x83\x8a\x8c-\x90\x9a\x9c-\x9f\xa1-\xa3\xa5\xa8\xaa\xaf\xb2-\xb5\xb8-\xba\xbc-\xdf\xfb-\xff]"
+    rb"|[\xea\xed\xef\xf3\xf5](?=[\xe0-\xfa])"
+)
+_CYRILLIC_VOWEL = re.compile(rb"[\xe0\xe5\xe8\xee\xf3]")
+_LEAST_HEBREW = 6
 _NOT_ASCII = re.compile("[^\0-\x7f]")
 _ASCII_BEGINNING = re.compile(rb"[\0-\x7f]*")
 _SAMPLE = 8192
@@ -64,7 +72,9 @@ def _unmarked(content: bytes) -> str | None:
                 return encoding
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) >= 0.2 * len(sample) and min(even, odd) <= 0.05 * len(sample):
-        return "utf-16-be" if even > odd else "utf-16-le"
+        encoding = "utf-16-be" if even > odd else "utf-16-le"
+        text = sample.decode(encoding, errors="replace")
+        return encoding if len(_NO_TEXT.findall(text)) <= 1 + 0.02 * len(text) else None  # else numbers of 16 bits
     if not even + odd or len(content) % 2 or _is_utf8_with_nuls(sample):
         return None
     share, encoding = max((_share_of_usual(sample, name), name) for name in ("utf-16-le", "utf-16-be"))
@@ -135,7 +145,7 @@ def _guess(content: bytes) -> str:
     latin = latin_encodings(content)
     if len({content.decode(encoding, errors="replace") for encoding in latin}) == 1:
         return latin[0]
-    detected = _japanese(content) or _detected(content)
+    detected = _japanese(content) or _hebrew(content) or _detected(content)
     return detected if not latin or detected in latin else latin[0]
 
 
@@ -150,6 +160,20 @@ def _japanese(content: bytes) -> str | None:
         if len(_KANA.findall(text)) > 0.25 * len(_NOT_ASCII.findall(text)) > 0:
             return encoding
     return None
+
+
+def _hebrew(content: bytes) -> str | None:
+    """The code page of Hebrew, where no byte speaks against it, and some words would have no vowel in that of Cyrillic.
+
+    Both have their letters at the same bytes. The five Hebrew letters for the ends of words are among the most usual ones inside
+    of Cyrillic and Greek words.
+    """
+    sample = content[:_SAMPLE]
+    words = _HEBREW_WORD.findall(sample)
+    if sum(map(len, words)) < _LEAST_HEBREW or _NO_HEBREW.search(sample):
+        return None
+    without_vowel = sum(not _CYRILLIC_VOWEL.search(word) for word in words)
+    return "cp1255" if without_vowel * 10 >= len(words) and _explains(content, "cp1255") else None
 
 
 def _detected(content: bytes) -> str:

@@ -16,24 +16,26 @@ _DOS = ("cp850", "cp437", "cp852")
 _ENCODINGS = {"cp1252": 0.0, "cp1250": 0.02, "cp1254": 0.02, "iso8859_2": 0.04, "iso8859_15": 0.02}
 _ENCODINGS |= {"mac_roman": 0.2, "mac_latin2": 0.25} | dict.fromkeys(_DOS, 0.2)
 _ALPHABETS = tuple(
-    frozenset(letters)
-    for letters in (
-        "äöüßé",  # German
-        "éèêëàâçîïôûùüœæ",  # French
-        "áéíóúñüº",  # Spanish
-        "àèéíòóúïüç·",  # Catalan
-        "áâãàçéêíóôõúüº",  # Portuguese
-        "àèéìòù",  # Italian
-        "åäöæøéüà",  # Swedish, Danish, Norwegian, Finnish
-        "áðéíóúýþæö",  # Icelandic
-        "éèëïêçöüñâô",  # English, Dutch
-        "áčďéěíňóřšťúůýž",  # Czech
-        "áäčďéíĺľňóôŕšťúýž",  # Slovak
-        "ąćęłńóśźż",  # Polish
-        "áéíóöőúüű",  # Hungarian
-        "ăâîşţșț",  # Romanian
-        "čćđšž",  # Croatian, Slovene
-        "çğıöşüâîi̇",  # Turkish
+    map(
+        frozenset,
+        (
+            "äöüßé",  # German
+            "éèêëàâçîïôûùüœæ",  # French
+            "áéíóúñüº",  # Spanish
+            "àèéíòóúïüç·",  # Catalan
+            "áâãàçéêíóôõúüº",  # Portuguese
+            "àèéìòù",  # Italian
+            "åäöæøéüà",  # Swedish, Danish, Norwegian, Finnish
+            "áðéíóúýþæö",  # Icelandic
+            "éèëïêçöüñâô",  # English, Dutch
+            "áčďéěíňóřšťúůýž",  # Czech
+            "áäčďéíĺľňóôŕšťúýž",  # Slovak
+            "ąćęłńóśźż",  # Polish
+            "áéíóöőúüű",  # Hungarian
+            "ăâîşţșț",  # Romanian
+            "čćđšž",  # Croatian, Slovene
+            [*"çğıöşüâî", "İ".lower()],  # Turkish; the last is two characters
+        ),
     )
 )
 _USUAL_SIGNS = frozenset("“”„‘’–—…«»¿¡€")
@@ -49,6 +51,7 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _SAMPLE = 32_000
 _CONTEXT = 4_000  # before the first of these bytes
 _LARGEST_SHARE = 0.35  # of the letters; scripts of their own have more
+_LARGEST_SHARE_IN_RUNS = 0.5  # of these bytes, in runs of three and more
 _SURE = 0.35
 
 # What a byte says for a reading: a letter of the language or a usual sign; a letter of another; other signs in their places and not
@@ -65,7 +68,7 @@ def latin_encodings(content: bytes) -> list[str]:
     bytes_in_place = Counter(found[1] + found[0] + found[2] for found in _HIGH.finditer(sample))
     count = bytes_in_place.total()
     letters, in_runs = count + len(_ASCII_LETTER.findall(sample)), sum(map(len, _RUN.findall(sample)))
-    if not drawn and (count > _LARGEST_SHARE * letters or in_runs > _LARGEST_SHARE * count):
+    if not drawn and (count > _LARGEST_SHARE * letters or in_runs > _LARGEST_SHARE_IN_RUNS * count):
         return []
     scores = {name: round(_score(bytes_in_place, name) / max(1, count) - more, 3) for name, more in candidates.items()}
     best = max(scores.values())

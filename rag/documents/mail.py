@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
 from email.policy import compat32
+from mimetypes import MimeTypes
 from pathlib import PurePath
 
 from rag.documents.characters import tidy
@@ -17,7 +18,7 @@ from rag.documents.encodings import decode
 from rag.documents.mail_headers import charset_of, names_of, said
 from rag.documents.metadata import flatten
 from rag.documents.titles import readable_name, shortened
-from rag.errors import DocumentError
+from rag.errors import DocumentError, MissingExtraError
 from rag.types import Document
 
 _BEGINNING = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\d{4}[^\n]*\n(?=>?[!-9;-~]+:)")
@@ -26,7 +27,12 @@ _FLOWED = re.compile(r"(?<!^--) \n(?=[^\n>])", re.MULTILINE)
 _DEEPEST = 5
 _LARGEST_ATTACHMENT = 64 << 20
 _MOST_PARTS = 1000
-_SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
+_SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+_NOT_OPENED = _SIGNATURES | {"application/pgp-encrypted"}  # the latter says a version, and the part beside it is the message
+_PGP = b"-----BEGIN PGP MESSAGE-----"
+_SUFFIXES = MimeTypes(filenames=())
+_REASONS = {"encrypted": "encrypted", "no-text": "no text", "corrupt": "damaged", "too-large": "too large"}
+"""Why an attachment is not read, by the status of its error."""
 
 
 def load(content: bytes, *, source: str, name: str, passwords: Sequence[str] = (), depth: int = 0) -> Document:
@@ -93,8 +99,8 @@ class _Reader:
         self._collect(message, parts, level=0)
         for text in parts.texts:
             self.written.write(text, gap=2)
-        for part in parts.attached:
-            self._attachment(part, label=label, level=level + 1)
+        for number, part in enumerate(parts.attached, start=1):
+            self._attachment(part, number, label=label, level=level + 1)
         if parts.left_out:
             self.written.write(
                 f"[Parts that are not read, for there are too many or they lie too deep: {parts.left_out}]", gap=2
@@ -111,7 +117,7 @@ class _Reader:
         elif inner and kind.startswith("multipart/"):
             for one in inner:
                 self._collect(one, parts, level=level + 1)
-        elif part.get_content_maintype() == "text" and not _is_attached(part):
+        elif _is_shown(part):
             parts.texts.append(_text_of(part, kind))
         elif part.get_filename() or part.get_payload():
             parts.attached.append(part)
@@ -130,47 +136,86 @@ class _Reader:
         if chosen := (plain[:1] or known[-1:] or telling[-1:]):
             parts.texts += read[chosen[0]].texts
 
-    def _attachment(self, part: Message, *, label: str, level: int) -> None:
-        name = " ".join(tidy(said(part, "", text=part.get_filename() or "")).split())
-        inner = _inside(part)
-        label = ", ".join(filter(None, ("" if label == "message" else label, name or part.get_content_type())))
-        if part.get_content_type() == "message/rfc822" and inner:
+    def _attachment(self, part: Message, number: int, *, label: str, level: int) -> None:
+        """What is attached, below its name; where it cannot be read, its name and why."""
+        name, kind, inner = _name_of(part), part.get_content_type(), _inside(part)
+        called = name or f"attachment {number}"
+        label = ", ".join(filter(None, ("" if label == "message" else label, called)))
+        if kind == "message/rfc822" and inner:
             if self.depth < _DEEPEST:
                 self.depth += 1
                 self.message(inner[0], label=label, level=level)
                 self.depth -= 1
                 return
-        elif document := self._opened(part, name):
-            self.written.place(label)
-            self.written.head(name, level=level)
-            self.written.embed(document, label=label, level=level)
-            return
+            reason = "too deep"
+        else:
+            opened = self._opened(part, name or f"attachment{_SUFFIXES.guess_extension(kind) or ''}")
+            if isinstance(opened, Document):
+                self.written.place(label)
+                self.written.head(name or called.capitalize(), level=level)
+                self.written.embed(opened, label=label, level=level)
+                return
+            reason = opened
         self.written.place(label)
-        self.written.write(f"[Attachment, not read: {name or part.get_content_type()}]", gap=2)
+        because = f" ({reason})" if reason else ""
+        self.written.write(f"[Attachment, not read: {name or kind}{because}]", gap=2)
 
-    def _opened(self, part: Message, name: str) -> Document | None:
-        """The document in an attachment; None for what cannot be read, which costs the attachment and not the message."""
+    def _opened(self, part: Message, name: str) -> Document | str:
+        """The document in an attachment, or why it cannot be read, "" for a format that is none of ours.
+
+        That costs the attachment and not the message.
+        """
         from rag.documents import load_bytes
 
         content = part.get_payload(decode=True)
-        if not isinstance(content, bytes) or len(content) > _LARGEST_ATTACHMENT or not name or not content.strip():
-            return None
-        if part.get_content_type() in _SIGNATURES:
-            return None
+        is_named = bool(part.get_filename())
+        if not isinstance(content, bytes) or part.get_content_type() in _NOT_OPENED or not (is_named or _may_be_text(part)):
+            return ""
+        if not content.strip():
+            return "empty"
+        if len(content) > _LARGEST_ATTACHMENT:
+            return "too large"
+        if content.lstrip().startswith(_PGP):
+            return "encrypted"
         try:
             if family_of(content, source=name, suffix=PurePath(name).suffix.lower()) != "mail":
                 return load_bytes(content, source=name, name_hint=name, passwords=self.passwords)
             if self.depth < _DEEPEST:
                 return load(content, source=name, name=name, passwords=self.passwords, depth=self.depth + 1)
-        except Exception:  # noqa: BLE001 (whatever a parser stumbles over; the text says that it was not read)
-            return None
-        return None
+        except DocumentError as error:
+            return _REASONS.get(error.status, "")
+        except MissingExtraError:
+            return ""
+        except MemoryError:
+            return "too large"
+        except Exception:  # noqa: BLE001 (whatever a parser stumbles over)
+            return "damaged"
+        return "too deep"
+
+
+def _name_of(part: Message) -> str:
+    """The name of the file, or the subject of an attached message; "" where there is neither."""
+    name = " ".join(tidy(said(part, "", text=part.get_filename() or "")).split())
+    inner = _inside(part) if part.get_content_type() == "message/rfc822" else []
+    return name or (shortened(tidy(said(inner[0], "subject"))) if inner else "")
+
+
+def _may_be_text(part: Message) -> bool:
+    """Whether a part without a name may be a document."""
+    return part.get_content_maintype() not in ("image", "audio", "video", "font")
 
 
 def _inside(part: Message) -> list[Message]:
     """The parts of a part that has some."""
     inner = part.get_payload()
     return [one for one in inner if isinstance(one, Message)] if isinstance(inner, list) else []
+
+
+def _is_shown(part: Message) -> bool:
+    """Whether a part is text of the message; so is one that should have parts, and whose boundary never comes."""
+    if part.get_content_maintype() == "multipart":
+        return isinstance(part.get_payload(), str)
+    return part.get_content_maintype() == "text" and not _is_attached(part)
 
 
 def _is_attached(part: Message) -> bool:
@@ -189,4 +234,6 @@ def _text_of(part: Message, kind: str) -> str:
         except DocumentError:
             return "[HTML, not read: it is nested too deeply]"
     text = text.replace("\r\n", "\n")
-    return tidy(_FLOWED.sub(" ", text) if str(part.get_param("format", "")).lower() == "flowed" else text)
+    if str(part.get_param("format", "")).lower() == "flowed":  # RFC 3676
+        text = _FLOWED.sub("" if str(part.get_param("delsp", "")).lower() == "yes" else " ", text)
+    return tidy(text)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rag.documents import pdf_ocr
 from rag.documents.characters import tidy
 from rag.documents.hyphens import MARKER, join_divided_words
+from rag.documents.pdf_comments import comments_of, notes_of
 from rag.documents.pdf_forms import is_filled, open_forms
 from rag.documents.pdf_labels import label_places, page_labels
 from rag.documents.pdf_letters import text_of, text_with_fields
@@ -27,7 +28,7 @@ from rag.errors import DocumentError
 from rag.types import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # pdfium takes a page's number for the rest of a word that the end of the page divides.
 _NUMBER_JOINED = re.compile(rf"(?<=[^\W\d_]){MARKER}(?=\d+\Z)")
@@ -44,6 +45,7 @@ class _Reading:
     outline: list[Entry] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     recognised: set[int] = field(default_factory=set)
+    comments: dict[int, str] = field(default_factory=dict)
 
 
 def load(content: bytes, *, source: str, name: str, passwords: Sequence[str] = ()) -> Document:
@@ -57,7 +59,7 @@ def load(content: bytes, *, source: str, name: str, passwords: Sequence[str] = (
     reading = _read(content, source, passwords)
     if all(page is None for page in reading.pages):
         raise DocumentError(_damaged(source, "none of its pages can be read"), status="corrupt")
-    texts = _texts(reading.pages)
+    texts = _texts(reading.pages, reading.comments)
     if not any(texts):
         raise DocumentError(_without_text(source, len(texts)), status="no-text")
     starts = tuple(accumulate((len(text) + len(_BETWEEN_PAGES) for text in texts[:-1]), initial=0))
@@ -75,14 +77,16 @@ def load(content: bytes, *, source: str, name: str, passwords: Sequence[str] = (
     )
 
 
-def _texts(pages: Sequence[str | None]) -> list[str]:
-    """The pages' final texts: running lines set apart, words whole, characters tidied, nothing around them."""
+def _texts(pages: Sequence[str | None], comments: Mapping[int, str]) -> list[str]:
+    """The pages' final texts: running lines set apart, words whole, characters tidied, comments last, nothing around them."""
     lines = [(page or "").replace("\r\n", "\n").strip() for page in pages]
     parts = parts_of([_NUMBER_JOINED.sub("-\n", page) for page in lines])
     bodies = join_divided_words([part.body for part in parts])
     return [
-        _BETWEEN_PARTS.join(filter(None, (tidy(text).strip() for text in (part.header, body, part.footer))))
-        for part, body in zip(parts, bodies, strict=True)
+        _BETWEEN_PARTS.join(
+            filter(None, (tidy(text).strip() for text in (part.header, body, part.footer, comments.get(number, ""))))
+        )
+        for number, (part, body) in enumerate(zip(parts, bodies, strict=True))
     ]
 
 
@@ -135,6 +139,7 @@ def _read_page(document: Any, number: int, reading: _Reading) -> None:
         reading.pages.append(None)
         return
     try:
+        notes = list(notes_of(page))
         if is_filled(page):
             page.close()
             text = text_with_fields(document, number)
@@ -144,6 +149,8 @@ def _read_page(document: Any, number: int, reading: _Reading) -> None:
         if not text.strip() and pdf_ocr.is_installed() and (text := pdf_ocr.read_page(page)):
             reading.recognised.add(number)
         reading.pages.append(text)
+        if comments := comments_of(notes, text):
+            reading.comments[number] = comments
     except PdfiumError:
         reading.pages.append(None)
     finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,13 +27,14 @@ _RUN = re.compile(f"[{_LETTERS}{_MARKS}]{{2,}}")
 _LETTER = re.compile(f"[{_LETTERS}]")
 _MARKED = re.compile(f"( ?)([{_MARKS}]+)([{_LETTERS}]?)")
 _LATIN_THEN_ARABIC = re.compile("(?<=[A-Za-z])(?=[\u0620-\u064a\u066e-\u06d3])")
+_ASCENDING = 0.6  # of the steps from letter to letter
 _WORD_SPACE = 0.15  # of a letter's height
 _LIGATURES = (*range(0xFB1D, 0xFE00), *range(0xFE70, 0xFF00))
 
 
 def in_order_of_speech(text: str, box_of: BoxOf) -> str:
     """The text with the letters of each glyph in their order, marks after their letters, and Latin words apart from Arabic ones."""
-    text = with_glyphs_turned_back(text, box_of)
+    text, box_of = with_words_turned_back(with_glyphs_turned_back(text, box_of), box_of)
     return _LATIN_THEN_ARABIC.sub(" ", with_marks_on_letters(text, box_of))
 
 
@@ -51,6 +52,20 @@ def with_glyphs_turned_back(text: str, box_of: BoxOf) -> str:
             if len(glyph) > 1 and left < right and not _is_in_order(glyph):
                 letters[places[0] : places[-1] + 1] = reversed(glyph)
     return "".join(letters)
+
+
+def with_words_turned_back(text: str, box_of: BoxOf) -> tuple[str, BoxOf]:
+    """The text, as long as before, with words in the order of speech that pdfium gives from left to right, and its letters' boxes.
+
+    pdfium leaves them so in files that Chrome has written.
+    """
+    places = list(range(len(text)))
+    for run in _RUN.finditer(text):
+        boxes = [box_of(place) for place in range(*run.span()) if _LETTER.match(text[place])]
+        ascending = sum(one[0] + one[1] < other[0] + other[1] for one, other in pairwise(boxes))
+        if ascending > _ASCENDING * (len(boxes) - 1):
+            places[run.start() : run.end()] = reversed(places[run.start() : run.end()])
+    return "".join(text[place] for place in places), lambda position: box_of(places[position])
 
 
 def with_marks_on_letters(text: str, box_of: BoxOf) -> str:

@@ -111,7 +111,8 @@ class HttpGenerator:
         return self._count(tuple(messages))
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[str | Usage, None]:
-        """Pieces of whole characters, then a Usage. Closing the iterator makes the server stop.
+        """Pieces of whole characters, then a Usage. Closing the iterator makes the server stop, and so does this one where a
+        server writes on and on, clearly more than `max_tokens`.
 
         Raises ModelError, also in the middle where the connection is lost: an answer is complete or an error.
         """
@@ -121,6 +122,8 @@ class HttpGenerator:
             async for event in events:
                 if text := answer.text_of(event):
                     yield text
+                if answer.is_over(sampling.max_tokens):
+                    break
         if rest := answer.rest():
             yield rest
         if answer.usage is None:
@@ -171,22 +174,35 @@ class _Answer:
         self._half_character = ""
         self._is_complete = False
         self.usage: Usage | None = None
-        self.pieces = 0
+        self.events = self.pieces = self.characters = 0
 
     def text_of(self, event: dict[str, Any]) -> str:
         """The text that an event adds, in whole characters. Raises ModelError for one that is no part of an answer."""
+        self.events += 1
         try:
             self.usage = _usage(event) or self.usage
             for choice in event.get("choices") or ():
                 text = choice["delta"].get("content") or ""
                 self._end(choice.get("finish_reason"))
                 self.pieces += bool(text)
+                self.characters += len(text)
                 return self._whole(text)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ModelError(
                 f"{self._description} sent {json.dumps(event)[:80]} in the middle of an answer, which is no part of one."
             ) from error
         return ""
+
+    def is_over(self, max_tokens: int) -> bool:
+        """Whether it is clearly longer than was asked for; it then counts as complete, as one that the server has cut there.
+
+        A server may send a token in several pieces or several tokens in one, hence pieces and characters; the events of a
+        model that thinks may have neither.
+        """
+        many_pieces = self.pieces > 2 * max_tokens + 64 and self.characters > 16 * max_tokens + 1024
+        is_over = many_pieces or self.characters > 256 * max_tokens + 65_536 or self.events > 64 * max_tokens + 4096
+        self._is_complete = self._is_complete or is_over
+        return is_over
 
     def rest(self) -> str:
         """What is held back at the end. Raises ModelError where the answer is not complete."""

@@ -55,7 +55,8 @@ def look(server: Server, model: str | None) -> Served:
         return Served(model, kind, _version(server), _window(entry) or _window(base))
     if kind == "llama.cpp":
         properties = _asked(server, "/props")
-        window = _number(properties.get("default_generation_settings", {}).get("n_ctx"))
+        settings = properties.get("default_generation_settings")
+        window = _number(settings.get("n_ctx")) if isinstance(settings, dict) else None
         return Served(model, kind, str(properties.get("build_info") or ""), window, _number(properties.get("total_slots")))
     return Served(model, window=_window(entry))
 
@@ -108,7 +109,8 @@ def _listed(server: Server, *, needed: bool) -> list[dict[str, Any]]:
             raise
         return []
     entries = answer.get("data") if isinstance(answer, dict) else None
-    return [entry for entry in entries or [] if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    entries = entries if isinstance(entries, list) else []
+    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
 
 
 def _only(server: Server, listed: Sequence[dict[str, Any]]) -> str:

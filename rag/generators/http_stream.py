@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LEFT_OUT_WHERE_REFUSED = ("structured_outputs", "stream_options")
 """Parts of a request that help and that a server may not know, in the order in which they are given up."""
 
+LONGEST_EVENT = 1_000_000
+"""Bytes; an event of a chat holds a few tokens."""
+
 _NOT_UNDERSTOOD = {400, 422}
 
 
@@ -59,7 +62,7 @@ class Streams:
         async with self._lane() as lane, lane.gate:
             response = await self._understood(lane, request)
             try:
-                async with aclosing(response), aclosing(event_data(response.aiter_bytes())) as received:
+                async with aclosing(response), aclosing(event_data(response.aiter_bytes(), self._url)) as received:
                     if "json" in response.headers.get("Content-Type", ""):
                         await response.aread()
                         raise ModelError(f"The model server at {origin(self._url)} does not stream: {excerpt(response)}.")
@@ -185,29 +188,38 @@ class _Lane:
         self.client, self.gate, self.streams = client, gate, 0
 
 
-async def event_data(blocks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The data of each server-sent event (WHATWG HTML, 9.2.6), of the last one too where its blank line is missing."""
-    pending, data = b"", list[bytes]()
+async def event_data(blocks: AsyncIterator[bytes], url: str = "") -> AsyncGenerator[bytes, None]:
+    """The data of each server-sent event (WHATWG HTML, 9.2.6), of the last one too where its blank line is missing.
+
+    Raises ModelError for an event over LONGEST_EVENT, which may never end; `url` is whose they are.
+    """
+    pending, data = bytearray(), bytearray()
     async for block in blocks:
-        *lines, pending = (pending + block).split(b"\n")
+        *lines, rest = block.split(b"\n")
         for line in lines:
-            line = line.removesuffix(b"\r")
-            if line.startswith(b"data:"):
-                data.append(line[5:].removeprefix(b" "))
-            elif not line and data:
-                yield b"\n".join(data)
-                data = []
+            whole, pending = bytes(pending + line).removesuffix(b"\r"), bytearray()
+            if whole.startswith(b"data:"):
+                data += whole[5:].removeprefix(b" ") + b"\n"
+            elif not whole and data:
+                yield bytes(data[:-1])
+                data = bytearray()
+        pending += rest
+        if len(pending) + len(data) > LONGEST_EVENT:
+            raise ModelError(
+                f"{origin(url) if url else 'The server'} sent an event of more than {LONGEST_EVENT:,} bytes in the middle of an answer, "
+                "which is no part of one. Its log tells more."
+            )
     if pending.startswith(b"data:"):
-        data.append(pending[5:].strip())
+        data += pending[5:].strip() + b"\n"
     if data:
-        yield b"\n".join(data)
+        yield bytes(data[:-1])
 
 
 def _event(data: bytes, url: str) -> dict[str, Any]:
     """Raises ModelError for an event that is no JSON object, or that reports an error."""
     try:
         event = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
         raise ModelError(f"{origin(url)} sent {data[:80]!r} in the middle of an answer, which is not JSON. Its log tells more.")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 KEY = "key"
 """The member of a line that tells what its answer depends on."""
+
+BEGINNINGS = (b'{"id": ', b'{"question": ')
+"""How a line begins."""
 
 
 class AnswerFile:
@@ -58,6 +63,7 @@ class AnswerFile:
             self._lock.acquire()
         except Timeout as error:
             self._lock = None
+            _check_folder(self._path)
             raise UsageError(f"Another process writes answers to {self._path}. Wait for it, or name another file.") from error
         except OSError as error:
             raise _cannot_be_written(self._path, error) from error
@@ -79,11 +85,16 @@ class AnswerFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._path is None or self._lock is None:
             return
-        if self._file:
-            self._file.close()
+        try:
+            if self._file:
+                self._file.close()
+                if error is None:
+                    self._write_in_order(self._path)
+        except OSError as failed:
             if error is None:
-                self._write_in_order(self._path)
-        self._release()
+                raise _is_unfinished(self._path, failed) from failed
+        finally:
+            self._release()
 
     def _release(self) -> None:
         if self._lock:
@@ -91,11 +102,14 @@ class AnswerFile:
             Path(f"{self._path}.lock").unlink(missing_ok=True)
 
     def add(self, place: int, told: Mapping[str, Any]) -> None:
-        """Keep what came of a question."""
+        """Keep what came of a question. Raises UsageError where it cannot be written."""
         self._lines[place] = self._line(place, told)
-        if self._file:
-            self._file.write(_json(self._lines[place]))
-            self._file.flush()
+        if self._file and self._path:
+            try:
+                self._file.write(_json(self._lines[place]))
+                self._file.flush()
+            except OSError as error:
+                raise _is_unfinished(self._path, error) from error
 
     def _line(self, place: int, told: Mapping[str, Any]) -> dict[str, Any]:
         named = {"id": self._ids[place]} if self._ids else {}
@@ -113,32 +127,49 @@ class AnswerFile:
         lines = content.split(b"\n")
         for number, line in enumerate(lines, 1):
             told = _read(line)
-            is_torn = number == len(lines) and number > 1 and told is None
+            is_torn = number == len(lines) and told is None and (number > 1 or _begins_like_ours(line))
             if line.strip() and not is_torn and (told is None or KEY not in told):
                 raise UsageError(f"{path}, line {number}, is no answer. Name another file, or move this one away.")
             if told and "answer" in told:
                 is_asked = str(told.get("question")) in self._questions
                 (found if is_asked else self.others)[str(told[KEY])] = told
-        if content and not content.endswith(b"\n"):
-            with path.open("ab") as file:
-                file.write(b"\n")
+        _end_last_line(path, content)
         return found
 
     def _write_in_order(self, path: Path) -> None:
         new = path.with_name(f"{path.name}.new")
-        with new.open("w", encoding="utf-8") as file:
-            file.writelines(map(_json, self.others.values()))
-            file.writelines(_json(self._lines[place]) for place in sorted(self._lines))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        try:
+            with new.open("w", encoding="utf-8") as file:
+                file.writelines(map(_json, self.others.values()))
+                file.writelines(_json(self._lines[place]) for place in sorted(self._lines))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        except OSError:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise
+
+
+def _end_last_line(path: Path, content: bytes) -> None:
+    """Take a torn last line away, so that more can follow; a whole one that only lacks its end gets it."""
+    last = content[content.rfind(b"\n") + 1 :]
+    if last and _read(last) is None:
+        os.truncate(path, len(content) - len(last))
+    elif last:
+        with path.open("ab") as file:
+            file.write(b"\n")
+
+
+def _begins_like_ours(line: bytes) -> bool:
+    return any(line.startswith(beginning[: len(line)]) for beginning in BEGINNINGS)
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
     """The object of a line, or None for an empty or torn one."""
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else {}
 
@@ -151,3 +182,19 @@ def _json(told: Mapping[str, Any]) -> str:
 
 def _cannot_be_written(path: Path, error: OSError) -> UsageError:
     return UsageError(f"Answers cannot be written to {path}: {error.strerror or error}.")
+
+
+def _is_unfinished(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"Answers cannot be written to {path}: {error.strerror or error}. Those that stand there are kept: make room, and run the "
+        "same again; it goes on there."
+    )
+
+
+def _check_folder(path: Path) -> None:
+    """Raise UsageError where no file can be made beside the answers, which looks like a lock that is held."""
+    try:
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from rag.arguments import listed, require_call, require_path
+from rag.arguments import listed, require, require_call, require_path
 from rag.errors import RagError, UsageError
 from rag.pipelines.answer import write
 from rag.pipelines.answer_file import AnswerFile
+from rag.pipelines.answer_keys import answer_keys
 from rag.pipelines.loops import run
 from rag.pipelines.question import PASSAGES, Prepared, asked_as, prepare
-from rag.prompts import NearestExamples, Prompts
 from rag.specs import using_index, using_llm
-from rag.types import Answer, Passage
+from rag.types import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rag.indexes.index import Index
     from rag.pipelines.question import Asking
     from rag.pipelines.retrieve import Mode
+    from rag.prompts import Prompts
     from rag.protocols import Generator, Reranker, Verifier
     from rag.sampling import Sampling
 
@@ -136,11 +137,10 @@ async def _asked_many(
     if kept.path is not None:
         require_path(kept.path, "output", "the path of a file")
     require_call(on_answer, "on_answer")
-    if ids and len(ids) != len(questions):
-        raise UsageError(f"There are {len(questions)} questions and {len(ids)} ids. Give each question one, or none.")
+    _check_ids(ids, len(questions))
     with using_index(index) as opened, using_llm(llm) as generator:
         texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
-        keys = _keys(texts, opened, generator, asking)
+        keys = answer_keys(texts, opened, generator, asking)
         with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
             done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(told) for place, told in file.known.items()}
             left = [(place, question) for place, question in enumerate(questions) if place not in done]
@@ -153,6 +153,21 @@ async def _asked_many(
 
             await _answer_all(left, _Work(opened, generator, asking, keep, asyncio.Queue(2 * max(1, generator.parallel))))
     return [done[place] for place in range(len(questions))]
+
+
+def _check_ids(ids: Sequence[object], questions: int) -> None:
+    """Raise UsageError unless each question has an id of its own (several may have None), or there are no ids."""
+    if ids and len(ids) != questions:
+        raise UsageError(f"There are {questions} questions and {len(ids)} ids. Give each question one, or none.")
+    taken: dict[str, int] = {}
+    for number, named in enumerate(ids, 1):
+        is_name = isfinite(named) if isinstance(named, float) else not isinstance(named, bool)
+        require(is_name, named, f"Number {number} of ids", "a text or a finite number")
+        first = number if named is None else taken.setdefault(str(named), number)
+        if first != number:
+            raise UsageError(
+                f"Number {number} of ids is {named!r}, which number {first} is already. Give each question its own."
+            )
 
 
 async def _answer_all(questions: Sequence[_Numbered], work: _Work) -> None:
@@ -205,38 +220,9 @@ async def _write_some(work: _Work) -> None:
         if isinstance(prepared, FailedAnswer):
             work.keep(place, prepared)
             continue
+        answer: Answer | FailedAnswer
         try:
-            work.keep(place, await write(prepared, llm=work.llm, asking=work.asking))
+            answer = await write(prepared, llm=work.llm, asking=work.asking)
         except RagError as error:
-            work.keep(place, FailedAnswer(prepared.question, str(error)))
-
-
-def _keys(questions: Sequence[str], index: Index, llm: Generator, asking: Asking) -> list[str]:
-    """What each answer depends on, in short."""
-    prompts = asking.prompts or Prompts()
-    examples = prompts.examples.choice if isinstance(prompts.examples, NearestExamples) else ()
-    options = (
-        asking.k,
-        asking.mode,
-        sorted((asking.where or {}).items()),
-        _identity(asking.reranker),
-        asking.sampling,
-        asking.strict,
-        _identity(asking.verifier),
-        prompts.answer("?", [Passage(1, "text", "source")]),
-        examples,
-    )
-    model = llm.name, getattr(llm, "description", "")
-    common = repr((index.catalog.generation, index.catalog.embedder_identity, model, options))
-    return [
-        blake2b(f"{common}\n{question}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest() for question in questions
-    ]
-
-
-def _identity(part: object) -> str:
-    """A spec, or the kind of an object and its plain attributes, those of its server included."""
-    if part is None or isinstance(part, str):
-        return str(part)
-    told = {name: value for name, value in getattr(part, "__dict__", {}).items() if isinstance(value, (str, int, float, bool))}
-    server = getattr(part, "_server", None)
-    return f"{type(part).__name__} {sorted(told.items())} {getattr(server, 'base_url', '')}"
+            answer = FailedAnswer(prepared.question, str(error))
+        work.keep(place, answer)

@@ -30,6 +30,8 @@ SUFFIX = ".jsonl"
 NAME = re.compile(r"\w[\w .+@-]{0,79}(?<![ .])")
 MOST_BYTES = 64_000_000
 SECONDS_FOR_A_LINE = 10.0
+BEGINNINGS = (b'{"turn": {"asked": "', b'{"summary": "', b'{"cleared": "')
+"""How the lines of a session begin; what a crash has left of one begins so too, or is a beginning of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,15 @@ def _content(path: Path) -> bytes:
         return b""
     except OSError as error:
         raise IndexStoreError(f"The session {path} cannot be read: {error.strerror or error}.") from error
-    return content[: content.rfind(b"\n") + 1]
+    end = content.rfind(b"\n") + 1
+    _check_torn(content[end:], path, f"line {content[:end].count(10) + 1}")
+    return content[:end]
+
+
+def _check_torn(line: bytes, path: Path, place: str) -> None:
+    """Raise IndexStoreError for a last line without an end that is not what a crash has left of one of ours."""
+    if not any(line.startswith(beginning[: len(line)]) for beginning in BEGINNINGS):
+        raise _no_turn(path, place)
 
 
 def _told(content: bytes, path: Path) -> Told:
@@ -174,10 +184,12 @@ def _told(content: bytes, path: Path) -> Told:
         try:
             told = _with_record(told, json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise IndexStoreError(
-                f"{path}, line {number}, is no turn of a chat. Choose another session, or take the line out."
-            ) from error
+            raise _no_turn(path, f"line {number}") from error
     return told
+
+
+def _no_turn(path: Path, place: str) -> IndexStoreError:
+    return IndexStoreError(f"{path}, {place}, is no turn of a chat. Choose another session, or take the line out.")
 
 
 def _with_record(told: Told, record: dict[str, Any]) -> Told:
@@ -215,16 +227,16 @@ def _cannot_be_kept(path: Path, reason: str) -> IndexStoreError:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """After the last whole line: what a crash has left behind it goes. A link is not followed."""
+    """After the last whole line: what a crash has left of another goes. A link is not followed."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
     with os.fdopen(file, "r+b") as opened:
-        _cut_torn_line(opened)
+        _cut_torn_line(opened, path)
         opened.write(line)
         opened.flush()
         os.fsync(opened.fileno())
 
 
-def _cut_torn_line(opened: Any) -> None:
+def _cut_torn_line(opened: Any, path: Path) -> None:
     end = opened.seek(0, os.SEEK_END)
     position, tail = end, b""
     while position and b"\n" not in tail:
@@ -232,7 +244,10 @@ def _cut_torn_line(opened: Any) -> None:
         opened.seek(start)
         tail = opened.read(position - start)
         position = start
-    opened.truncate(position + tail.rfind(b"\n") + 1)
+    end_of_last = position + tail.rfind(b"\n") + 1
+    opened.seek(end_of_last)
+    _check_torn(opened.read(max(map(len, BEGINNINGS))), path, "the last line")
+    opened.truncate(end_of_last)
     opened.seek(0, os.SEEK_END)
 
 

@@ -65,6 +65,7 @@ def asked_as(
     """The options of `rag.ask`, checked, with what specs name opened. Raises UsageError that says what an option must be."""
     check_choice(k, mode)
     check_filters(where, reranker)
+    require(isinstance(strict, bool), strict, "strict", "True or False")
     require(sampling is None or isinstance(sampling, Sampling), sampling, "sampling", "what rag.Sampling(…) makes")
     require(prompts is None or isinstance(prompts, Prompts), prompts, "prompts", "what rag.Prompts(folder) makes")
     return Asking(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
+from rag.errors import UsageError
 from rag.pipelines.workers import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def is_worth_a_retry(failure: Failure, *, had: Limits, limits: Limits, with_pass
 
 def limits_had(catalog: Catalog) -> dict[str, Limits]:
     """What failed files were allowed to take, by source; those that are not there had what is allowed by default."""
-    stored = catalog.setting("limits_had").items()
-    return {source: Limits(**had) for source, had in stored if isinstance(had, dict) and _is_sound(had)}
+    told = {source: _limits(had) for source, had in catalog.setting("limits_had").items()}
+    return {source: had for source, had in told.items() if had}
 
 
 def remember_limits(catalog: Catalog, failure: Failure, limits: Limits) -> None:
@@ -41,5 +42,11 @@ def remember_limits(catalog: Catalog, failure: Failure, limits: Limits) -> None:
     catalog.set_setting("limits_had", {**told, **({failure.source: asdict(had)} if had else {})})
 
 
-def _is_sound(had: dict[str, object]) -> bool:
-    return set(had) == _NAMES and all(isinstance(value, int | float) for value in had.values())
+def _limits(had: object) -> Limits | None:
+    """The limits that an index tells of; None for what makes no sense."""
+    if not isinstance(had, dict) or set(had) != _NAMES:
+        return None
+    try:
+        return Limits(**had)
+    except UsageError:
+        return None

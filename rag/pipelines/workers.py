@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rag
+from rag.arguments import require, require_count
 from rag.documents.worker import CHARACTERS_A_FILE, READY, most_bytes
 from rag.errors import RagError
 from rag.indexes.rows import FileStamp
@@ -47,13 +48,28 @@ GIVE_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "1048576", "MALL
 """For glibc: what a large file took goes back to the system when it has been read."""
 
 
+MOST_SECONDS = 365 * 24 * 60 * 60
+MOST_MEMORY = 2**50
+"""The largest limits: far more than any file takes, and no more than every operating system can count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may take: seconds, bytes of memory in its worker process, characters of text."""
+    """What one file may take: seconds, bytes of memory in its worker process, characters of text.
+
+    Raises UsageError for what is no such number, or larger than MOST_SECONDS or MOST_MEMORY.
+    """
 
     seconds: float = 300.0
     memory: int = 3 * 2**30
     characters: int = CHARACTERS_A_FILE
+
+    def __post_init__(self) -> None:
+        fits = isinstance(self.seconds, int | float) and 0 < self.seconds <= MOST_SECONDS
+        require(fits, self.seconds, "seconds", f"a number over 0, and {MOST_SECONDS:,} at most")
+        for name, value, most in (("memory", self.memory, MOST_MEMORY), ("characters", self.characters, sys.maxsize)):
+            require_count(value, name)
+            require(value <= most, value, name, f"{most:,} at most")
 
 
 DEFAULT_LIMITS = Limits()

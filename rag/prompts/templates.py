@@ -57,6 +57,7 @@ class Template:
 
     place: str
     compiled: Any
+    source: str
 
     def render(self, **values: Any) -> str:
         """The text, without white space around it. Raises UsageError where the template fails or prints without end."""
@@ -119,7 +120,7 @@ def _template(path: Path, task: str) -> Template:
         tree = environment.parse(source)
         _check_nodes(path, tree)
         _check_names(path, task, environment, source)
-        return Template(str(path), environment.from_string(source))
+        return Template(str(path), environment.from_string(source), source)
     except TemplateSyntaxError as error:
         raise UsageError(f"{path}, line {error.lineno}: {error.message}") from error
     except (RecursionError, MemoryError, SyntaxError) as error:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import Match, SequenceMatcher
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from rag.verifiers.statements import SCOPE, opposites
+from rag.verifiers.quantities import MEASURES
+from rag.verifiers.statements import EXCEPT, SCOPE, losses, opposites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +32,8 @@ ANCHORS = 3
 
 LONGEST_EXCHANGE = 5
 FACTS = ("name", "number")
+ARTICLES = frozenset("le la les l der die das den dem el los las il i gli".split())
+"""Words of other languages that stand between "except" and what it excepts; those of English are left out anyway."""
 
 
 def disagreements(
@@ -41,7 +45,13 @@ def disagreements(
     """
     quotes = [_to_scale(quote, claim, scales) for quote in quotes]
     told = [token for quote in quotes for token in quote]
-    found = [*_missing(claim, told, explained), *_out_of_place(claim, quotes), *_opposed(claim, told), *_denied(claim, told)]
+    found = [
+        *_missing(claim, told, explained),
+        *_signs(claim, quotes),
+        *_out_of_place(claim, quotes),
+        *_opposed(claim, told),
+        *_denied(claim, told),
+    ]
     for quote in quotes:
         found += _exchanged(claim, quote)
     return found
@@ -61,12 +71,36 @@ def _to_scale(quote: Sequence[Token], claim: Sequence[Token], scales: frozenset[
 
 
 def _missing(claim: Sequence[Token], told: Sequence[Token], explained: Explained) -> Iterator[str]:
+    measured = {token.quantity.unit for token in told if token.quantity}
     for token in claim:
-        is_known = any(token.agrees_with(other) for other in told)
+        is_known = any(token.agrees_with(other) and _is_measured(token, other, measured) for other in told)
         if token.kind == "number" and not is_known:
             yield f"number {token.key}"
         elif token.kind == "name" and not (is_known or token.is_first or explained(token)):
             yield f"name {token.key}"
+
+
+def _is_measured(token: Token, other: Token, measured: set[str]) -> bool:
+    """Whether `other` has the unit of a length or weight of the claim, if any number that was told has it."""
+    ours, theirs = token.quantity, other.quantity
+    return not ours or not theirs or ours.unit == theirs.unit or ours.unit not in measured & MEASURES
+
+
+def _signs(claim: Sequence[Token], quotes: Sequence[Sequence[Token]]) -> Iterator[str]:
+    """Numbers that every quote gives with the other sign; "a loss of 3" has that of -3."""
+    for token in claim:
+        if token.quantity is None:
+            continue
+        same = [(other, quote) for quote in quotes for other in quote if other.quantity and token.agrees_with(other)]
+        if same and not any(_same_sign(token, claim, other, quote) for other, quote in same):
+            yield f"sign of {token.key}"
+
+
+def _same_sign(token: Token, claim: Sequence[Token], other: Token, quote: Sequence[Token]) -> bool:
+    if token.is_negative == other.is_negative:
+        return True
+    positive = quote if token.is_negative else claim
+    return any(t.stem in losses() for t in positive)
 
 
 def _out_of_place(claim: Sequence[Token], quotes: Sequence[Sequence[Token]]) -> Iterator[str]:
@@ -103,13 +137,22 @@ def _denied(claim: Sequence[Token], told: Sequence[Token]) -> Iterator[str]:
 
 
 def _denials(tokens: Sequence[Token]) -> list[list[str]]:
-    """For each denial the words that follow it, or where none do, the one before it."""
+    """For each denial the words that follow it, or where none do, the one before it; each excepted word by itself."""
     scopes = []
     for i, token in enumerate(tokens):
-        if token.kind == "denial":
+        if token.kind == "denial" and token.stem == EXCEPT:
+            scopes += [[stem] for stem in _excepted(tokens[i + 1 : i + 1 + SCOPE])]
+        elif token.kind == "denial":
             following = [t.stem for t in tokens[i + 1 : i + 1 + SCOPE] if t.kind != "denial"]
             scopes.append(following or [t.stem for t in tokens[max(0, i - 1) : i]] or [""])
     return scopes
+
+
+def _excepted(following: Sequence[Token]) -> list[str]:
+    """The first word after "except", and the names and numbers next to it."""
+    following = [token for token in following if token.stem not in ARTICLES]
+    others = takewhile(lambda token: token.kind in FACTS and not token.is_first, following[1:])
+    return [token.stem for token in (*following[:1], *others)]
 
 
 @dataclass(frozen=True, slots=True)

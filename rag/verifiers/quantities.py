@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from math import prod
@@ -36,6 +36,7 @@ UNIT_NAMES = {
     "day": "day", "week": "week", "month": "month", "year": "year", "decade": "decade", "century": "century", "centurie": "century",
     "litre": "l", "liter": "l", "acre": "acre", "hectare": "ha", "watt": "w", "volt": "v", "dollar": "$", "euro": "€",
 }  # fmt: skip
+MEASURES = frozenset(UNIT_NAMES.values()) - {"$", "€"}
 _MONTH_NAMES = "january february march april may june july august september october november december"
 MONTHS = {name: n for n, name in enumerate(_MONTH_NAMES.split(), 1)}
 MONTHS |= {name[:3]: n for name, n in MONTHS.items()} | {"sept": 9}
@@ -67,11 +68,28 @@ FIGURE = re.compile(
 )
 
 
+RANGE = re.compile(r"\s*(?:[-–,x×]|to|or|by|and)\s*")
+SIGN = re.compile(r"(?:^|[\s(|:=])(?:[-−–]|minus\s)[$€£]?$", re.IGNORECASE)
+AFTER_A_NUMBER = re.compile(r"[\d%]\s*(?:[-−–]|minus\s)$", re.IGNORECASE)
+CELL_BEGINS = re.compile(r"[|\t$€£]\s*\([$€£]?$")
+BRACKET_CLOSES = re.compile(r"\)\s*?(?:[|\t\n]|$|\s\|)")
+"""Accounts write -3 as (3), alone in a cell of a table."""
+
+TIME = re.compile(
+    r"(?<![\w:.,])(?:(?P<half_hour>1[0-2]|0?\d)(?:[:.](?P<half_minute>[0-5]\d))?\s?(?P<half>[ap])\.?m\b"
+    r"|(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]))",
+    re.IGNORECASE,
+)
+TIMES = frozenset(("time", "am", "pm"))
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A number from character `start` to `end`: `value` with its scale in it, `mantissa` without, and a unit or "".
 
+    `value` is without its sign, which `is_negative` tells: a loss of 3 is a profit of -3.
     A day of a month is a quantity too: its value is 100 × month + day (the month alone: 100 × month) and its unit "date".
+    A time of day is 100 × hour of 24 + minute, its unit "am", "pm", or, where neither stands with it, "time".
     """
 
     start: int
@@ -79,6 +97,7 @@ class Quantity:
     value: Decimal
     mantissa: Decimal
     unit: str = ""
+    is_negative: bool = False
 
     @property
     def is_scaled(self) -> bool:
@@ -92,12 +111,21 @@ class Quantity:
         """
         if (self.unit == "date") != (other.unit == "date") or (self.unit == "%") != (other.unit == "%"):
             return False
+        if self.unit in TIMES or other.unit in TIMES:
+            return self._is_time_of(other)
         if self.unit == "date" and self.value % 100 == 0:
             return self.value == other.value // 100 * 100
         if self.unit and other.unit and self.unit != other.unit:
             return False
         values = {other.value} | ({other.value * scale for scale in scales} if not other.is_scaled else set())
         return any(self.value == value or self._rounds(value) for value in values)
+
+    def _is_time_of(self, other: Quantity) -> bool:
+        """Whether both tell the same time; the whole hour may stand without minutes, and "7:30" for 7:30 pm."""
+        mine, theirs = (q.value if q.unit in TIMES else 100 * q.value for q in (self, other))
+        if {self.unit, other.unit} - TIMES - {""}:
+            return False
+        return mine == theirs or (self.unit in ("", "time") and other.unit == "pm" and mine + 1200 == theirs)
 
     def _rounds(self, exact: Decimal) -> bool:
         """Whether this is `exact` with fewer digits, at least two of them: 34.2 billion for 34,229 million."""
@@ -119,10 +147,19 @@ class Quantity:
 @lru_cache(maxsize=4096)
 def quantities(text: str) -> tuple[Quantity, ...]:
     """Every number and date in the order of the text; a "one" by itself is a pronoun as often, and left out."""
-    dates = _dates(text)
+    dates = [*_dates(text), *map(_time, TIME.finditer(text))]
     taken = {position for date in dates for position in range(date.start, date.end)}
-    found = [_quantity(match) for match in FIGURE.finditer(text) if match.start() not in taken]
-    return tuple(sorted([*dates, *(q for q in found if q)], key=lambda q: q.start))
+    found = [_quantity(match, text) for match in FIGURE.finditer(text) if match.start() not in taken]
+    return tuple(_with_shared_units(sorted([*dates, *(q for q in found if q)], key=lambda q: q.start), text))
+
+
+def _with_shared_units(found: list[Quantity], text: str) -> list[Quantity]:
+    """In "3 to 5 metres" the 3 has the unit of the 5."""
+    for i in range(len(found) - 2, -1, -1):
+        first, second = found[i], found[i + 1]
+        if not first.unit and second.unit in MEASURES and RANGE.fullmatch(text, first.end, second.start):
+            found[i] = replace(first, unit=second.unit)
+    return found
 
 
 @lru_cache(maxsize=512)
@@ -131,7 +168,15 @@ def scales_named(text: str) -> frozenset[int]:
     return frozenset(SCALES[word.lower()] for word in re.findall(r"\b(?:thousands|millions|billions)\b", text, re.IGNORECASE))
 
 
-def _quantity(match: re.Match[str]) -> Quantity | None:
+def _is_negative(text: str, start: int, end: int) -> bool:
+    """Whether a minus stands right before it that is no hyphen, range or dash, or brackets that mean a minus."""
+    before = text[max(0, start - 12) : start]
+    if SIGN.search(before):
+        return AFTER_A_NUMBER.search(before) is None
+    return CELL_BEGINS.search(before) is not None and BRACKET_CLOSES.match(text, end) is not None
+
+
+def _quantity(match: re.Match[str], text: str) -> Quantity | None:
     groups = match.groupdict()
     scale = 1
     if groups["digits"]:
@@ -145,7 +190,8 @@ def _quantity(match: re.Match[str]) -> Quantity | None:
             return None
     else:
         mantissa, scale = Decimal(1), SCALES[groups["lone_scale"].lower()]
-    return Quantity(match.start(), match.end(), mantissa * scale, mantissa, _unit(groups))
+    is_negative = _is_negative(text, match.start(), match.end())
+    return Quantity(match.start(), match.end(), mantissa * scale, mantissa, _unit(groups), is_negative)
 
 
 def _product(scales: str) -> int:
@@ -176,6 +222,18 @@ def _dates(text: str) -> list[Quantity]:
         if match.start() not in months and match[1][0].isupper() and _names_a_month(text, match):
             found[match.start()] = _day(match.start(), match.end(), _month(match[1]), "0")
     return list(found.values())
+
+
+def _time(match: re.Match[str]) -> Quantity:
+    groups = match.groupdict()
+    if groups["half"]:
+        unit = f"{groups['half'].lower()}m"
+        hour = int(groups["half_hour"]) % 12 + 12 * (unit == "pm")
+    else:
+        unit, hour = "time", int(groups["hour"])
+    minutes = int(groups["minute"] or groups["half_minute"] or 0)
+    value = 100 * hour + minutes + Decimal(groups["second"] or 0) / 100
+    return Quantity(match.start(), match.end(), value, value, unit)
 
 
 def _names_a_month(text: str, match: re.Match[str]) -> bool:

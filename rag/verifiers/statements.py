@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.verifiers.quantities import MONTHS, SMALL, Quantity, quantities
+from rag.verifiers.quantities import MONTHS, SMALL, TIMES, Quantity, quantities
 from rag.words import CJK_RUN, is_stop_stem, pairs, stem_of
 
 WORD = re.compile(rf"({CJK_RUN.pattern})|(?:(?!{CJK_RUN.pattern})\w)+(?:['’](?:(?!{CJK_RUN.pattern})\w)+)*")
@@ -16,6 +16,18 @@ DENIALS = frozenset(
 )
 NO_DENIALS = frozenset("only just merely".split())
 """What follows a "not" that denies nothing."""
+
+_END_OF_AN_EXCEPTION = r"\s+(?:(?:on|in|at|for|the|an?)\s+)*[\w'’-]+(?:\s+[\w'’-]+)?\s*(?:$|[.,;:!?)|\n]|(?:and|or|of)\b)"
+EXCEPTION = re.compile(
+    r"\b(?:with the exceptions? of|except(?:ing|ed)?(?: for)?|excluding|apart from|aside from|other than|barring|"
+    r"au(?:ß|ss)er|ausgenommen|mit ausnahme von|sauf|excepté|hormis|à l['’]exception d[eu]|excepto|salvo|eccetto|tranne|кроме)\b|"
+    rf"\b(?:all|(?:every|any)(?:one|body|thing|where)?|each)(?:\s+[\w'’-]+){{0,2}}\s+(but)\b(?={_END_OF_AN_EXCEPTION})",
+    re.IGNORECASE,
+)
+"""A "but" is one only after "every day" and its like, and where the exception ends the clause."""
+
+EXCEPT = "except"
+"""The stem of every exception."""
 
 SCOPE = 3
 """Content words after a denial that it may deny."""
@@ -49,6 +61,16 @@ def opposites() -> dict[str, frozenset[str]]:
     return {stem: frozenset(others - {stem}) for stem, others in table.items()}
 
 
+@lru_cache(maxsize=1)
+def losses() -> frozenset[str]:
+    """Stems that turn a number's sign: a loss of 3 is a profit of -3."""
+    words = (
+        "loss losses lose lost fall falls fell fallen decline decrease drop down deficit shortfall shrink shrank less lower "
+        "reduce cut below negative minus deduct owe overdraft debt expense"
+    )
+    return frozenset(stem_of(word) for word in words.split())
+
+
 _IRREGULAR = {
     "rise": "rose risen", "fall": "fell fallen", "grow": "grew grown", "win": "won", "lose": "lost", "begin": "began begun",
     "buy": "bought", "sell": "sold", "large": "larger largest", "high": "higher highest", "low": "lower lowest",
@@ -79,12 +101,18 @@ class Token:
         """What two tokens have in common that say the same: the stem, or a number's value."""
         if self.quantity is None:
             return "<denial>" if self.kind == "denial" else self.stem
-        return f"{self.quantity.value.normalize():f}{' date' if self.is_date else ''}"
+        sort = " date" if self.is_date else " time" if self.quantity.unit in TIMES else ""
+        return f"{self.quantity.value.normalize():f}{sort}"
 
     @property
     def is_date(self) -> bool:
         """Whether it is a day or a month."""
         return self.quantity is not None and self.quantity.unit == "date"
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether it is a number below zero."""
+        return self.quantity is not None and self.quantity.is_negative
 
     def agrees_with(self, other: Token, *, scales: frozenset[int] = frozenset()) -> bool:
         """Whether `other`, of a source, says the same; for `scales` see Quantity."""
@@ -100,8 +128,10 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     A capitalised word is a name; one that begins a sentence (`is_first`) may be none.
     """
     figures = quantities(text)
+    exceptions = [match.span(1 if match[1] else 0) for match in EXCEPTION.finditer(text)]
     tokens = [Token(q.start, stem_of(text[q.start : q.end].split()[0]), "number", q) for q in figures]
-    inside = {position for q in figures for position in range(q.start, q.end)}
+    tokens += [Token(start, EXCEPT, "denial") for start, _ in exceptions]
+    inside = {position for start, end in [*((q.start, q.end) for q in figures), *exceptions] for position in range(start, end)}
     matches = list(WORD.finditer(text))
     for i, match in enumerate(matches):
         if match.start() in inside:
