@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     _Begun = tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]
 
 _Result = TypeVar("_Result")
+
+SECONDS_TO_BEGIN = 5.0
 
 
 def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
@@ -34,8 +37,8 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         finally:
             ended.set()
 
-    threading.Thread(target=in_a_thread).start()
     try:
+        threading.Thread(target=in_a_thread).start()
         ended.wait()
     except BaseException:
         _cancel(begun, ended)
@@ -54,9 +57,11 @@ async def _noted(coroutine: Coroutine[Any, Any, _Result], begun: list[_Begun]) -
 
 
 def _cancel(begun: list[_Begun], ended: threading.Event) -> None:
-    """Cancel what runs in another thread, and wait for its end."""
+    """Cancel what runs in another thread, and wait for its end; one that does not begin was interrupted before it could."""
+    given_up_at = time.monotonic() + SECONDS_TO_BEGIN
     while not begun and not ended.wait(0.01):
-        pass
+        if time.monotonic() > given_up_at:
+            return
     with suppress(RuntimeError):  # the loop has closed meanwhile
         for loop, task in begun:
             loop.call_soon_threadsafe(task.cancel)
