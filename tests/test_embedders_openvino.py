@@ -100,6 +100,35 @@ def test_a_damaged_graph_is_made_again(tiny_folder, cache, name):
     assert not list(cache.rglob("*.partial"))
 
 
+@pytest.mark.parametrize("frees", ["embedder.close()", "del embedder"])
+def test_control_c_after_another_thread_freed_the_graph_is_an_interrupt(tiny_folder, cache, frees):
+    code = f"""
+import gc, os, signal, sys, threading, time
+from pathlib import Path
+from rag.embedders.openvino import OpenVINOEmbedder
+from rag.embedders.openvino_graph import prepared_graph
+
+embedder = OpenVINOEmbedder(prepared_graph(Path({str(tiny_folder)!r})))
+embedder.embed_question("word")
+embedder.embed_passages(["words"])
+
+def free():
+    global embedder
+    {frees}
+    gc.collect()
+
+other = threading.Thread(target=free)
+other.start()
+other.join()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    assert run_python(code) == "interrupted\n"
+
+
 def test_a_damaged_compiled_copy_costs_only_time(tiny_folder, cache):
     from rag.embedders.openvino import OpenVINOEmbedder
     from rag.embedders.openvino_graph import prepared_graph

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.embedders.batches import centre, length_sorted, refuse_overlong, unit
-from rag.embedders.openvino_graph import Graph, GraphRefusedError, load_openvino, prepared_graph
+from rag.embedders.openvino_graph import Graph, GraphRefusedError, openvino_core, prepared_graph
 from rag.embedders.word_counts import WordCounts, keeps_words_apart
 from rag.errors import ModelError
 from rag.fitting import pieces, well_formed
@@ -157,9 +157,9 @@ class OpenVINOEmbedder:
         # said outright because OpenVINO would otherwise choose bf16 or f16 by itself where the CPU has it
         settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
         kept = {"CACHE_DIR": str(self._graph.folder / "compiled"), "CACHE_MODE": "OPTIMIZE_SPEED"} if keep else {}
-        core, path = load_openvino().Core(), str(self._graph.folder / "openvino.xml")
+        path = str(self._graph.folder / "openvino.xml")
         try:
-            return core.compile_model(path, "CPU", settings | kept)
+            return openvino_core().compile_model(path, "CPU", settings | kept)
         except RuntimeError as error:
             if kept:  # the cache folder may be read-only, and works all the same
                 return self._compile(hint, keep=False)

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,8 @@ LEAST_COSINE = 0.999
 
 _PATIENCE = 900  # seconds for an export, which takes 15 on a free machine
 _log = logging.getLogger(__name__)
+_core_lock = threading.Lock()
+_cores: list[Any] = []
 
 
 class GraphRefusedError(ModelError):
@@ -73,9 +76,21 @@ def _convert_model(*arguments: Any, **options: Any) -> Any:
     return importlib.import_module(CONVERTER).convert_model(*arguments, **options)
 
 
+def openvino_core() -> Any:
+    """The one Core of this process, which is never freed.
+
+    A Core gives the thread that first uses its CPU a stack for signal handlers, and unmaps that stack when it is freed. Where
+    another thread frees it, as garbage collection may, the next Ctrl-C is a segmentation fault.
+    """
+    with _core_lock:
+        if not _cores:
+            _cores.append(load_openvino().Core())
+        return _cores[0]
+
+
 def fastest_precision() -> str:
     """ "bf16" where this CPU computes in it, else "f32"."""
-    capabilities = load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"
 
 
