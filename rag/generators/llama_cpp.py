@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag.cores import usable_cores
 from rag.errors import MissingExtraError, ModelError, UsageError
 from rag.generators.llama_server import LlamaServer, refusal
 from rag.sampling import ALL_OPTIONS
@@ -56,7 +56,7 @@ class LlamaCppGenerator:
         self._path = _packaged_model() if path is None else _gguf(path)
         self._window = window or DEFAULT_WINDOW
         self.max_sources = SOURCES_OF_THE_PACKAGED_MODEL if path is None else None
-        self._threads = threads or min(_cores(), MOST_THREADS)
+        self._threads = threads or min(usable_cores(), MOST_THREADS)
         self._parallel = parallel
         self._lock = threading.Lock()
         self._server: LlamaServer | None = None
@@ -148,11 +148,6 @@ def _gguf(path: Path) -> Path:
     if magic != b"GGUF":
         raise ModelError(f"{path} is not a GGUF file, the only kind that llama.cpp reads.")
     return path
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:

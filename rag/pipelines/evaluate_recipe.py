@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -17,8 +16,7 @@ from rag.pipelines.evaluate_summaries import evaluate_summaries
 from rag.pipelines.find import is_under
 from rag.pipelines.ingest import ChunkSizes, sync
 from rag.pipelines.question import PASSAGES
-from rag.pipelines.recipe_tables import read_table
-from rag.pretrained import expanded
+from rag.pipelines.recipe_tables import IndexTable, InFolder, SourcesTable, read_tables
 from rag.settings import read_toml
 from rag.specs import open_index
 
@@ -32,25 +30,6 @@ if TYPE_CHECKING:
 
 MEASURES = ("retrieval", "answers", "summaries")
 MODES = ("hybrid", "dense", "keyword")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationSources:
-    """`[sources]`: what to index before it is measured; paths are relative to the recipe."""
-
-    paths: list[str]
-    include: list[str] | None = None
-    exclude: list[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationIndex:
-    """`[index]`: where, and how."""
-
-    path: str
-    embedder: str | None = None
-    chunk_tokens: int | None = None
-    overlap_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,25 +50,20 @@ class EvaluateTable:
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationRecipe:
-    """A recipe that has been read and checked; `folder` is where its relative paths start."""
+class EvaluationRecipe(InFolder):
+    """A recipe that has been read and checked."""
 
-    folder: Path
     evaluate: EvaluateTable
-    index: EvaluationIndex | None = None
-    sources: EvaluationSources | None = None
+    index: IndexTable | None = None
+    sources: SourcesTable | None = None
 
     @property
     def output(self) -> Path:
         """The folder that the reports go to, each in one of its own."""
         return self.path(self.evaluate.output)
 
-    def path(self, name: str) -> Path:
-        """A path of the recipe, which is relative to the recipe's folder."""
-        return Path(os.path.normpath(self.folder / expanded(name)))
 
-
-TABLES = {"sources": EvaluationSources, "index": EvaluationIndex, "evaluate": EvaluateTable}
+TABLES = {"sources": SourcesTable, "index": IndexTable, "evaluate": EvaluateTable}
 
 
 def evaluates(path: Path) -> bool:
@@ -99,16 +73,8 @@ def evaluates(path: Path) -> bool:
 
 def read_evaluation_recipe(path: Path) -> EvaluationRecipe:
     """Raises SettingsError for an unknown or missing key, or a value of the wrong kind, and names it."""
-    tables = read_toml(path)
-    for name in tables:
-        if name not in TABLES:
-            raise SettingsError(f"{path}: unknown table [{name}].{nearest(name, TABLES)} Known: {', '.join(TABLES)}.")
-    recipe = EvaluationRecipe(
-        path.resolve().parent,
-        read_table(path, "evaluate", EvaluateTable, tables.get("evaluate")),
-        read_table(path, "index", EvaluationIndex, tables["index"]) if "index" in tables else None,
-        read_table(path, "sources", EvaluationSources, tables["sources"]) if "sources" in tables else None,
-    )
+    tables = read_tables(path, TABLES, optional=frozenset({"sources", "index"}))
+    recipe = EvaluationRecipe(path.resolve().parent, **tables)
     _check(path, recipe)
     return recipe
 
@@ -132,7 +98,7 @@ def run_evaluation_recipe(
         yield folder, evaluation
 
 
-def _index(recipe: EvaluationRecipe, sources: EvaluationSources, index: EvaluationIndex, api_key: str | None) -> SyncReport:
+def _index(recipe: EvaluationRecipe, sources: SourcesTable, index: IndexTable, api_key: str | None) -> SyncReport:
     with open_index(recipe.path(index.path), create=True, embedder=index.embedder, api_key=api_key) as opened:
         return sync(
             [recipe.path(name) for name in sources.paths],

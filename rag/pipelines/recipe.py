@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
-from rag.errors import SettingsError, nearest
+from rag.errors import SettingsError
 from rag.pipelines.ask import ask
 from rag.pipelines.find import is_under
 from rag.pipelines.ingest import ChunkSizes, sync
 from rag.pipelines.question import PASSAGES
+from rag.pipelines.recipe_tables import IndexTable, InFolder, SourcesTable, read_tables
 from rag.pipelines.retrieve import Mode
-from rag.pretrained import expanded
 from rag.sampling import Sampling
-from rag.settings import read_toml
 from rag.specs import open_index, using_llm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from rag.pipelines.prepare import Progress
     from rag.reports import SyncReport
     from rag.types import Answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourcesTable:
-    """`[sources]`: what to index; paths are relative to the recipe."""
-
-    paths: list[str]
-    include: list[str] | None = None
-    exclude: list[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexTable:
-    """`[index]`: where, and how."""
-
-    path: str
-    embedder: str | None = None
-    chunk_tokens: int | None = None
-    overlap_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +41,9 @@ class AskTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """A recipe that has been read and checked; `folder` is where its relative paths start."""
+class Recipe(InFolder):
+    """A recipe that has been read and checked."""
 
-    folder: Path
     sources: SourcesTable
     index: IndexTable
     ask: AskTable
@@ -75,34 +53,20 @@ class Recipe:
         """The file that the answers go to, or None for stdout."""
         return self.path(self.ask.output) if self.ask.output else None
 
-    def path(self, name: str) -> Path:
-        """A path of the recipe, which is relative to the recipe's folder."""
-        return Path(os.path.normpath(self.folder / expanded(name)))
 
-
-TABLES: dict[str, type[SourcesTable] | type[IndexTable] | type[AskTable]] = {
-    "sources": SourcesTable,
-    "index": IndexTable,
-    "ask": AskTable,
-}
+TABLES = {"sources": SourcesTable, "index": IndexTable, "ask": AskTable}
 
 
 def read_recipe(path: Path) -> Recipe:
     """Raises SettingsError for an unknown or missing key, or a value of the wrong kind, and names it."""
-    tables = read_toml(path)
-    for name in tables:
-        if name not in TABLES:
-            raise SettingsError(f"{path}: unknown table [{name}].{nearest(name, TABLES)} Known: {', '.join(TABLES)}.")
-    read = {name: _table(path, name, kind, tables.get(name)) for name, kind in TABLES.items()}
-    recipe = Recipe(path.resolve().parent, **read)
+    recipe = Recipe(path.resolve().parent, **read_tables(path, TABLES))
+    _check_ask(path, recipe.ask)
     _check_output(path, recipe)
     return recipe
 
 
 def _check_output(path: Path, recipe: Recipe) -> None:
     """The answers must not be written over the recipe or among the documents."""
-    if not all(name.strip() for name in recipe.sources.paths):
-        raise SettingsError(f"{path}: 'paths' in [sources] must not hold an empty path.")
     if recipe.output is None:
         return
     sources = [str(recipe.path(name)) for name in recipe.sources.paths]
@@ -158,25 +122,6 @@ def answer_line(answer: Answer) -> str:
     return json.dumps(answer.to_dict(), ensure_ascii=False)
 
 
-def _table(path: Path, name: str, kind: type[Any], values: object) -> Any:
-    if values is None:
-        raise SettingsError(f"{path}: the table [{name}] is missing.")
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path}: '{name}' must be a table, written [{name}].")
-    expected = {field.name: str(field.type) for field in fields(kind)}
-    for key, value in values.items():
-        if key not in expected:
-            raise SettingsError(
-                f"{path}: unknown key '{key}' in [{name}].{nearest(key, expected)} Known: {', '.join(expected)}."
-            )
-        _check_kind(f"{path}: '{key}' in [{name}]", value, expected[key])
-    _check_required(path, name, kind, values)
-    table = kind(**values)
-    if isinstance(table, AskTable):
-        _check_ask(path, table)
-    return table
-
-
 def _check_ask(path: Path, ask: AskTable) -> None:
     """What would fail after hours of indexing is refused before."""
     problems = {
@@ -184,35 +129,7 @@ def _check_ask(path: Path, ask: AskTable) -> None:
         "k": ask.k < 1 and "must be at least 1",
         "max_tokens": ask.max_tokens < 1 and "must be at least 1",
         "temperature": ask.temperature < 0 and "must not be negative",
-        "questions": not all(question.strip() for question in ask.questions) and "must not hold an empty question",
     }
     for key, problem in problems.items():
         if problem:
             raise SettingsError(f"{path}: '{key}' in [ask] {problem}.")
-
-
-def _check_required(path: Path, name: str, kind: type[Any], values: Mapping[str, object]) -> None:
-    required = {"sources": ["paths"], "index": ["path"], "ask": ["questions"]}[name]
-    for key in required:
-        if not values.get(key):
-            raise SettingsError(f"{path}: [{name}] needs '{key}'.")
-
-
-def _check_kind(where: str, value: object, annotation: str) -> None:
-    kind = annotation.split(" | ", maxsplit=1)[0]
-    fits = {
-        "str": isinstance(value, str),
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "float": isinstance(value, (int, float)) and not isinstance(value, bool),
-        "list[str]": isinstance(value, list) and all(isinstance(item, str) for item in value),
-    }[kind]
-    if not fits:
-        words = {
-            "str": "a string",
-            "bool": "true or false",
-            "int": "a whole number",
-            "float": "a number",
-            "list[str]": "a list of strings",
-        }
-        raise SettingsError(f"{where} must be {words[kind]}, not {value!r}.")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rag
+from rag.cores import usable_cores
 from rag.types import Passage, Sentence
 from rag.verifiers.lexical import LexicalVerifier
 
@@ -33,8 +34,7 @@ MOST = 8
 
 def usual_number() -> int:
     """Half of the cores, since the model may run on the others."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(MOST, cores // 2))
+    return max(1, min(MOST, usable_cores() // 2))
 
 
 class Judges:

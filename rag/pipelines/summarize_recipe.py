@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import MISSING, dataclass, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rag.errors import SettingsError, nearest
+from rag.errors import SettingsError
 from rag.pipelines.find import Selection
+from rag.pipelines.recipe_tables import InFolder, SourcesTable, read_tables
 from rag.pipelines.summarize import summarize_many
 from rag.pipelines.summarize_files import lies_among
-from rag.pretrained import expanded
 from rag.settings import read_toml
 from rag.summaries.types import CHAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
+    from pathlib import Path
 
     from rag.pipelines.summarize import Outcome, Progress
     from rag.protocols import Generator as Model
-
-KINDS = {
-    "str": (str, "a string"),
-    "bool": (bool, "true or false"),
-    "int": (int, "a whole number"),
-    "list[str]": (list, "a list of strings"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummarySources:
-    """`[sources]`: what to sum up; paths are relative to the recipe."""
-
-    paths: list[str]
-    include: list[str] | None = None
-    exclude: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +36,16 @@ class SummarizeTable:
 
 
 @dataclass(frozen=True, slots=True)
-class SummaryRecipe:
-    """A recipe that has been read and checked; `folder` is where its relative paths start."""
+class SummaryRecipe(InFolder):
+    """A recipe that has been read and checked."""
 
-    folder: Path
-    sources: SummarySources
+    sources: SourcesTable
     summarize: SummarizeTable
 
     @property
     def output(self) -> Path:
         """The folder that the summaries go to."""
         return self.path(self.summarize.output)
-
-    def path(self, name: str) -> Path:
-        """A path of the recipe, which is relative to the recipe's folder."""
-        return Path(os.path.normpath(self.folder / expanded(name)))
 
 
 def sums_up(path: Path) -> bool:
@@ -77,13 +55,8 @@ def sums_up(path: Path) -> bool:
 
 def read_summary_recipe(path: Path) -> SummaryRecipe:
     """Raises SettingsError for an unknown or missing key, or a value of the wrong kind, and names it."""
-    tables = read_toml(path)
-    kinds: dict[str, type[Any]] = {"sources": SummarySources, "summarize": SummarizeTable}
-    for name in tables:
-        if name not in kinds:
-            raise SettingsError(f"{path}: unknown table [{name}].{nearest(name, kinds)} Known: {', '.join(kinds)}.")
-    read = [_table(path, name, kind, tables.get(name)) for name, kind in kinds.items()]
-    recipe = SummaryRecipe(path.resolve().parent, *read)
+    tables = read_tables(path, {"sources": SourcesTable, "summarize": SummarizeTable})
+    recipe = SummaryRecipe(path.resolve().parent, **tables)
     _check(path, recipe)
     return recipe
 
@@ -105,27 +78,6 @@ def run_summary_recipe(
         piece_tokens=wanted.piece_tokens,
         calls=recipe.path(wanted.calls) if wanted.calls else None,
     )
-
-
-def _table(path: Path, name: str, kind: type[Any], values: object) -> Any:
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path}: the table [{name}] is missing.")
-    known = {field.name: str(field.type).split(" | ", maxsplit=1)[0] for field in fields(kind)}
-    for key, value in values.items():
-        if key not in known:
-            raise SettingsError(f"{path}: unknown key '{key}' in [{name}].{nearest(key, known)} Known: {', '.join(known)}.")
-        fits, words = KINDS[known[key]]
-        is_of_kind = isinstance(value, fits) and isinstance(value, bool) == (fits is bool)
-        if not is_of_kind or (fits is list and not all(isinstance(item, str) and item.strip() for item in value)):
-            raise SettingsError(f"{path}: '{key}' in [{name}] must be {words}, not {value!r}.")
-    _check_required(path, name, kind, values)
-    return kind(**values)
-
-
-def _check_required(path: Path, name: str, kind: type[Any], values: Mapping[str, object]) -> None:
-    for field in fields(kind):
-        if field.default is MISSING and not values.get(field.name):
-            raise SettingsError(f"{path}: [{name}] needs '{field.name}'.")
 
 
 def _check(path: Path, recipe: SummaryRecipe) -> None:

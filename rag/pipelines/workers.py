@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import rag
 from rag.arguments import require, require_count
+from rag.cores import usable_cores
 from rag.documents.worker import CHARACTERS_A_FILE, READY, most_bytes
 from rag.errors import RagError
 from rag.indexes.rows import FileStamp
@@ -97,7 +98,7 @@ def load_all(
     A file that goes over one of the limits fails with `timeout` or `too-large`, one that crashes its parser with `corrupt`.
     `passwords` are tried on files that ask for one. Raises RagError where no worker process can be started.
     """
-    jobs = max(1, min(jobs or _cores(), len(sources)))
+    jobs = max(1, min(jobs or usable_cores(), len(sources)))
     workers = [_Worker(limits, passwords) for _ in range(jobs)]
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
     for worker in workers:
@@ -330,11 +331,6 @@ def _is_worn_out(process: subprocess.Popen[bytes], one: Loaded) -> bool:
     """Whether a worker has grown, or met with a refusal of memory, which few libraries are prepared for."""
     refused = one.failure is not None and one.failure.status == "too-large"
     return refused or _held(process, RESIDENT) > RETIRED_FROM
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def loaded(source: str, answer: dict[str, Any]) -> Loaded:
