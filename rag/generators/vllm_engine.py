@@ -16,6 +16,7 @@ from itertools import count
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
+from rag.cpu import lacks_bfloat16
 from rag.errors import ModelError
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ async def _load(options: Mapping[str, Any]) -> Any:
     defaults: dict[str, Any] = {"enable_prefix_caching": True, "disable_log_stats": True, "use_tqdm_on_load": False}
     if current_platform.is_cpu():
         defaults["enforce_eager"] = True  # compiling takes minutes and a C++ compiler
+        if lacks_bfloat16():
+            defaults["dtype"] = "float32"
         if "VLLM_CPU_KVCACHE_SPACE" not in os.environ and "gpu_memory_utilization" not in options:
             defaults["kv_cache_memory_bytes"] = CACHE_ON_A_CPU
     with _deaf_to_control_c():

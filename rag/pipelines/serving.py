@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag.cpu import lacks_bfloat16
 from rag.errors import ModelError, UsageError
 from rag.generators.vllm import model_for_vllm
 from rag.generators.vllm_engine import NO_TELEMETRY
@@ -240,6 +241,7 @@ def _command(python: str, model: str, name: str, port: int, asked: Mapping[str, 
         *([] if "max_model_len" in asked else ["--max-model-len", "auto"]),
         *(word for option, flag in chosen.items() if option in asked for word in (flag, str(asked[option]))),
         *(["--enforce-eager"] if kind == "cpu" else []),  # compiling takes minutes and a C++ compiler
+        *(["--dtype", "float32"] if kind == "cpu" and lacks_bfloat16() else []),
     ]
 
 

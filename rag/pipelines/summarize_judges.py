@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rag
-from rag.cores import usable_cores
+from rag.cpu import usable_cores
 from rag.types import Passage, Sentence
 from rag.verifiers.lexical import LexicalVerifier
 

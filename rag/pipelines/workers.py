@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import rag
 from rag.arguments import require, require_count
-from rag.cores import usable_cores
+from rag.cpu import usable_cores
 from rag.documents.worker import CHARACTERS_A_FILE, READY, most_bytes
 from rag.errors import RagError
 from rag.indexes.rows import FileStamp
