@@ -14,6 +14,8 @@ import asyncio
 import json
 import os
 import re
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +45,12 @@ class Took:
     read: int
     written: int
     known: int
+    asked: int
+
+    @property
+    def each(self) -> float:
+        """Seconds a question."""
+        return self.seconds / self.asked
 
     @property
     def rate(self) -> float:
@@ -66,10 +74,15 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=2000, help="how many of the collection are indexed")
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--window", type=int, default=4096)
+    parser.add_argument("--passages", type=int, default=rag.pipelines.question.PASSAGES, help="how many a prompt holds at most")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--one-by-one", type=int, metavar="N", help="questions for the contestants that send one at a time (all)"
+    )
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--output", type=Path, metavar="FILE")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped
     facts = machine_facts({"vLLM's": Path(arguments.python or "python3")})
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"RAG_STATE": folder, "VLLM_SERVER_DEV_MODE": "1"}  # so that the prefix cache can be emptied
@@ -88,25 +101,38 @@ def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> 
         indexed(arguments.collection, arguments.documents, folder / "index") as index,
         ToTheLimit(server.url, api_key=server.api_key) as llm,
     ):
-        questions, prompts = answerable(arguments, index, llm, sampling)
-        given = folder / "questions.json"
+        questions, prompts = answerable(arguments, index, llm, Asking(k=arguments.passages, sampling=sampling))
         told = [
             {"question": question, "passages": [passage.text for passage in prompt.passages]}
             for question, prompt in zip(questions, prompts, strict=True)
         ]
-        given.write_text(json.dumps(told), encoding="utf-8")
-        contestants: dict[str, Callable[[], object]] = {
-            "sent straight": lambda: asyncio.run(sent_straight(server, prompts, arguments.max_tokens)),
-            "rag.ask_many": lambda: rag.ask_many(questions, index=index, llm=llm, sampling=sampling),
+        few = min(arguments.one_by_one or len(told), len(told))
+        forms = {"default": (few, folder / "few.json"), "best": (len(told), folder / "all.json")}
+        for count, file in forms.values():
+            file.write_text(json.dumps(told[:count]), encoding="utf-8")
+        contestants: dict[str, tuple[int, Callable[[], object]]] = {
+            "sent straight": (len(told), lambda: asyncio.run(sent_straight(server, prompts, arguments.max_tokens))),
+            "rag.ask_many": (
+                len(told),
+                lambda: rag.ask_many(questions, index=index, llm=llm, sampling=sampling, k=arguments.passages),
+            ),
+            "sent straight, one by one": (
+                few,
+                lambda: asyncio.run(sent_straight(server, prompts[:few], arguments.max_tokens, connections=1)),
+            ),
         }
         for name in arguments.peers:
-            for form in ("default", "best"):
-                contestants[f"{name}, {form}"] = lambda name=name, form=form: peer(name, form, server, given, arguments)
+            for form, (count, file) in forms.items():
+                contestants[f"{name}, {form}"] = (
+                    count,
+                    lambda name=name, form=form, file=file: peer(name, form, server, file, arguments),
+                )
         taken: dict[str, list[Took]] = {name: [] for name in contestants}
         names = list(contestants)
         for number in range(arguments.rounds):
             for name in names[number % len(names) :] + names[: number % len(names)]:
-                taken[name].append(timed(contestants[name], server))
+                count, run = contestants[name]
+                taken[name].append(timed(run, server, count))
                 note(f"round {number + 1}: {name} {taken[name][-1]}")
     return taken
 
@@ -120,13 +146,13 @@ def indexed(collection: Path, most: int, folder: Path) -> rag.Index:
 
 
 def answerable(
-    arguments: argparse.Namespace, index: rag.Index, llm: HttpGenerator, sampling: rag.Sampling
+    arguments: argparse.Namespace, index: rag.Index, llm: HttpGenerator, asking: Asking
 ) -> tuple[list[str], list[Prompt]]:
     """The first questions that a model is asked at all, and their prompts."""
     questions, prompts = [], []
     for line in (arguments.collection / "queries.jsonl").open(encoding="utf-8"):
         question = json.loads(line)["text"]
-        prompt = prepare(question, index=index, llm=llm, asking=Asking(sampling=sampling)).prompt
+        prompt = prepare(question, index=index, llm=llm, asking=asking).prompt
         if prompt is not None and question not in questions:
             questions.append(question)
             prompts.append(prompt)
@@ -135,7 +161,7 @@ def answerable(
     return questions, prompts
 
 
-def timed(run: Callable[[], object], server: WarmServer) -> Took:
+def timed(run: Callable[[], object], server: WarmServer, asked: int) -> Took:
     """The run on a server that knows no prompt yet. A contestant that times itself leaves out its imports."""
     httpx.post(f"http://127.0.0.1:{server.port}/reset_prefix_cache", trust_env=False).raise_for_status()
     before = counted(server)
@@ -143,7 +169,7 @@ def timed(run: Callable[[], object], server: WarmServer) -> Took:
     told = run()
     seconds = told if isinstance(told, float) else time.perf_counter() - started
     read, written, known = (now - then for now, then in zip(counted(server), before, strict=True))
-    return Took(seconds, read, written, known)
+    return Took(seconds, read, written, known, asked)
 
 
 def counted(server: WarmServer) -> tuple[int, int, int]:
@@ -156,9 +182,11 @@ def counted(server: WarmServer) -> tuple[int, int, int]:
     return total("prompt_tokens_total"), total("generation_tokens_total"), total("prefix_cache_hits_total")
 
 
-async def sent_straight(server: WarmServer, prompts: Sequence[Prompt], max_tokens: int) -> None:
-    """All prompts at once, each answer whole."""
-    limits = httpx.Limits(max_connections=None)
+async def sent_straight(
+    server: WarmServer, prompts: Sequence[Prompt], max_tokens: int, *, connections: int | None = None
+) -> None:
+    """All prompts at once, or as many as there are connections; each answer whole."""
+    limits = httpx.Limits(max_connections=connections)
     headers = {"Authorization": f"Bearer {server.api_key}"}
     async with httpx.AsyncClient(headers=headers, timeout=None, limits=limits, trust_env=False) as client:
 
@@ -190,24 +218,35 @@ def peer(name: str, form: str, server: WarmServer, given: Path, arguments: argpa
 
 def page(taken: dict[str, list[Took]], arguments: argparse.Namespace, facts: str) -> str:
     straight = [one.rate for one in taken["sent straight"]]
-    ours = [one.seconds for one in taken["rag.ask_many"]]
+    ours = [one.each for one in taken["rag.ask_many"]]
     rows = [
         (
             name,
-            spread(one.seconds for one in runs),
+            runs[-1].asked,
+            spread((one.each for one in runs), 2),
             spread((one.rate for one in runs), 0),
             spread(ratios([one.rate for one in runs], straight), 2),
-            spread(ratios([one.seconds for one in runs], ours), 2),
+            spread(ratios([one.each for one in runs], ours), 2),
             f"{sum(one.known for one in runs) / max(sum(one.read for one in runs), 1):.0%}",
             runs[-1].read,
             runs[-1].written,
         )
         for name, runs in taken.items()
     ]
-    header = ("", "seconds", "tokens/s", "of straight", "times ours", "known before", "tokens read", "written")
+    header = (
+        "",
+        "questions",
+        "seconds a question",
+        "tokens/s",
+        "of straight",
+        "times ours",
+        "known before",
+        "tokens read",
+        "written",
+    )
     return (
         f"## {arguments.questions} questions through one vLLM server\n\n{facts}\n- Model {Path(arguments.model).name}, "
-        f"{arguments.max_tokens} tokens an answer, passages of {arguments.collection.name}.\n\n{table(header, rows)}\n"
+        f"{arguments.max_tokens} tokens an answer, {arguments.passages} passages of {arguments.collection.name}.\n\n{table(header, rows)}\n"
     )
 
 
