@@ -14,6 +14,8 @@ from rag.pipelines.retrieve import candidates
 from rag.sampling import Sampling
 from rag.types import Document
 
+pytestmark = pytest.mark.usefixtures("keep_workers")
+
 
 @pytest.fixture
 def library(index, folder):

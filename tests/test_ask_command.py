@@ -13,6 +13,8 @@ from rag.cli import main
 from rag.pipelines.ingest import add_documents
 from rag.types import Document
 
+pytestmark = pytest.mark.usefixtures("keep_workers")
+
 TEXT = "The tower is 34 metres tall. It was built in 1872 by Ada Brandt.\n\nSoup costs 4 crowns."
 QUESTION = "How tall is the tower?"
 

@@ -22,6 +22,8 @@ from rag.pipelines.question_file import read_questions
 from rag.prompts import Example, NearestExamples
 from rag.types import Document, Usage
 
+pytestmark = pytest.mark.usefixtures("keep_workers")
+
 TOWERS = {"Paris": 330, "Tokyo": 333, "Toronto": 553, "Berlin": 368, "Seattle": 184}
 QUESTIONS = [f"How tall is the tower in {town}?" for town in TOWERS]
 
@@ -335,7 +337,8 @@ def test_a_question_that_is_no_valid_text_fails_alone(towers, tmp_path):
     assert [json.loads(line)["question"] for line in output.read_text().splitlines()][1:] == QUESTIONS[:2]
 
 
-def test_questions_on_the_same_passages_follow_each_other(towers):
+def test_within_a_window_questions_on_the_same_passages_follow_each_other(towers, monkeypatch):
+    monkeypatch.setattr(sys.modules["rag.pipelines.ask_many"], "FIRST_WINDOW", 16)
     llm = Echo(parallel=1)
     mixed = [question for _ in range(2) for question in QUESTIONS]
     rag.ask_many(

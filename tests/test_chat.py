@@ -20,6 +20,8 @@ from rag.prompts import Prompts
 from rag.sampling import Sampling
 from rag.types import Message
 
+pytestmark = pytest.mark.usefixtures("keep_workers")
+
 TALL = "The tower is 34 metres tall."
 BUILT = "It was built in 1872 by Ada Brandt."
 

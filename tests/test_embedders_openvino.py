@@ -100,6 +100,20 @@ def test_a_damaged_graph_is_made_again(tiny_folder, cache, name):
     assert not list(cache.rglob("*.partial"))
 
 
+def test_a_question_asked_again_is_not_computed_again_and_what_is_kept_is_bounded(minilm, monkeypatch):
+    from rag.embedders import openvino
+
+    monkeypatch.setattr(openvino, "MOST_KEPT", 2)
+    monkeypatch.setattr(minilm, "_kept", {})
+    computed = []
+    infer = minilm._infer_one
+    monkeypatch.setattr(minilm, "_infer_one", lambda text: computed.append(text) or infer(text))
+    vectors = [minilm.embed_question(text) for text in ("one", "two", "one", "three", "one")]
+    assert computed == ["one", "two", "three", "one"]
+    assert vectors[0].tolist() == vectors[2].tolist() == vectors[4].tolist()
+    assert len(minilm._kept) == 2
+
+
 @pytest.mark.parametrize("frees", ["embedder.close()", "del embedder"])
 def test_control_c_after_another_thread_freed_the_graph_is_an_interrupt(tiny_folder, cache, frees):
     code = f"""

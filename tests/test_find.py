@@ -14,6 +14,8 @@ from rag.documents import is_supported
 from rag.errors import UsageError
 from rag.pipelines.find import Selection, find_files
 
+pytestmark = pytest.mark.usefixtures("keep_workers")
+
 
 def found_in(*sources, index_folder=None, known=(), **selection):
     return find_files(

@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT
 
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CELL = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT_CODE = re.compile(r"#\s*exit code (\d+)\s*$")
 NOT_RUN = ("make ", "pip ", "git ")
 """These change the machine, or need a network."""
@@ -80,7 +81,7 @@ def shows(output: str, expected: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/cookbook.md"])
 def test_every_command_of_a_page_does_what_the_page_shows(page, place, tmp_path_factory):
     environment = {"RAG_LLM": "extractive", "RAG_CACHE": str(tmp_path_factory.getbasetemp() / "guide-cache")}
     commands = shown_on(ROOT / page)
@@ -91,8 +92,17 @@ def test_every_command_of_a_page_does_what_the_page_shows(page, place, tmp_path_
         assert shows(output, shown.output), f"$ {shown.command}\n{output}\ndoes not show\n{shown.output}"
 
 
+@pytest.mark.slow
+def test_the_cells_of_the_cookbook_run_one_after_the_other(place):
+    cells = CELL.findall((ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8"))
+    assert len(cells) > 2
+    (place / "cells.py").write_text("\n".join(cells), encoding="utf-8")
+    code, output = run(f'PYTHONPATH="{ROOT}" "{sys.executable}" cells.py', place, {})
+    assert (code, output) == (0, "")
+
+
 def test_every_link_of_the_guides_leads_somewhere():
-    for page in ("docs/guide.md", "pipelines/README.md", "indexes/README.md"):
+    for page in ("docs/guide.md", "docs/cookbook.md", "pipelines/README.md", "indexes/README.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
         headings = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
         for target in re.findall(r"\]\(([^)\s]+)\)", text):

@@ -29,6 +29,8 @@ from rag.summaries.calls import Calls, Slots
 from rag.summaries.store import CallStore, Reply, call_key
 from rag.types import Document, Message, Usage
 
+pytestmark = pytest.mark.usefixtures("keep_workers")
+
 LIMITED = 1024
 
 

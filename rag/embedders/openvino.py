@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Inputs = dict[str, npt.NDArray[np.int64]]
     Batch = tuple[list[int], Inputs]
 
+MOST_KEPT = 512
+"""Questions and sentences whose vectors are kept: searching, judging what was found and checking the answer ask for the same ones."""
+
 _SLICE = 512  # passages tokenised and sorted at a time: bounds memory, and is enough to keep padding rare
 
 
@@ -72,6 +75,7 @@ class OpenVINOEmbedder:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._word_counts = WordCounts(self._tokenizer) if keeps_words_apart(self._tokenizer) else None
+        self._kept: dict[str, Vectors] = {}
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         if self._word_counts is not None:
@@ -98,6 +102,13 @@ class OpenVINOEmbedder:
             self._question_request = self._passage_model = None
 
     def _embed_one(self, text: str) -> Vectors:
+        if text not in self._kept:
+            if len(self._kept) == MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[text] = self._infer_one(text)
+        return self._kept[text]
+
+    def _infer_one(self, text: str) -> Vectors:
         if self._question_request is None:
             self._question_request = self._compile("LATENCY", keep=self._keep_compiled).create_infer_request()
         self._question_request.infer(_padded(self._token_ids([text], special=True)))

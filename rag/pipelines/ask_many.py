@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     OnAnswer = Callable[["Answer | FailedAnswer"], None]
     _Numbered = tuple[int, "str | FailedAnswer"]
 
-FIRST_WINDOW, LARGEST_WINDOW = 16, 256
+FIRST_WINDOW, LARGEST_WINDOW = 4, 256
 """Questions that are prepared together; each window is twice as long as the one before it."""
 
 
