@@ -338,7 +338,7 @@ def test_a_question_that_is_no_valid_text_fails_alone(towers, tmp_path):
 
 
 def test_within_a_window_questions_on_the_same_passages_follow_each_other(towers, monkeypatch):
-    monkeypatch.setattr(sys.modules["rag.pipelines.ask_many"], "FIRST_WINDOW", 16)
+    monkeypatch.setattr(module, "FIRST_WINDOW", 16)
     llm = Echo(parallel=1)
     mixed = [question for _ in range(2) for question in QUESTIONS]
     rag.ask_many(

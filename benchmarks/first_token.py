@@ -1,0 +1,128 @@
+"""How long after Enter `rag ask` shows its first sentence, beside the server's own time for the same prompt.
+
+    python benchmarks/first_token.py ../shared/data/clapnq_dev --model FOLDER --python .venv-vllm/bin/python
+
+Each question starts a process of its own, as at a shell, with a vLLM server that is warm; the server's prefix cache is emptied
+before each measurement. `rag ask` shows a sentence when it is written and judged, so the first one is compared with the
+moment at which the server, sent the same prompt, has written that sentence; what is between is what `rag ask` adds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import aclosing
+from pathlib import Path
+
+import httpx
+from answers import answerable, indexed
+from measure import ROOT, machine_facts, note, publish, spread, table
+
+import rag
+from rag.generators.http import HttpGenerator
+from rag.generators.vllm_server import WarmServer
+from rag.pipelines.question import Asking
+from rag.pipelines.serving import start_server, stop_server
+from rag.sentences import sentence_spans
+from rag.types import Prompt
+
+COMMAND = (sys.executable, str(ROOT / "cli.py"), "ask")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("collection", type=Path, help="a folder with corpus.jsonl and queries.jsonl")
+    parser.add_argument("--model", required=True, help="for vLLM: a folder or a hub name")
+    parser.add_argument("--python", help="the Python that has vLLM")
+    parser.add_argument("--questions", type=int, default=10)
+    parser.add_argument("--documents", type=int, default=2000, help="how many of the collection are indexed")
+    parser.add_argument("--max-tokens", type=int, default=64)
+    parser.add_argument("--passages", type=int, default=rag.pipelines.question.PASSAGES, help="how many a prompt holds at most")
+    parser.add_argument("--output", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped
+    facts = machine_facts({"vLLM's": Path(arguments.python or "python3")})
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"RAG_STATE": folder, "VLLM_SERVER_DEV_MODE": "1"}  # so that the prefix cache can be emptied
+        server = start_server(arguments.model, python=arguments.python, max_model_len=4096)
+        try:
+            taken = measure(server, arguments, Path(folder) / "index")
+        finally:
+            stop_server()
+    publish(page(taken, arguments, facts), arguments.output)
+
+
+def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> list[tuple[float, float, float]]:
+    """For each question the seconds to: our first sentence, the server's first token, the server's first sentence."""
+    asking = Asking(k=arguments.passages, sampling=rag.Sampling(max_tokens=arguments.max_tokens, temperature=0))
+    with (
+        indexed(arguments.collection, arguments.documents, folder) as index,
+        HttpGenerator(server.url, api_key=server.api_key) as llm,
+    ):
+        questions, prompts = answerable(arguments, index, llm, asking)
+        command = [*COMMAND, "--index", str(folder), "-k", str(arguments.passages), "--temperature", "0"]
+        command += ["--max-tokens", str(arguments.max_tokens)]
+        first_output([*command, questions[0]])  # files are read from the disk once
+        taken = []
+        for question, prompt in zip(questions, prompts, strict=True):
+            forget(server)
+            ours = first_output([*command, question])
+            forget(server)
+            taken.append((ours, *asyncio.run(straight(llm, prompt, asking))))
+            note(f"{question} {taken[-1]}")
+    return taken
+
+
+def forget(server: WarmServer) -> None:
+    """Empty the server's prefix cache."""
+    httpx.post(f"http://127.0.0.1:{server.port}/reset_prefix_cache", trust_env=False).raise_for_status()
+
+
+def first_output(command: list[str]) -> float:
+    """Seconds from the start of the process to the first text on its standard output; the process is awaited."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout
+    process.stdout.read(1)
+    seconds = time.perf_counter() - began
+    process.stdout.read()
+    if process.wait():
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return seconds
+
+
+async def straight(llm: HttpGenerator, prompt: Prompt, asking: Asking) -> tuple[float, float]:
+    """Seconds to the first token, and to the end of the first sentence or, where there is but one, of the answer."""
+    began, text, first = time.perf_counter(), "", 0.0
+    async with aclosing(llm.stream(prompt, asking.sampling)) as pieces:
+        async for piece in pieces:
+            first = first or time.perf_counter() - began
+            if isinstance(piece, str):
+                text += piece
+                if len(sentence_spans(text)) > 1:
+                    break
+    return first, time.perf_counter() - began
+
+
+def page(taken: list[tuple[float, float, float]], arguments: argparse.Namespace, facts: str) -> str:
+    ours, tokens, sentences = zip(*taken, strict=True)
+    rows = [
+        ("Enter to the first sentence of `rag ask`", spread(ours, 2)),
+        ("the server, sent the same prompt: its first token", spread(tokens, 2)),
+        ("the server, sent the same prompt: the end of its first sentence", spread(sentences, 2)),
+        ("what `rag ask` adds", spread([one - other for one, other in zip(ours, sentences, strict=True)], 2)),
+    ]
+    return (
+        f"## From Enter to the first sentence\n\n{facts}\n- Model {Path(arguments.model).name}, {len(taken)} questions, each in "
+        f"a new process, {arguments.passages} passages of {arguments.collection.name}.\n\n{table(('', 'seconds'), rows)}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
