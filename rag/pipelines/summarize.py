@@ -7,10 +7,8 @@ model. Calls of documents that came first go first, so these finish first; calls
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Unpack
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 from rag import documents as loaders
 from rag.errors import DocumentError, RagError, UsageError
 from rag.pipelines.find import DEFAULT_SELECTION, Selection, find_files
-from rag.pipelines.loops import run
+from rag.pipelines.loops import run, stream
 from rag.pipelines.summarize_document import Frame, summarize_document
 from rag.pipelines.summarize_judges import Judges, usual_number
 from rag.pipelines.summarize_wishes import Wishes, wish_of
@@ -109,7 +107,7 @@ def summarize_many(
     outcomes = asummarize_many(
         sources, llm=llm, progress=progress, selection=selection, jobs=jobs, limits=limits, passwords=passwords, **wishes
     )
-    yield from _in_a_thread(outcomes)
+    yield from stream(outcomes)
 
 
 async def asummarize_many(
@@ -307,46 +305,3 @@ class _Batch:
     def _counted(self) -> None:
         self._before_their_calls -= 1
         self._changed.set()
-
-
-@contextmanager
-def _stopped_at_the_end(loop: asyncio.AbstractEventLoop, thread: threading.Thread, task: asyncio.Task[None]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        with suppress(RuntimeError):  # the loop has ended already
-            loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-
-
-def _in_a_thread(outcomes: AsyncGenerator[Outcome, None]) -> Iterator[Outcome]:
-    """What comes of an event loop in a thread of its own; leaving off ends it."""
-    there: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
-    begun: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = queue.SimpleQueue()
-
-    async def drive() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        begun.put((asyncio.get_running_loop(), task))
-        async with aclosing(outcomes) as stream:
-            async for outcome in stream:
-                there.put(outcome)
-
-    def in_the_thread() -> None:
-        end: BaseException | None = None
-        try:
-            asyncio.run(drive())
-        except asyncio.CancelledError:
-            pass
-        except BaseException as error:  # noqa: BLE001 (handed to the caller)
-            end = error
-        there.put(end)
-
-    thread = threading.Thread(target=in_the_thread, name="summaries")
-    thread.start()
-    loop, task = begun.get()
-    with _stopped_at_the_end(loop, thread, task):
-        while (one := there.get()) is not None:
-            if isinstance(one, BaseException):
-                raise one
-            yield one
