@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Unpack
 
 from rag import documents as loaders
+from rag.arguments import PATH, listed, require, require_count
 from rag.errors import DocumentError, RagError, UsageError
 from rag.pipelines.find import DEFAULT_SELECTION, Selection, find_files
 from rag.pipelines.loops import run, stream
@@ -78,6 +79,7 @@ async def asummarize(source: Source, *, llm: Model | str = "local", **wishes: Un
 
 async def summarized(source: Source, *, llm: Model | str, wish: Wish, wishes: Wishes) -> Summary:
     """The summary that `wish` asks for; of `wishes`, only what concerns finished calls counts."""
+    require(isinstance(source, (*PATH, Document)), source, "source", "the path of a file, or what rag.load gives")
     document = source if isinstance(source, Document) else await asyncio.to_thread(loaders.load, source)
     with using_llm(llm) as model, CallStore(wishes.get("calls")) as store:
         frame = await asyncio.to_thread(Frame.of, wish, model)
@@ -123,6 +125,8 @@ async def asummarize_many(
 ) -> AsyncGenerator[Outcome, None]:
     """`summarize_many` for code that runs in an event loop."""
     wish = wish_of(wishes)
+    is_told = progress is None or (hasattr(progress, "found") and hasattr(progress, "advance"))
+    require(is_told, progress, "progress", "an object with the methods found and advance")
     loading = _Loading(sources, selection, jobs, limits, passwords)
     with using_llm(llm) as model, CallStore(wishes.get("calls")) as store, Judges(usual_number()) as judges:
         if wish.verifier is None and loading.count > 1:
@@ -142,6 +146,12 @@ class _Loading:
     def __init__(
         self, sources: Sequence[Source], selection: Selection, jobs: int | None, limits: Limits, passwords: Sequence[str]
     ) -> None:
+        sources = listed(sources, "sources", kinds=(*PATH, Document), of="paths and documents")
+        passwords = listed(passwords, "passwords")
+        require(isinstance(selection, Selection), selection, "selection", "a rag.pipelines.find.Selection")
+        require(isinstance(limits, Limits), limits, "limits", "what rag.Limits(…) makes")
+        if jobs is not None:
+            require_count(jobs, "jobs")
         self._given = [source for source in sources if isinstance(source, Document)]
         named = [source for source in sources if not isinstance(source, Document)]
         found = find_files(named, is_supported=loaders.is_supported, selection=selection)
