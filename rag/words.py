@@ -1,10 +1,12 @@
-"""Words as search and verification compare them: lower case, no accents, English stems, CJK in pairs of characters."""
+"""Words as search and verification compare them: lower case, no accents, English stems; other scripts as `rag.scripts` has it."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 from typing import Any
+
+from rag.scripts import spelled
 
 CJK_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
 NEGATION = re.compile(r"\b(?:not|no|never|nor|none|nobody|nothing|neither|without|cannot)\b|n['’]t\b", re.IGNORECASE)
@@ -37,7 +39,7 @@ def _stop_stems() -> frozenset[str]:
 
 def stems(text: str) -> list[str]:
     """Every word of the text as it is indexed, in order."""
-    return list(analyzer().analyze(segment_cjk(text)))
+    return list(analyzer().analyze(spelled(text)))
 
 
 def content_stems(text: str) -> list[str]:
@@ -48,7 +50,7 @@ def content_stems(text: str) -> list[str]:
 @lru_cache(maxsize=100_000)
 def stem_of(word: str) -> str:
     """The stem of one word."""
-    found = analyzer().analyze(word)
+    found = analyzer().analyze(spelled(word))
     return found[0] if found else word.lower()
 
 
@@ -65,16 +67,6 @@ def numbers(text: str) -> set[str]:
 def is_negated(text: str) -> bool:
     """Whether an English sentence denies something."""
     return NEGATION.search(text) is not None
-
-
-def segment_cjk(text: str) -> str:
-    """Chinese and Japanese runs as overlapping pairs of characters, which can be matched without a dictionary."""
-    return CJK_RUN.sub(lambda run: " " + " ".join(pairs(run.group())) + " ", text)
-
-
-def pairs(run: str) -> list[str]:
-    """Neighbouring characters, two by two; a single character by itself."""
-    return [run[i : i + 2] for i in range(max(1, len(run) - 1))]
 
 
 def plain_number(number: str) -> str:
