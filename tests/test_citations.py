@@ -201,6 +201,13 @@ def test_half_a_character_of_a_damaged_text_is_a_part_of_its_sentence():
     assert [text[a:b] for a, b in sentence_spans(text)] == ["It is tall\ud800 and red.", "The second \udc00is small."]
 
 
+@pytest.mark.parametrize("damaged", ["The tower\ud800 is 34 m tall.", "\udfffThe tower is\ud83d 34 m\ude00 tall."])
+def test_half_a_character_hides_no_word(damaged):
+    whole = "The tower is 34 m tall."
+    (of_damaged,), (in_damaged,) = rag.check(whole, sources=[damaged]), rag.check(damaged, sources=[whole])
+    assert (of_damaged.support, in_damaged.support) == ("full", "full")
+
+
 def test_a_number_has_one_spelling():
     assert numbers("34,229 and 34229, 3.50 or 3.5, in 1872.") == {"34229", "3.5", "1872"}
     assert numbers("1,234,567.80") == numbers("1.234.567,8") == {"1234567.8"}
