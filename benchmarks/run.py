@@ -52,12 +52,15 @@ class Page:
         return told | {"figures": to_json(read_figures(self.markdown))}
 
     def text(self) -> str:
-        """For the page: the command below its own headings, which begin on the second level."""
+        """A section: under its own headings, or else the script's name, what was printed and by which command."""
+        printed = with_headings_from(2, self.markdown.strip())
+        heading = "" if printed.startswith("#") else f"## {self.command.removeprefix('make ').split()[0]}"
+        came = f"Made by `{self.command}`."
         if self.left_out:
-            return f"`{self.command}` was left out: {self.left_out}."
-        failed = f"**`{self.command}` failed: {self.failed}**" if self.failed else ""
-        made_by = "" if failed else f"Made by `{self.command}`."
-        return "\n\n".join(filter(None, (with_headings_from(2, self.markdown.strip()), made_by, failed)))
+            came = f"`{self.command}` was left out: {self.left_out}."
+        elif self.failed:
+            came = f"**`{self.command}` failed: {self.failed}**"
+        return "\n\n".join(filter(None, (heading, printed, came)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,13 @@ class TestDriver:
         text = results.text("Title", "Why")
         assert "**`bad.py` failed: out of luck (exit code 1)**" in text
         assert "`other.py DATA/y` was left out: there is no y in the folder of the collections." in text
-        assert [line for line in text.splitlines() if line.startswith("#")] == ["# Title", "## Bad", "## Good", "### Speed"]
+        assert [line for line in text.splitlines() if line.startswith("#")] == [
+            "# Title",
+            "## Bad",
+            "## other.py",
+            "## Good",
+            "### Speed",
+        ]
 
     def test_page_and_figures_lie_side_by_side_and_a_check_reads_them(self, scripts, monkeypatch, capsys):
         output = scripts / "results" / "day.md"
