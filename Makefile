@@ -5,18 +5,24 @@ BIN := $(VENV)/bin
 DATA ?= ../shared/data
 CHUNKS ?= 1000000
 KILLS ?= 1000
+COLLECTIONS = $(addprefix $(DATA)/,scifact cranfield clapnq_dev pubmedqa $(addprefix xquad/,en de ar zh hi))
 READY := $(VENV)/.ready
 
-.PHONY: help setup vllm demo test check format bench bench-documents bench-answers bench-index bench-summaries clean
+.PHONY: help setup vllm demo test check format clean \
+	bench bench-check bench-full bench-speed bench-index bench-documents bench-quality bench-answers bench-summaries
 
 help:
 	@echo "make demo     install, index the example documents, ask three questions"
 	@echo "make test     install, then lint, types and all tests, those against a real vLLM too (4 GB, Linux on x86-64)"
 	@echo "make check    lint, types and the fast tests (under a minute)"
-	@echo "make bench    speed and memory beside other toolkits, and retrieval quality (an hour or more)"
-	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
-	@echo "make bench-answers   citations, refusal, planted errors; a batch through a real vLLM beside LangChain and LlamaIndex (an hour)"
+	@echo "make bench    every benchmark in a quick form, in minutes, into benchmarks/results; PARTS=\"speed quality\" for some"
+	@echo "make bench-check   the same, compared with the last kept result by ratios and quality; fails where something is worse"
+	@echo "make bench-full    everything below, one after the other (many hours)"
+	@echo "make bench-speed   indexing, a search in a fresh process, indexing again, beside other toolkits (an hour)"
 	@echo "make bench-index   kills, a million passages, other stores (hours); CHUNKS=20000 KILLS=20 to try it"
+	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
+	@echo "make bench-quality   retrieval quality on the collections in DATA (an hour the first time)"
+	@echo "make bench-answers   citations, refusal, planted errors; a batch through a real vLLM beside LangChain and LlamaIndex (an hour)"
 	@echo "make bench-summaries   summaries beside LangChain's through a real vLLM: speed, kills, coverage, quality, a book (hours); QUICK=1 to try it"
 
 setup: $(READY)
@@ -54,11 +60,23 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	bash benchmarks/environments.sh
-	$(BIN)/python benchmarks/run.py
-	@if test -d $(DATA)/scifact; \
-	then $(BIN)/python benchmarks/retrieval.py $(DATA)/scifact $(DATA)/cranfield && $(BIN)/python benchmarks/evidence.py $(DATA)/clapnq_dev $(DATA)/xquad/en; \
-	else echo "Retrieval quality is not measured: there are no collections in $(DATA)."; fi
+	$(BIN)/python benchmarks/run.py $(PARTS) --data $(DATA)
+
+bench-check: $(READY)
+	$(BIN)/python benchmarks/run.py $(PARTS) --data $(DATA) --check
+
+bench-full: $(READY) vllm
+	$(BIN)/python benchmarks/run.py --full --data $(DATA)
+
+bench-speed: $(READY)
+	bash benchmarks/environments.sh llamaindex langchain txtai
+	$(BIN)/python benchmarks/index_speed.py --megabytes 1 --rounds 3
+	$(BIN)/python benchmarks/search_cold.py --megabytes 1 --rounds 7
+	$(BIN)/python benchmarks/no_change.py --files 2000 --rounds 7
+
+bench-quality: $(READY)
+	$(BIN)/python benchmarks/quality.py $(COLLECTIONS)
+	$(BIN)/python benchmarks/retrieval.py $(COLLECTIONS) $(DATA)/financebench/dev
 
 bench-documents: $(READY)
 	bash benchmarks/environments.sh markitdown libraries

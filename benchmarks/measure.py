@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import tempfile
@@ -163,8 +164,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def machine_facts(pythons: Mapping[str, Path]) -> str:
     """What the numbers were measured on: processor, load, and the packages of each environment, as a Markdown list."""
-    cpu = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
-    facts = {key.strip(): value.strip() for key, value in cpu.items()}
+    facts = processor()
     flags = set(facts.get("flags", "").split())
     has = ", ".join(f"{flag} {'yes' if flag in flags else 'no'}" for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -175,6 +175,20 @@ def machine_facts(pythons: Mapping[str, Path]) -> str:
         *(f"{name}: {versions(python)}" for name, python in pythons.items()),
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def processor() -> dict[str, str]:
+    """What Linux tells of the last core."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines) if key.strip()}
+
+
+def machine_name() -> str:
+    """The kind of machine, fit for a file's name: processor, cores and the first GPU, such as `amd-epyc-2-cores`."""
+    model = re.sub(r"\(\w+\)|\bCPU\b|@.*|\d+-Core Processor", "", processor().get("model name", platform.machine()))
+    gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    gpu = re.findall(r"^Model:\s*(.+)$", gpus[0].read_text(), re.MULTILINE) if gpus else []
+    return "-".join(re.findall(r"[a-z0-9]+", " ".join([model, f"{len(os.sched_getaffinity(0))} cores", *gpu]).lower()))
 
 
 def versions(python: Path) -> str:

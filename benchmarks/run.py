@@ -1,47 +1,199 @@
-"""Run all benchmarks one after the other and join their tables into one page.
+"""Run every benchmark: a quick form of each, in minutes, or everything, in hours.
 
-    python benchmarks/run.py --output benchmarks/results/2026-01-31.md
+    python benchmarks/run.py                       # into benchmarks/results/DATE-MACHINE.md, figures in DATE-MACHINE.json
+    python benchmarks/run.py speed quality         # only these parts, into .bench/check
+    python benchmarks/run.py --check               # then compare with the last kept result (compare.py); kept in .bench/check
+    python benchmarks/run.py --full                # every `make bench-PART`, each into DATE-MACHINE-PART.md
 
-Takes from half an hour to hours, by the size of the corpus; nothing else should run beside it.
+Parts: speed, index, documents, quality, answers, summaries. What this machine lacks the data or vLLM for is left out, and the page
+says why. Nothing else should run beside it. Exits with 1 if a benchmark failed, or --check found something worse.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from typing import Any
 
+from compare import RESULTS, judge, last_kept
 from contestants import HERE
-from measure import ROOT, publish
+from corpus import BENCH, BOOK
+from figures import read_figures, to_json
+from measure import ROOT, machine_name, note, publish
+from quick import PARTS, Command
+
+CHECKED = BENCH / "check"
 
 
-def page(script: str, options: list[str]) -> str:
-    """The Markdown of one benchmark, run in a process of its own. Raises CalledProcessError where it failed."""
-    with tempfile.TemporaryDirectory(prefix="groundtext-bench-") as folder:
-        output = Path(folder) / "page.md"
-        command = [sys.executable, str(HERE / script), *options, "--output", str(output)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return output.read_text(encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a command printed, or why it printed nothing."""
+
+    command: str
+    markdown: str = ""
+    left_out: str = ""
+    failed: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the file of figures."""
+        told: dict[str, Any] = {"command": self.command}
+        if self.left_out:
+            return told | {"left out": self.left_out}
+        if self.failed:
+            told["failed"] = self.failed
+        return told | {"figures": to_json(read_figures(self.markdown))}
+
+    def text(self) -> str:
+        """A section: under its own headings, or else the script's name, what was printed and by which command."""
+        printed = with_headings_from(2, self.markdown.strip())
+        heading = "" if printed.startswith("#") else f"## {self.command.removeprefix('make ').split()[0]}"
+        came = f"Made by `{self.command}`."
+        if self.left_out:
+            came = f"`{self.command}` was left out: {self.left_out}."
+        elif self.failed:
+            came = f"**`{self.command}` failed: {self.failed}**"
+        return "\n\n".join(filter(None, (heading, printed, came)))
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All pages of a run, by script or target."""
+
+    form: str
+    machine: str
+    pages: dict[str, Page] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As compare.py reads it. Commands that measure nothing are not in it."""
+        pages = {name: page.to_dict() for name, page in self.pages.items()}
+        return {"form": self.form, "date": str(date.today()), "machine": self.machine, "pages": pages}
+
+    def text(self, title: str, made_by: str) -> str:
+        """The page."""
+        return "\n\n".join([f"# {title}", made_by, *(page.text() for page in self.pages.values())])
+
+    @property
+    def has_failed(self) -> bool:
+        return any(page.failed for page in self.pages.values())
+
+
+def with_headings_from(level: int, markdown: str) -> str:
+    """The same with its highest heading on that level, and the others as far below it as they were."""
+    levels = [len(found) for found in re.findall(r"^(#+) ", markdown, re.MULTILINE)]
+    shift = level - min(levels, default=level)
+    return re.sub(r"^(#+) ", lambda found: "#" * (len(found[1]) + shift) + " ", markdown, flags=re.MULTILINE)
+
+
+def printed(command: Sequence[str], shown: str) -> Page:
+    """Run to the end; what it tells on stderr is passed on."""
+    note(f"\n{shown}")
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            last = ""
+            for line in process.stderr or ():
+                sys.stderr.write(line)
+                last = last if line.startswith("make") else line.strip() or last
+        output.seek(0)
+        failed = f"{last} (exit code {process.returncode})" if process.returncode else ""
+        return Page(shown, output.read(), failed=failed)
+
+
+def run_quick(names: Sequence[str], data: Path, machine: str, plot: Path) -> Results:
+    """The quick form of these parts, one command after the other."""
+    commands = [command for name in names for command in PARTS[name]]
+    make_environments([command for command in commands if not command.obstacle(data)])
+    results = Results("quick", machine)
+    for command in commands:
+        obstacle = command.obstacle(data)
+        script, *options = command.line(data, plot)
+        line = [sys.executable, str(HERE / script), *options]
+        page = Page(command.shown, left_out=obstacle) if obstacle else printed(line, command.shown)
+        if page.markdown or page.left_out or page.failed:
+            results.pages[command.script] = page
+    return results
+
+
+def make_environments(commands: Sequence[Command]) -> None:
+    """Install the peers. A command whose peer could not be installed says so itself."""
+    if peers := list(dict.fromkeys(peer for command in commands for peer in command.peers)):
+        subprocess.run([str(HERE / "environments.sh"), *peers], cwd=ROOT, check=False, stdout=sys.stderr)
+
+
+def run_full(names: Sequence[str], data: Path, machine: str, folder: Path) -> bool:
+    """Every part as make has it, each kept as soon as it is there; whether all succeeded."""
+    succeeded = True
+    for name in names:
+        target, output = f"bench-{name}", folder / f"{date.today()}-{machine}-{name}.md"
+        options = [f"DATA={data}", *([f"OUTPUT={output}"] if name == "index" else [])]  # which draws its plot beside it
+        page = printed(["make", "--silent", target, *options], f"make {target}")
+        results = Results("full", machine, {target: page})
+        keep(results, output, f"{name.capitalize()}: {date.today()}, {machine}", f"`make {target}`, of `make bench-full`.")
+        succeeded &= not page.failed
+    return succeeded
+
+
+def keep(results: Results, output: Path, title: str, made_by: str) -> None:
+    """Print the page, and write it and its figures."""
+    publish(results.text(title, made_by), output)
+    output.with_suffix(".json").write_text(as_lines(results.to_dict()), encoding="utf-8")
+    note(f"\n{output}\n{output.with_suffix('.json')}")
+
+
+def as_lines(result: Mapping[str, Any]) -> str:
+    """JSON with a line for each figure, so that a difference can be read."""
+    text = json.dumps(result, ensure_ascii=False, indent=1)
+    return re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all if none is named")
+    parser.add_argument("--full", action="store_true", help="everything, in hours")
+    parser.add_argument(
+        "--check", action="store_true", help="compare with the last kept result, and fail where something is worse"
+    )
+    parser.add_argument("--data", type=Path, default=BOOK.parent.parent, metavar="DIR", help="the folder of the collections")
+    parser.add_argument("--machine", default=machine_name(), metavar="NAME", help="what results are called (%(default)s)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the quick form's page; its figures lie beside it")
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.parts) - PARTS.keys()):
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(PARTS)}")
+    if arguments.full and (arguments.check or arguments.output):
+        parser.error("--full names its pages itself, and only the quick form is checked")
+    return arguments
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", default="book")
-    parser.add_argument("--megabytes", default="1")
-    parser.add_argument("--rounds", default="3", help="of indexing; the short measurements take seven")
-    parser.add_argument("--rag", default=str(ROOT / ".venv" / "bin" / "rag"), metavar="PATH", help="our command")
-    parser.add_argument("--output", type=Path, metavar="FILE")
-    arguments = parser.parse_args()
-    ours = ["--rag", arguments.rag]
-    corpus = [*ours, "--corpus", arguments.corpus, "--megabytes", arguments.megabytes]
-    pages = [
-        page("index_speed.py", [*corpus, "--rounds", arguments.rounds]),
-        page("search_cold.py", corpus),
-        page("no_change.py", ours),
-    ]
-    publish("# Benchmarks\n\n" + "\n\n".join(text.strip() for text in pages), arguments.output)
+    arguments = options()
+    names = [name for name in PARTS if name in (arguments.parts or PARTS)]
+    data, machine = arguments.data.resolve(), arguments.machine
+    if arguments.full:
+        sys.exit(0 if run_full(names, data, machine, RESULTS) else 1)
+    kept_at = last_kept(machine) if arguments.check else None
+    folder = RESULTS if names == list(PARTS) and not arguments.check else CHECKED
+    output = (arguments.output or folder / f"{date.today()}-{machine}.md").absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    results = run_quick(names, data, machine, output.with_suffix(".svg"))
+    made_by = "The quick form of every benchmark (`make bench`): small sizes, few rounds. `make bench-full` has the large ones."
+    keep(results, output, f"{date.today()}, {machine}", made_by)
+    worse = judge(results.to_dict(), kept_at) if kept_at else False
+    sys.exit(1 if worse or results.has_failed else 0)
 
 
 if __name__ == "__main__":

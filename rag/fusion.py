@@ -5,6 +5,8 @@ fusion and robust in its one parameter ("An Analysis of Fusion Functions for Hyb
 score is measured in standard deviations over the candidates (Montague and Aslam, "Relevance Score Normalization for
 Metasearch", CIKM 2001). One candidate that shares nothing with the question (score 0) is counted as well: between two or
 three candidates the deviation alone would make much of chance differences.
+How much the dense score counts is found anew for each question by `trusted_weight`: an embedder that cannot read the language
+gives cosines that have nothing to do with the words that question and passages share.
 `reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is here to be compared with.
 """
 
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
     Scored = Sequence[tuple[int, float]]
 
 DENSE_WEIGHT = 0.62
+
+AGREEMENT = 0.6
+"""The correlation of cosines with BM25 scores from which cosines count in full. Its mean is .5 to .7 in English collections with
+MiniLM, .4 in German, .2 in Chinese and 0 in Arabic and Hindi, which it cannot read."""
+
+BENEFIT_OF_DOUBT = 10
+"""Candidates of full agreement that are counted as well, for the correlation of a few tells little."""
 
 
 def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:
@@ -40,6 +49,28 @@ def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_
     shares = total / highest if highest else total
     order = np.lexsort((ids, -shares))
     return list(zip(ids[order].tolist(), shares[order].tolist(), strict=True))
+
+
+def fused(dense: Scored, keyword: Scored) -> list[tuple[int, float]]:
+    """`weighted_sum` with the weight that the question's own scores allow; of `dense` it wants the same."""
+    return weighted_sum(dense, keyword, dense_weight=trusted_weight(dense, keyword))
+
+
+def trusted_weight(dense: Scored, keyword: Scored) -> float:
+    """Between 0 and DENSE_WEIGHT: as cosines agree with BM25 scores among the passages that share words with the question.
+
+    Both measure likeness, so they agree to some degree wherever the embedder understands what it reads.
+    """
+    import numpy as np
+
+    cosines = dict(dense)
+    both = np.array([(cosines[item], score) for item, score in keyword if item in cosines], np.float64).reshape(-1, 2)
+    deviations = both.std(axis=0) if len(both) else np.zeros(2)
+    if not deviations.all():
+        return DENSE_WEIGHT
+    correlation = float((both - both.mean(axis=0)).prod(axis=1).mean() / deviations.prod())
+    agreement = min(1.0, max(0.0, correlation / AGREEMENT))
+    return DENSE_WEIGHT * (len(both) * agreement + BENEFIT_OF_DOUBT) / (len(both) + BENEFIT_OF_DOUBT)
 
 
 def reciprocal_rank_fusion(*rankings: Scored, constant: int = 60) -> list[tuple[int, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import json
 import logging
@@ -10,14 +11,12 @@ import os
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import MissingExtraError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-Model = TypeVar("Model")
+    from collections.abc import Iterator
 
 _WEIGHTS = {".safetensors", ".bin"}
 _DECISIVE = _WEIGHTS | {".json", ".txt", ".model"}
@@ -86,14 +85,15 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def load_sentence_transformers(build: Callable[..., Model], name: str, *, device: str | None, **options: Any) -> Model:
-    """`build` is SentenceTransformer or CrossEncoder; `name` a folder, which is never looked up on a network, or a hub name.
+def load_sentence_transformers(kind: str, name: str, *, device: str | None, **options: Any) -> Any:
+    """`kind` is "SentenceTransformer" or "CrossEncoder"; `name` a folder, which is never looked up on a network, or a hub name.
 
-    Raises ModelError.
+    Raises ModelError; for a folder that is not there, before the library is imported, which takes seconds.
     """
     folder = expanded(name)
     if not folder.is_dir() and (name.startswith((".", "~", "/")) or folder.exists()):
         raise ModelError(f"{name} is not a folder. Name the folder that holds the model's config.json.")
+    build = getattr(importlib.import_module("sentence_transformers"), kind)
     try:
         with silence():
             if folder.is_dir():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 BLANK_LINE = re.compile(r"\n[ \t]*\n")
-WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
+TROUBLESOME = re.compile(r"[^\S\x00-\x7f]|[\ud800-\udfff]")
+"""Spaces of several bytes, over some of which sentencex panics; and lone surrogates, as damaged files have them, which it refuses."""
+
 MAX_SENTENCE = 600
 """Longer stretches without an end of sentence (tables, lists) are taken line by line."""
 
@@ -23,14 +25,11 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _segments(paragraph: str) -> list[str]:
-    """The sentences with what is between them. sentencex panics over some spaces of several bytes, so it sees plain ones.
-
-    Should it panic all the same, the paragraph is one sentence.
-    """
+    """The sentences with what is between them, as long as in the paragraph; where sentencex panics, the paragraph is one."""
     import sentencex
 
     try:
-        return list(sentencex.segment("en", WIDE_SPACE.sub(" ", paragraph)))
+        return list(sentencex.segment("en", TROUBLESOME.sub(" ", paragraph)))
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise

@@ -27,6 +27,10 @@ VERIFIERS = ("lexical", "nli:MODEL", "llm:http://HOST:PORT/v1#MODEL")
 LLM_URL_OPTIONS = ("window", "parallel")
 """What the address of a generator may say besides: tokens that the model reads, streams at once."""
 
+EMBEDDER_URL_OPTIONS = ("question_prefix", "passage_prefix", "input_type", "max_tokens")
+"""What the address of an embedder may say besides: what stands in front of texts, by which names the server tells questions from
+passages, as in input_type=query,passage, and how many tokens the model reads."""
+
 SERVERS = "servers.json"
 """In the cache folder: the servers that were named on this machine, which may be sent the API key."""
 
@@ -43,8 +47,8 @@ def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -
     if _is_url(spec):
         from rag.embedders.http import HttpEmbedder
 
-        url, model = _split_url(spec, "http://HOST:PORT/v1#MODEL")
-        return HttpEmbedder(url, model, api_key=_key(api_key))
+        url, model, options = _split_embedder_url(spec)
+        return HttpEmbedder(url, model, api_key=_key(api_key), **options)
     _refuse_misspelling(spec, ("minilm",), EMBEDDERS, "embedder")
     from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
@@ -216,20 +220,46 @@ def _split_url(spec: str, form: str) -> tuple[str, str]:
 def _split_llm_url(spec: str) -> tuple[str, str | None, dict[str, Any]]:
     """Address, model if one is named, and options, as in http://HOST:PORT/v1?window=8192#MODEL."""
     form = "The form is http://HOST:PORT/v1, http://HOST:PORT/v1#MODEL or http://HOST:PORT/v1?window=TOKENS#MODEL."
+    url, model, told = _split_address(spec, LLM_URL_OPTIONS, form)
+    return url, model or None, {name: _number(spec, name, value, form) for name, value in told.items()}
+
+
+def _split_embedder_url(spec: str) -> tuple[str, str, dict[str, Any]]:
+    """Address, model and options, as in http://HOST:PORT/v1?input_type=query,passage#MODEL."""
+    form = "The form is http://HOST:PORT/v1#MODEL or http://HOST:PORT/v1?input_type=query,passage#MODEL."
+    url, model, told = _split_address(spec, EMBEDDER_URL_OPTIONS, form)
+    if not model:
+        raise SpecError(f"'{spec}' does not say which model to use. {form}")
+    options: dict[str, Any] = {name: value for name, value in told.items() if name.endswith("_prefix")}
+    if "max_tokens" in told:
+        options["max_tokens"] = _number(spec, "max_tokens", told["max_tokens"], form)
+    if "input_type" in told:
+        kinds = tuple(kind.strip() for kind in told["input_type"].split(","))
+        if len(kinds) != 2 or not all(kinds):
+            raise SpecError(f"'{spec}': input_type names a question's kind and a passage's, such as query,passage. {form}")
+        options["input_types"] = kinds
+    return url, model, options
+
+
+def _split_address(spec: str, known: tuple[str, ...], form: str) -> tuple[str, str, dict[str, str]]:
+    """Address, model or nothing, and the options in between, none but known ones."""
     try:
         parts = urlsplit(spec)
     except ValueError as error:
         raise SpecError(f"'{spec}' is no address: {error}. {form}") from error
     if not parts.netloc:
         raise SpecError(f"'{spec}' does not say which server to use. {form}")
-    options: dict[str, Any] = {}
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if name not in LLM_URL_OPTIONS:
-            raise SpecError(f"'{spec}' has an unknown option '{name}'.{nearest(name, LLM_URL_OPTIONS)} {form}")
-        if not value.isdecimal() or int(value) < 1:
-            raise SpecError(f"'{spec}': {name} must be a number from 1, not '{value}'. {form}")
-        options[name] = int(value)
-    return parts._replace(query="", fragment="").geturl().rstrip("/"), parts.fragment or None, options
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    for name in options:
+        if name not in known:
+            raise SpecError(f"'{spec}' has an unknown option '{name}'.{nearest(name, known)} {form}")
+    return parts._replace(query="", fragment="").geturl().rstrip("/"), parts.fragment, options
+
+
+def _number(spec: str, name: str, value: str, form: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise SpecError(f"'{spec}': {name} must be a number from 1, not '{value}'. {form}")
+    return int(value)
 
 
 def _refuse_misspelling(spec: str, names: tuple[str, ...], known: tuple[str, ...], kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Words as search and verification compare them: lower case, no accents, English stems, CJK in pairs of characters."""
+"""Words as search and verification compare them: lower case, no accents, English stems; other scripts as `rag.scripts` has it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,28 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from rag.scripts import spelled
+
 CJK_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
 NEGATION = re.compile(r"\b(?:not|no|never|nor|none|nobody|nothing|neither|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 MAX_WORD_LENGTH = 60
 
-STOP_WORDS = frozenset(
-    "a about after all also am an and any are as at be been before being but by can could did do does doing down for from further "
-    "had has have having he her here hers him his how i if in into is it its itself just many me more most much my no nor not of off on "
-    "once only or other our out over own s same she should so some such t than that the their them then there these they this those "
-    "through to too under until up very was we were what when where which while who whom whose why will with would you your".split()
-)
+_FUNCTION_WORDS = {
+    "English": "a about after all also am an and any are as at be been before being but by can could did do does doing down for from "
+    "further had has have having he her here hers him his how i if in into is it its itself just many me more most much my no nor not "
+    "of off on once only or other our out over own s same she should so some such t than that the their them then there these they "
+    "this those through to too under until up very was we were what when where which while who whom whose why will with would you your",
+    "Arabic": "كم ما ماذا بماذا لماذا من ممن مما متى أين كيف هل أي أية على في إلى عن مع هو هي هذا هذه ذلك تلك التي الذي الذين كان كانت تم قد "
+    "بعد قبل بين أو ثم حيث عند عندما كما يكون تكون أن إن أنه أنها منه منها فيه فيها له لها به بها عليه عليها إليه",
+    "Persian": "چه چند چیست کیست کدام کدامند کجا کجاست چرا چگونه چطور آیا کی کسی در از به را که و این آن با برای تا بر یا است بود شد می ها های "
+    "هم نیز شده کرد کرده دارد داشت باشد شود",
+    "Hindi": "क्या कौन कौनसा कौनसी कब कहाँ कहां क्यों कैसे कितना कितने कितनी किस किसने किसे किसको किसका किसके किसकी किन में है हैं था थी थे का की के को से "
+    "और पर ने यह वह एक इस उस जो तो भी हो गया गई गए लिए द्वारा",
+    "Chinese": "什么 哪些 哪个 哪一 哪里 哪种 哪位 哪年 多少 怎么 怎样 如何 为何 为什么 谁的 是谁 是什么",
+}
+"""What a question says beside its subject, with the words that ask. In other scripts than Latin, where none is a word of another language."""
 
 
 @lru_cache(maxsize=1)
@@ -32,28 +43,36 @@ def analyzer() -> Any:
 
 @lru_cache(maxsize=1)
 def _stop_stems() -> frozenset[str]:
-    return frozenset(analyzer().analyze(" ".join(STOP_WORDS)))
+    return frozenset(stems(" ".join(_FUNCTION_WORDS.values())))
 
 
 def stems(text: str) -> list[str]:
     """Every word of the text as it is indexed, in order."""
-    return list(analyzer().analyze(segment_cjk(text)))
+    return _analyzed(spelled(text))
+
+
+def _analyzed(text: str) -> list[str]:
+    """Half a character of a damaged text, which tantivy refuses, parts words as white space does."""
+    try:
+        return list(analyzer().analyze(text))
+    except UnicodeEncodeError:
+        return list(analyzer().analyze(LONE_SURROGATE.sub(" ", text)))
 
 
 def content_stems(text: str) -> list[str]:
-    """The words that carry meaning: `stems` without English function words."""
+    """The words that carry meaning: `stems` without function words."""
     return [stem for stem in stems(text) if stem not in _stop_stems()]
 
 
 @lru_cache(maxsize=100_000)
 def stem_of(word: str) -> str:
     """The stem of one word."""
-    found = analyzer().analyze(word)
+    found = _analyzed(spelled(word))
     return found[0] if found else word.lower()
 
 
 def is_stop_stem(stem: str) -> bool:
-    """Whether it is the stem of an English function word."""
+    """Whether it is the stem of a function word."""
     return stem in _stop_stems()
 
 
@@ -65,16 +84,6 @@ def numbers(text: str) -> set[str]:
 def is_negated(text: str) -> bool:
     """Whether an English sentence denies something."""
     return NEGATION.search(text) is not None
-
-
-def segment_cjk(text: str) -> str:
-    """Chinese and Japanese runs as overlapping pairs of characters, which can be matched without a dictionary."""
-    return CJK_RUN.sub(lambda run: " " + " ".join(pairs(run.group())) + " ", text)
-
-
-def pairs(run: str) -> list[str]:
-    """Neighbouring characters, two by two; a single character by itself."""
-    return [run[i : i + 2] for i in range(max(1, len(run) - 1))]
 
 
 def plain_number(number: str) -> str:

@@ -92,6 +92,54 @@ def test_the_default_verifier_can_be_named_everywhere(towers):
     assert rag.check("The tower is 34 m tall.", sources=[TOWER.text], verifier="lexical")[0].support == "full"
 
 
+WISHES = [
+    ({"words": "x"}, "words must be a whole number, at least 1, not 'x'"),
+    ({"words": 0}, "words must be at least 1, not 0"),
+    ({"piece_tokens": 2.5}, "piece_tokens must be a whole number"),
+    ({"piece_words": True}, "piece_words must be a whole number"),
+    ({"focus": 5}, "focus must be a text"),
+    ({"chain": 5}, "chain must be a text"),
+    ({"chain": "refin"}, "Did you mean 'refine'"),
+    ({"strict": "yes"}, "strict must be True or False"),
+    ({"look_back": 1}, "look_back must be True or False"),
+    ({"fresh": "no"}, "fresh must be True or False"),
+    ({"sampling": {"temperature": 1}}, "what rag.Sampling(…) makes"),
+    ({"prompts": "folder"}, "what rag.Prompts(folder) makes"),
+    ({"verifier": 5}, "a spec such as 'lexical'"),
+    ({"verifier": "lexcal"}, "Did you mean 'lexical'"),
+    ({"calls": 5}, "calls must be the path of a file"),
+    ({"llm": 5}, "llm must be a spec such as 'local'"),
+]
+
+
+@pytest.mark.parametrize(("wishes", "message"), WISHES)
+def test_a_wish_that_cannot_be_is_named_by_all_that_sum_up(tmp_path, wishes, message):
+    wishes = {"llm": "extractive", "calls": tmp_path / "calls.sqlite", **wishes}
+    for act in (lambda: rag.summarize(TOWER, **wishes), lambda: list(rag.summarize_many([TOWER], **wishes))):
+        with pytest.raises(UsageError) as caught:
+            act()
+        assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sources", "options", "message"),
+    [
+        ("report.pdf", {}, "a list of paths and documents, such as ['report.pdf']"),
+        (TOWER, {}, "sources must be a list of paths and documents"),
+        ([TOWER, 5], {}, "Number 2 of sources must be one of the paths and documents, not 5"),
+        ([TOWER], {"jobs": "2"}, "jobs must be a whole number"),
+        ([TOWER], {"limits": 300}, "what rag.Limits(…) makes"),
+        ([TOWER], {"selection": "*.pdf"}, "selection must be"),
+        ([TOWER], {"passwords": 5}, "passwords must be a list of texts"),
+        ([TOWER], {"progress": print}, "the methods found and advance"),
+    ],
+)
+def test_what_cannot_be_summed_up_one_after_the_other_is_told(sources, options, message):
+    with pytest.raises(UsageError) as caught:
+        next(rag.summarize_many(sources, llm="extractive", **options))
+    assert message in str(caught.value)
+
+
 ACTS = {
     "sources in one text": (lambda: rag.check("x", sources="one text"), "such as ['one text']"),
     "sources of numbers": (lambda: rag.check("x", sources=[1]), "Number 1 of sources"),
@@ -110,6 +158,7 @@ ACTS = {
     "examples": (lambda: rag.Prompts(examples=["x"]), "Number 1 of examples"),
     "folder": (lambda: rag.Prompts(5), "the path of a folder of templates"),
     "history": (lambda: rag.Prompts(history="hello"), "a list of messages"),
+    "no document to sum up": (lambda: rag.summarize(5), "source must be the path of a file, or what rag.load gives, not 5"),
     "document": (lambda: rag.ask_document("How tall?", 5, llm="extractive"), "the path of a file"),
     "words without a model": (lambda: rag.ask_document("How tall?", TOWER, llm="extractive", words=5), "no use for words"),
 }

@@ -40,6 +40,20 @@ def test_every_sentence_of_an_answer_carries_the_words_it_rests_on(library):
     assert answer.usage.completion_tokens > 0
 
 
+@pytest.mark.parametrize(
+    "thought", ["<think>The tower is 34 metres tall [1]. </think>", "The tower is 34 metres tall [1]. </think>"]
+)
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_thoughts_are_no_part_of_an_answer_also_where_only_their_end_is_written(library, thought, is_shown):
+    model = scripted(*thought, "\n\nIt was built", " in 1872.")
+    shown = []
+    on_sentence = (lambda sentence, citations: shown.append((sentence.text, len(citations)))) if is_shown else None
+    answer = rag.ask("When was the tower built?", index=library, llm=model, on_sentence=on_sentence)
+    assert answer.text == "It was built in 1872 [1]."
+    assert [citation.marker for citation in answer.citations] == [1]
+    assert not is_shown or shown[-1] == ("It was built in 1872.", 1)
+
+
 def test_the_model_is_not_asked_where_nothing_is_retrieved(index):
     model = scripted("Something.")
     answer = rag.ask("How tall is the tower?", index=index, llm=model)

@@ -421,6 +421,38 @@ def test_a_torn_line_longer_than_a_block_goes_too(tmp_path):
     assert [one.asked for one in Session(path).told().turns] == ["question 0"]
 
 
+@pytest.mark.parametrize("written", [0, 1, 12, 40, 120])
+@pytest.mark.parametrize("empty", [1, 5000, 70_000])
+def test_the_bytes_that_a_machine_left_empty_as_it_went_down_are_told_of_and_go_with_the_next_turn(tmp_path, written, empty):
+    path = tmp_path / "s.jsonl"
+    session = Session(path)
+    session.add(turn(0))
+    first = path.read_bytes()
+    session.add(turn(1))
+    path.write_bytes(path.read_bytes()[: len(first) + written] + b"\0" * empty)
+    with pytest.warns(UserWarning, match=rf"s\.jsonl was lost .* last {empty:,} bytes are empty"):
+        resumed = Session(path)
+    assert [one.asked for one in resumed.told().turns] == ["question 0"]
+    resumed.add(turn(2))
+    assert [one.asked for one in Session(path).told().turns] == ["question 0", "question 2"]
+
+
+def test_a_session_of_which_nothing_but_empty_bytes_are_left_begins_anew(tmp_path):
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b"\0" * 4096)
+    with pytest.warns(UserWarning, match="bytes are empty"):
+        Session(path).add(turn(0))
+    assert [one.asked for one in Session(path).told().turns] == ["question 0"]
+
+
+def test_empty_bytes_before_a_text_of_somebody_are_no_loss(tmp_path):
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(content := b"\0" * 40 + b"Buy milk.")
+    with pytest.raises(IndexStoreError, match="is no turn of a chat"):
+        Session(path)
+    assert path.read_bytes() == content
+
+
 @pytest.mark.parametrize("line", ["nonsense", "[1]", '{"turn": {"asked": 1}}', '{"turn": []}', '{"other": 1}', "[" * 100_000])
 def test_a_file_that_is_no_session_is_refused_with_the_line(tmp_path, line):
     path = tmp_path / "s.jsonl"

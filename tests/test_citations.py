@@ -98,7 +98,7 @@ def test_check_judges_any_text_against_any_passages():
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(st.sampled_from("Ab1 .!?\n。日\u00a0é🙂\"'-"), max_size=200))
+@given(st.text(st.sampled_from("Ab1 .!?\n。日\u00a0é🙂\ud83d\"'-"), max_size=200))
 @example("A\u00a0b.\u00a0 C")
 @example('."\u00a0a')
 def test_sentences_are_exact_ordered_spans_that_lose_nothing_but_white_space(text):
@@ -194,6 +194,18 @@ def test_abbreviations_and_decimals_do_not_end_a_sentence():
     assert [text[a:b] for a, b in sentence_spans(text)] == [
         "Dr. Smith paid $3.5 million in the U.S. in 2022.", "Sales were $34,229.", "次の文です。", "終わり",
     ]  # fmt: skip
+
+
+def test_half_a_character_of_a_damaged_text_is_a_part_of_its_sentence():
+    text = "It is tall\ud800 and red. The second \udc00is small."
+    assert [text[a:b] for a, b in sentence_spans(text)] == ["It is tall\ud800 and red.", "The second \udc00is small."]
+
+
+@pytest.mark.parametrize("damaged", ["The tower\ud800 is 34 m tall.", "\udfffThe tower is\ud83d 34 m\ude00 tall."])
+def test_half_a_character_hides_no_word(damaged):
+    whole = "The tower is 34 m tall."
+    (of_damaged,), (in_damaged,) = rag.check(whole, sources=[damaged]), rag.check(damaged, sources=[whole])
+    assert (of_damaged.support, in_damaged.support) == ("full", "full")
 
 
 def test_a_number_has_one_spelling():

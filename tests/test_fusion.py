@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import random
 import statistics
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rag.fusion import DENSE_WEIGHT, reciprocal_rank_fusion, weighted_sum
+from rag.fusion import DENSE_WEIGHT, fused, reciprocal_rank_fusion, trusted_weight, weighted_sum
 
 IDS = st.integers(1, 40)
 COSINES = st.dictionaries(IDS, st.floats(-1, 1).map(lambda score: round(score, 3)), max_size=30)
@@ -88,3 +89,47 @@ def test_the_order_is_that_of_weighted_deviations_with_one_candidate_of_0_more(d
 
 def test_rank_fusion_adds_reciprocal_ranks():
     assert reciprocal_rank_fusion([(1, 9.0), (2, 8.0)], [(2, 0.3)]) == [(2, 1 / 62 + 1 / 61), (1, 1 / 61)]
+
+
+def agreeing(share, n=100, seed=3):
+    """Dense and keyword scores of n ids, of which the cosine is `share` of the words' score, and chance for the rest."""
+    chance = random.Random(seed)
+    words = {item: chance.random() for item in range(n)}
+    cosines = {item: share * words[item] + (1 - share) * chance.random() for item in words}
+    return pairs(cosines), [(item, 20 * score) for item, score in words.items()]
+
+
+def test_cosines_that_agree_with_the_words_count_in_full():
+    assert trusted_weight(*agreeing(0.6)) == pytest.approx(DENSE_WEIGHT)
+
+
+def test_cosines_that_have_nothing_to_do_with_the_words_count_little():
+    assert trusted_weight(*agreeing(0.0)) < 0.2 * DENSE_WEIGHT
+    dense, keyword = agreeing(0.0)
+    dense, keyword = [*dense, (100, 0.2)], [*keyword, (100, 25.0)]
+    assert fused(dense, keyword)[0][0] == 100
+    assert weighted_sum(dense, keyword)[0][0] != 100
+
+
+def test_of_a_few_candidates_no_embedder_is_thought_to_be_deaf():
+    dense, keyword = [(1, 0.9), (2, 0.1)], [(1, 2.0), (2, 9.0)]
+    assert trusted_weight(dense, keyword) > 0.8 * DENSE_WEIGHT
+
+
+def test_without_scores_to_compare_the_weight_is_the_usual_one():
+    assert trusted_weight([(1, 0.5)], []) == DENSE_WEIGHT
+    assert trusted_weight([], [(1, 3.0)]) == DENSE_WEIGHT
+    assert trusted_weight([(1, 0.5), (2, 0.5)], [(1, 3.0), (2, 4.0)]) == DENSE_WEIGHT
+    assert fused([], []) == []
+
+
+@given(COSINES, WORD_SCORES)
+def test_the_trusted_weight_lies_between_nothing_and_the_usual_one(dense, keyword):
+    assert 0 < trusted_weight(pairs(dense), pairs(keyword)) <= DENSE_WEIGHT + 1e-12
+
+
+@given(COSINES, WORD_SCORES)
+def test_fusion_by_trust_holds_what_fusion_by_one_weight_holds(dense, keyword):
+    scores = dict(fused(pairs(dense), pairs(keyword)))
+    assert scores.keys() == dense.keys() | keyword.keys()
+    assert all(0 <= score <= 1 + 1e-12 for score in scores.values())

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from rag.errors import ModelError
@@ -39,3 +42,20 @@ def test_a_revision_is_found_where_nothing_can_be_cached(weights, monkeypatch):
 def test_a_folder_without_weights_is_refused(tmp_path):
     with pytest.raises(ModelError, match="holds no weights"):
         weights_revision(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "opening", ["open_verifier('nli:/nowhere/model')", "open_reranker('/nowhere/model')", "open_embedder('/nowhere/model')"]
+)
+def test_a_model_folder_that_is_not_there_is_told_before_heavy_libraries_are_imported(opening):
+    code = f"""
+import sys
+from rag import specs
+from rag.errors import ModelError
+try:
+    specs.{opening}
+except ModelError as error:
+    print(error, sorted({{"torch", "transformers", "sentence_transformers"}} & set(sys.modules)))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told == "/nowhere/model is not a folder. Name the folder that holds the model's config.json. []\n"

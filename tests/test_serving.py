@@ -229,6 +229,21 @@ class TestWhatGoesWrong:
         with pytest.raises(ModelError, match=r"vLLM is not installed here\."):
             start_server(MODEL)
 
+    def test_a_python_that_does_not_say_what_it_has_is_not_waited_for(self, fail, monkeypatch, tmp_path):
+        silent = tmp_path / "silent"
+        silent.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
+        silent.chmod(0o755)
+        monkeypatch.setattr(serving, "SECONDS_TO_TELL", 0.1)
+        with pytest.raises(ModelError, match=r"silent did not say within 0\.1 s whether it has vLLM\..*--python"):
+            start_server(MODEL, python=str(silent))
+
+    def test_a_program_that_this_system_cannot_run_is_told(self, fail, tmp_path):
+        foreign = tmp_path / "python.exe"
+        foreign.write_bytes(b"MZ\0\0")
+        foreign.chmod(0o755)
+        with pytest.raises(ModelError, match=r"python\.exe cannot be run: Exec format error\..*--python"):
+            start_server(MODEL, python=str(foreign))
+
     def test_a_gguf_file_is_for_llama_cpp(self, fail):
         with pytest.raises(ModelError, match=r"--llm local:model\.gguf"):
             start_server("model.gguf")

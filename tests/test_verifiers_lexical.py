@@ -129,10 +129,56 @@ def test_a_time_of_day_is_one_number(sentence, source, is_true):
         ("The temperature was minus 5 degrees.", "The temperature was −5 degrees.", True),
         ("Lund profit was -3.", "| Lund | Profit |\n|---|---|\n| Lund profit | (3) |", True),
         ("Profit fell by 3 percent.", "Profit, which fell, changed by -3 percent.", True),
+        ("Profit was 3% in the north and -3% in the south.", "Profit was -3% in the north and 3% in the south.", False),
+        ("Profit was -3% in the north and 3% in the south.", "Profit was -3% in the north and 3% in the south.", True),
+        (
+            "A loss of 3% in the north, and a profit of 3% in the south.",
+            "Profit was -3% in the north and 3% in the south.",
+            True,
+        ),
     ],
 )
 def test_a_number_keeps_its_sign(sentence, source, is_true):
     assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source"),
+    [
+        ("Profit was 7%.", "Profit was 9%. Tax was 7%."),
+        ("Profit was 7%.", "Profit was 9% and tax was 7%."),
+        ("Profit was 7%.", "Profit was 9%, tax 7%."),
+        ("Profit was 7% in 2023.", "Profit was 9% in 2022. Tax was 7% in 2023."),
+        ("The tower is 20 metres tall.", "The tower is 330 metres tall. Its antenna is 20 metres tall."),
+        ("The mill has 7 floors.", "The mill has 9 floors. The tower has 7 floors."),
+        ("The tower was built in 1911.", "The tower was built in 1872. The mill was built in 1911."),
+        ("Net sales were 2 million.", "(in millions)\n| Net sales | 7 | 6 |\n| Profit | 2 | 1 |"),
+    ],
+)
+def test_a_number_of_another_subject_is_not_borne_out_where_its_own_subject_has_another(sentence, source):
+    assert support(sentence, Passage(1, source, "r.txt")) == "partial"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "source"),
+    [
+        ("Tax was 7%.", "Profit was 9%. Tax was 7%."),
+        ("Profit was 9% and tax was 7%.", "Profit was 9%. Tax was 7%."),
+        ("Profit was 7%.", "Profit was 9% in 2021 and 7% in 2022."),
+        ("Profit was 7% in the south.", "Profit was 9% in the north. In the south it was 7%."),
+        ("Profit of Halden and Moor was 7%.", "Profit was 9% before. Then the profit of Halden and Moor was 7%."),
+        ("The shares stood at 7.", "The shares stood at 9 crowns. Near the end of that decade they were worth 7."),
+        ("The mill had 500 workers by 1920.", "The mill employed 300 people in 1911. The works had 500 workers by 1920."),
+        ("The tower was finished in 1875.", "The tower was begun in 1872 by Brandt. The building was finished in 1875."),
+        ("Net sales were 6 million.", "(in millions)\n| Net sales | 7 | 6 |\n| Profit | 2 | 1 |"),
+        (
+            "The tower is 34 metres tall.",
+            "The tower was built in 1872. The mill has 7 floors. It is 34 metres tall, this tower.",
+        ),
+    ],
+)
+def test_a_number_may_stand_in_another_clause_than_the_name_of_its_subject(sentence, source):
+    assert support(sentence, Passage(1, source, "r.txt")) == "full"
 
 
 @pytest.mark.parametrize(

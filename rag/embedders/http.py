@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.embedders.batches import centre, refuse_overlong, unit
+from rag.embedders.prefixes import prefixes_of
 from rag.errors import ModelError
 from rag.fitting import pieces, well_formed
 from rag.servers import RefusedError, Server
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 CAUTIOUS_LIMIT = 512
 """Tokens that a model is trusted to read where its server does not tell."""
 
+ROOM_FOR_A_SERVERS_PREFIX = 16
+"""Tokens set aside where the server puts its own prefix in front of a text."""
+
 _WORKERS = 4
 
 
@@ -31,7 +35,11 @@ class HttpEmbedder:
     which no byte-level tokenizer exceeds: chunks come out three to five times shorter than they could be, and none is cut.
     The limit is `max_tokens`, else the `max_model_len` that /models tells (vLLM), else CAUTIOUS_LIMIT.
 
-    The server's weights are out of sight: the identity's revision is the model's name.
+    The prefixes default to what models of that name want. `input_types` are the names by which a server that adds prefixes
+    itself tells questions from passages, such as ("query", "passage"); each request then says its `input_type`, and no prefix
+    is added here.
+
+    The server's weights are out of sight: the identity's revision is the model's name, and the input types.
     """
 
     def __init__(
@@ -40,8 +48,9 @@ class HttpEmbedder:
         model: str,
         *,
         api_key: str | None = None,
-        question_prefix: str = "",
-        passage_prefix: str = "",
+        question_prefix: str | None = None,
+        passage_prefix: str | None = None,
+        input_types: tuple[str, str] | None = None,
         max_tokens: int | None = None,
         batch_size: int = 64,
         timeout: float = 120.0,
@@ -50,6 +59,10 @@ class HttpEmbedder:
         self._server = Server(base_url, api_key=api_key, timeout=timeout, backoff=backoff)
         self._model = model
         self._batch_size = batch_size
+        self._input_types = input_types or ("", "")
+        usual = ("", "") if input_types else prefixes_of(model)
+        question_prefix = usual[0] if question_prefix is None else question_prefix
+        passage_prefix = usual[1] if passage_prefix is None else passage_prefix
         self._tokenize_url = f"{self._server.base_url.removesuffix('/v1')}/tokenize"
         self._dimension = 0
         self._dimension = int(self._request(["a"]).shape[1])
@@ -57,10 +70,12 @@ class HttpEmbedder:
         self._exact = counted is not None
         special = max(0, (self._ask_count("a", special=True) or 0) - (counted or 0)) if self._exact else 2
         self._room = max_tokens or (self._stated_limit() or CAUTIOUS_LIMIT) - special
+        if input_types:
+            self._room -= ROOM_FOR_A_SERVERS_PREFIX
         self._prefix_tokens = self.count_tokens([passage_prefix])[0] + 1 if passage_prefix else 0
         self.identity = EmbedderIdentity(
             name=model,
-            revision=model,
+            revision=f"{model} ({', '.join(input_types)})" if input_types else model,
             dimension=self._dimension,
             max_tokens=self._room - self._prefix_tokens,
             pooling="server",
@@ -94,7 +109,7 @@ class HttpEmbedder:
     def embed_question(self, text: str) -> Vectors:
         prefix = self.identity.question_prefix
         parts = pieces(well_formed(text), lambda piece: self._counts_near_limit([prefix + piece])[0] <= self._room)
-        return centre(self._request([prefix + part for part in parts]))
+        return centre(self._request([prefix + part for part in parts], as_question=True))
 
     def close(self) -> None:
         """Drop the connections to the server."""
@@ -106,8 +121,10 @@ class HttpEmbedder:
         for start in range(0, len(order), self._batch_size):
             yield order[start : start + self._batch_size]
 
-    def _request(self, texts: Sequence[str]) -> Vectors:
+    def _request(self, texts: Sequence[str], *, as_question: bool = False) -> Vectors:
         payload = {"model": self._model, "input": list(texts), "encoding_format": "float"}
+        if kind := self._input_types[0 if as_question else 1]:
+            payload["input_type"] = kind
         answer = self._server.post("/embeddings", payload)
         try:
             rows = {int(entry["index"]): entry["embedding"] for entry in answer["data"]}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.embedders.batches import centre, length_sorted, refuse_overlong, unit
+from rag.embedders.prefixes import prefixes_of
 from rag.embedders.word_counts import WordCounts, keeps_words_apart
 from rag.errors import ModelError
 from rag.fitting import pieces, well_formed
@@ -27,8 +28,9 @@ _SLICE = 2048  # passages tokenised and sorted at a time
 class SentenceTransformersEmbedder:
     """`model` is a folder or a hub name. A folder is never looked up on a network.
 
-    The prefixes default to the model's own prompts ("query"; "document", "passage" or "corpus"). A folder is known by its
-    own name and the hash of its weights, so that it may be moved; a hub model by the commit that was loaded.
+    The prefixes default to the model's own prompts ("query"; "document", "passage" or "corpus"), and without any to what models
+    of its name want. A folder is known by its own name and the hash of its weights, so that it may be moved; a hub model by
+    the commit that was loaded.
     `batch_tokens` bounds rows times longest row of a batch; the default is 4,096, and 65,536 on a GPU.
     """
 
@@ -43,20 +45,21 @@ class SentenceTransformersEmbedder:
         batch_tokens: int | None = None,
         attention: str | None = None,
     ) -> None:
-        from sentence_transformers import SentenceTransformer
-
         options = {"model_kwargs": {"attn_implementation": attention}} if attention else {}
-        self.model: Any = load_sentence_transformers(SentenceTransformer, model, device=device, **options)
+        self.model: Any = load_sentence_transformers("SentenceTransformer", model, device=device, **options)
         self._count = _token_counter(self.model.tokenizer)
         self._batch_tokens = batch_tokens or (4096 if self.model.device.type == "cpu" else 65_536)
         self._room = longest_input(self.model) - _special_tokens(self.model.tokenizer)
-        question_prefix = self._prompt("query") if question_prefix is None else question_prefix
-        passage_prefix = self._prompt("document", "passage", "corpus") if passage_prefix is None else passage_prefix
+        folder = expanded(model)
+        known_as = name or (folder.resolve().name if folder.is_dir() else model)
+        usual = self._prompt("query"), self._prompt("document", "passage", "corpus")
+        usual = usual if any(usual) else prefixes_of(known_as)
+        question_prefix = usual[0] if question_prefix is None else question_prefix
+        passage_prefix = usual[1] if passage_prefix is None else passage_prefix
         # one token more than the prefix: where prefix and text meet, a tokenizer may split differently
         self._prefix_tokens = self._count([passage_prefix])[0] + 1 if passage_prefix else 0
-        folder = expanded(model)
         self.identity = EmbedderIdentity(
-            name=name or (folder.resolve().name if folder.is_dir() else model),
+            name=known_as,
             revision=weights_revision(folder) if folder.is_dir() else _loaded_revision(model, self.model),
             dimension=self._encode(["a"], "").shape[1],
             max_tokens=self._room - self._prefix_tokens,

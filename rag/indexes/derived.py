@@ -192,7 +192,7 @@ class Derived:
             newer = self._opened_keywords()
             if newer.generation > store.generation:
                 return newer
-            if store.has_files or time.monotonic() >= until:
+            if store.has_files or newer.is_spelled_otherwise or time.monotonic() >= until:
                 break
             time.sleep(0.05)
         return store
@@ -232,9 +232,10 @@ class Derived:
         """Which files are there and are not what was written; every byte is read."""
         if not self._catalog.embedder_identity:
             return []
+        words = self._opened_keywords(thorough=True)
         have_opened = {
             "vectors": (VECTORS_STAMP, self._opened_vectors(thorough=True).has_files),
-            "keywords": (keyword_files.STAMP, self._opened_keywords(thorough=True).has_files),
+            "keywords": (keyword_files.STAMP, words.has_files or words.is_spelled_otherwise),
         }
         return [
             DAMAGED.format(name) for name, (stamp, opened) in have_opened.items() if (self.path / stamp).exists() and not opened

@@ -18,7 +18,8 @@ from rag.errors import IndexFormatError, IndexStoreError
 from rag.indexes.checksums import Checksum, are_intact, checksum
 from rag.indexes.stamped import read_stamped, take_away, write_stamped
 from rag.indexes.vectors import NOT_AS_WRITTEN
-from rag.words import analyzer, content_stems, segment_cjk, stems
+from rag.scripts import spelled
+from rag.words import analyzer, content_stems, stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,6 +36,9 @@ STAMP = "keywords.stamp"
 WRITER_BYTES = 48_000_000
 FEW = 20_000
 """Up to so many allowed chunks are named in the query; with more, a longer ranking is filtered."""
+
+SPELLING = "words-2"
+"""Raised with every change to how words are spelled or stemmed: tantivy keeps it with the files, and older ones are made anew."""
 
 _NAME_OF_OURS = re.compile(r"\.?[\w-]+(\.[\w-]+)*")
 DAMAGED = "The words in {} are damaged. Repair them: rag verify --repair"
@@ -60,6 +64,8 @@ class KeywordStore:
         self._index: Any = None
         self._checksums: dict[str, Checksum] = {}
         self._links: Path | None = None
+        self.is_spelled_otherwise = False
+        """Whether the files are sound and hold words as another version of this package spelled them."""
         stamp = read_stamped(folder / STAMP)
         if stamp is not None and is_known(stamp.generation, stamp.token):
             try:
@@ -75,6 +81,9 @@ class KeywordStore:
         if not there or not are_intact(self.folder, files, remember=not thorough):
             return
         if not (_is_all_summed(self.folder, files) and _is_of_its_size(self.folder, files)):
+            return
+        self.is_spelled_otherwise = _spelling(self.folder) != SPELLING
+        if self.is_spelled_otherwise:
             return
         with panics_as_damage(self.folder):
             self._index = tantivy.Index(_schema(), path=str(self._place_to_open(files)), reuse=True)
@@ -132,7 +141,7 @@ class KeywordStore:
             if outdated and len(self):
                 writer.delete_documents_by_query(tantivy.Query.term_set_query(_schema(), "chunk", list(outdated)))
             for hit in added:
-                words = segment_cjk(f"{hit.title}\n{hit.heading}\n{hit.text}")
+                words = spelled(f"{hit.title}\n{hit.heading}\n{hit.text}")
                 writer.add_document(tantivy.Document.from_dict({"chunk": hit.chunk, "words": words}, _schema()))
             writer.commit()
             self.generation = generation
@@ -174,7 +183,7 @@ class KeywordStore:
 
     def _prepare(self) -> None:
         """It stays at what it was opened at, or wrote itself; by default it would follow what other processes commit."""
-        self._index.register_tokenizer("words", analyzer())
+        self._index.register_tokenizer(SPELLING, analyzer())
         self._index.config_reader(reload_policy="Manual")
 
     def search(self, question: str, n: int, *, among: Chunks | None = None) -> list[tuple[int, float]]:
@@ -307,6 +316,13 @@ def _segments(folder: Path) -> dict[str, int]:
     return {segment["segment_id"].replace("-", ""): segment["max_doc"] for segment in meta["segments"]}
 
 
+def _spelling(folder: Path) -> object:
+    """What the words in the files are spelled by. Raises what reading JSON of another shape raises."""
+    meta = json.loads((folder / META).read_text(encoding="utf-8"))
+    fields = {field["name"]: field for field in meta["schema"]}
+    return fields["words"]["options"]["indexing"]["tokenizer"]
+
+
 def _segment_of(name: str) -> str:
     return name.partition(".")[0]
 
@@ -315,4 +331,4 @@ def _schema() -> Any:
     import tantivy
 
     builder = tantivy.SchemaBuilder().add_unsigned_field("chunk", indexed=True, fast=True)
-    return builder.add_text_field("words", tokenizer_name="words", index_option="freq").build()
+    return builder.add_text_field("words", tokenizer_name=SPELLING, index_option="freq").build()

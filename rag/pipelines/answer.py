@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rag.evidence import THRESHOLD, answerability
-from rag.pipelines.thoughts import without_thoughts
+from rag.pipelines.thoughts import Sign, without_thoughts
 from rag.sentences import sentence_spans
 from rag.types import Answer, Usage
 from rag.words import is_negated, stems
@@ -35,6 +35,10 @@ class _Written:
     sentences: list[Sentence]
     usage: Usage
     said_not_found: bool = False
+
+    def begin_anew(self) -> None:
+        """Forget what turned out to be no part of the answer."""
+        self.sentences, self.said_not_found = [], False
 
 
 async def write(
@@ -82,6 +86,11 @@ async def _write(
     pieces = llm.stream(prompt, asking.sampling) if on_sentence or not hasattr(llm, "complete") else _whole(prompt, llm, asking)
     async with aclosing(_sentences(without_thoughts(pieces), written)) as texts:
         async for text in texts:
+            if isinstance(text, Sign):
+                written.begin_anew()
+                citations.begin_anew()
+                held, supported, said = [], False, set()
+                continue
             judged = citations.judge(text)
             words = frozenset([*stems(judged[0].text), *(["not"] if is_negated(judged[0].text) else [])])
             if words in said:
@@ -113,13 +122,17 @@ async def _whole(prompt: Prompt, llm: Any, asking: Asking) -> AsyncGenerator[str
     yield usage
 
 
-async def _sentences(pieces: AsyncGenerator[str | Usage, None], written: _Written) -> AsyncGenerator[str, None]:
-    """Whole sentences as soon as the next one has begun; the usage goes to `written`."""
+async def _sentences(pieces: AsyncGenerator[str | Usage | Sign, None], written: _Written) -> AsyncGenerator[str | Sign, None]:
+    """Whole sentences as soon as the next one has begun, and what says that those before were none; the usage goes to `written`."""
     pending, is_worth_a_look = "", False
     async with aclosing(pieces) as stream:
         async for piece in stream:
             if isinstance(piece, Usage):
                 written.usage = piece
+                continue
+            if isinstance(piece, Sign):
+                pending, is_worth_a_look = "", False
+                yield piece
                 continue
             pending += piece
             written.usage = replace(written.usage, completion_tokens=written.usage.completion_tokens + 1)

@@ -25,6 +25,7 @@ from rag.pipelines.question import PASSAGES, asked_as, prepare
 from rag.prompts import Prompts
 from rag.sampling import Sampling
 from rag.specs import using_index, using_llm
+from rag.summaries.wording import without_thoughts
 from rag.types import Answer, Hits, Message, Prompt, Usage
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Chat:
                     else:
                         pieces.append(piece)
             break
-        return "".join(pieces).strip()
+        return without_thoughts("".join(pieces)).strip()
 
     # what was said, as far as there is room for it
 

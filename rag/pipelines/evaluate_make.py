@@ -17,7 +17,7 @@ from rag.evaluation.lines import read_objects
 from rag.indexes.filters import select_chunks
 from rag.pipelines.evaluate import Silent
 from rag.pipelines.loops import run
-from rag.pipelines.thoughts import without_thoughts
+from rag.pipelines.thoughts import Sign, without_thoughts
 from rag.pretrained import expanded
 from rag.prompts import OWN_EXAMPLE, OWN_EXAMPLE_TITLE, Prompts, as_data
 from rag.sampling import Sampling
@@ -160,11 +160,13 @@ class _Drafter:
         return _line(hit, question, answer, pages, self._llm.name)
 
 
-async def _first_draft(pieces: AsyncGenerator[str | Usage, None]) -> tuple[str, str] | None:
+async def _first_draft(pieces: AsyncGenerator[str | Usage | Sign, None]) -> tuple[str, str] | None:
     """Question and answer as soon as both lines are written; a small model goes on without end."""
     written = ""
     async with aclosing(pieces) as stream:
         async for piece in stream:
+            if isinstance(piece, Sign):
+                written = ""
             written += piece if isinstance(piece, str) else "\n"
             if found := DRAFT.search(written):
                 return found["question"].strip(), found["answer"].strip()

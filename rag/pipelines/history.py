@@ -1,7 +1,7 @@
 """What was said in a conversation, kept as JSON lines: in the `chats` folder of an index, or in a file.
 
-A turn is one line, which is written at once and at the end of the file, under a lock: a line that a crash has cut short is
-no turn, and two processes that go on with one session take turns. Nothing is ever written anew; what was cleared is
+A turn is one line, which is written at once and at the end of the file, under a lock: a line that a crash has cut short, or left
+empty, is no turn, and two processes that go on with one session take turns. Nothing is ever written anew; what was cleared is
 marked as such.
 """
 
@@ -30,6 +30,7 @@ SUFFIX = ".jsonl"
 NAME = re.compile(r"\w[\w .+@-]{0,79}(?<![ .])")
 MOST_BYTES = 64_000_000
 SECONDS_FOR_A_LINE = 10.0
+NUL = b"\0"
 BEGINNINGS = (b'{"turn": {"asked": "', b'{"summary": "', b'{"cleared": "')
 """How the lines of a session begin; what a crash has left of one begins so too, or is a beginning of that."""
 
@@ -70,13 +71,17 @@ class Session:
         self.path = path
         self._told = Told()
         self._read_bytes = -1
+        self._has_told_of_a_loss = False
         if path is not None:
             self.told()
 
     def told(self) -> Told:
         """What was said so far, by whichever process. Raises IndexStoreError where the file is no session."""
         if self.path is not None:
-            content = _content(self.path)
+            content, empty = _content(self.path)
+            if empty and not self._has_told_of_a_loss:
+                self._has_told_of_a_loss = True
+                warnings.warn(_loss(self.path, empty), stacklevel=2)
             if len(content) != self._read_bytes:
                 self._told, self._read_bytes = _told(content, self.path), len(content)
         return self._told
@@ -156,24 +161,35 @@ def sessions_of(index: Path) -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}")) if not folder.is_symlink() else []
 
 
-def _content(path: Path) -> bytes:
-    """The whole lines of a session's file; nothing where there is none yet."""
+def _content(path: Path) -> tuple[bytes, int]:
+    """The whole lines of a session's file, and how many NUL bytes stand at its end; nothing where there is no file yet."""
     try:
         there = path.lstat()
         if not stat.S_ISREG(there.st_mode) or there.st_size > MOST_BYTES:
             raise IndexStoreError(f"{path} is no session: it is no plain file, or a very large one. Choose another name.")
         content = path.read_bytes()
     except FileNotFoundError:
-        return b""
+        return b"", 0
     except OSError as error:
         raise IndexStoreError(f"The session {path} cannot be read: {error.strerror or error}.") from error
     end = content.rfind(b"\n") + 1
     _check_torn(content[end:], path, f"line {content[:end].count(10) + 1}")
-    return content[:end]
+    return content[:end], len(content) - len(content.rstrip(NUL))
+
+
+def _loss(path: Path, empty: int) -> str:
+    return (
+        f"What was said last in the session {path} was lost as the machine went down: its last {empty:,} bytes are empty. "
+        "The turns before that are kept."
+    )
 
 
 def _check_torn(line: bytes, path: Path, place: str) -> None:
-    """Raise IndexStoreError for a last line without an end that is not what a crash has left of one of ours."""
+    """Raise IndexStoreError for a last line without an end that is not what a crash has left of one of ours.
+
+    A file system that had made room for a line, and went down before it wrote it, leaves NUL bytes there.
+    """
+    line = line.rstrip(NUL)
     if not any(line.startswith(beginning[: len(line)]) for beginning in BEGINNINGS):
         raise _no_turn(path, place)
 
@@ -246,7 +262,7 @@ def _cut_torn_line(opened: Any, path: Path) -> None:
         position = start
     end_of_last = position + tail.rfind(b"\n") + 1
     opened.seek(end_of_last)
-    _check_torn(opened.read(max(map(len, BEGINNINGS))), path, "the last line")
+    _check_torn(opened.read(), path, "the last line")
     opened.truncate(end_of_last)
     opened.seek(0, os.SEEK_END)
 

@@ -1,71 +1,137 @@
-"""Asynchronous work for callers who do not await."""
+"""Asynchronous work for callers who do not await.
+
+Work that cannot run in the caller's thread runs in one of its own. Ctrl-C and a notebook's stop button may interrupt the caller
+between any two steps; the work ends then too.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    _Begun = tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 
 _Result = TypeVar("_Result")
-
-SECONDS_TO_BEGIN = 5.0
+_Item = TypeVar("_Item")
 
 
 def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """Run to the end, in a thread of its own where this one has an event loop already.
 
-    Whatever interrupts the wait, as Ctrl-C and a notebook's stop button do, cancels the work and is raised when that has ended.
+    Whatever interrupts the wait cancels the work and is raised when that has ended.
     """
     if not _is_loop_running():
         return asyncio.run(coroutine)
-    outcome: list[_Result | BaseException] = []
-    begun: list[_Begun] = []
-    ended = threading.Event()  # a join that was interrupted takes the thread for ended
-
-    def in_a_thread() -> None:
-        try:
-            outcome.append(asyncio.run(_noted(coroutine, begun)))
-        except BaseException as error:  # noqa: BLE001 (handed to the caller below)
-            outcome.append(error)
-        finally:
-            ended.set()
-
+    outcomes: SimpleQueue[_Outcome[_Result]] = SimpleQueue()
+    work = _Work(coroutine, outcomes.put)
     try:
-        threading.Thread(target=in_a_thread).start()
-        ended.wait()
+        work.begin()
+        outcome = outcomes.get()
     except BaseException:
-        _cancel(begun, ended)
+        work.end()
         raise
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
+    return outcome.result()
 
 
-async def _noted(coroutine: Coroutine[Any, Any, _Result], begun: list[_Begun]) -> _Result:
-    """Runs the coroutine; `begun` gets the loop and the task that do."""
-    task = asyncio.current_task()
-    if task is not None:
-        begun.append((asyncio.get_running_loop(), task))
-    return await coroutine
+def stream(items: AsyncGenerator[_Item, None]) -> Generator[_Item, None, None]:
+    """What comes of an asynchronous generator, which runs ahead in a thread of its own.
+
+    Leaving off the iteration, an interrupt among others, cancels the generator and returns when that has ended.
+    """
+    come: SimpleQueue[tuple[_Item] | _Outcome[None]] = SimpleQueue()
+
+    async def drive() -> None:
+        async with aclosing(items):
+            async for item in items:
+                come.put((item,))
+
+    work = _Work(drive(), come.put)
+    try:
+        work.begin()
+        while not isinstance(one := come.get(), _Outcome):
+            yield one[0]
+    except BaseException:
+        work.end()
+        raise
+    one.result()
 
 
-def _cancel(begun: list[_Begun], ended: threading.Event) -> None:
-    """Cancel what runs in another thread, and wait for its end; one that does not begin was interrupted before it could."""
-    given_up_at = time.monotonic() + SECONDS_TO_BEGIN
-    while not begun and not ended.wait(0.01):
-        if time.monotonic() > given_up_at:
-            return
-    with suppress(RuntimeError):  # the loop has closed meanwhile
-        for loop, task in begun:
-            loop.call_soon_threadsafe(task.cancel)
-    ended.wait()
+@dataclass(frozen=True, slots=True)
+class _Outcome(Generic[_Result]):
+    """How a coroutine ended: with one value, or with an error."""
+
+    values: tuple[_Result, ...] = ()
+    error: BaseException | None = None
+
+    def result(self) -> _Result:
+        """The value. Raises the error."""
+        if self.error is not None:
+            raise self.error
+        return self.values[0]
+
+
+class _Work(Generic[_Result]):
+    """A coroutine in an event loop in a thread of its own; `tell` is called there with how it ended, unless it never began."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, _Result], tell: Callable[[_Outcome[_Result]], object]) -> None:
+        self._coroutine, self._tell = coroutine, tell
+        self._running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+        self._is_unwanted = False
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()  # a join that was interrupted takes the thread for ended
+
+    def begin(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._in_the_thread, name="asynchronous work")
+        self._thread.start()
+
+    def end(self) -> None:
+        """Cancel the coroutine and wait for its end; where it has not begun yet, it never will."""
+        try:
+            self._cancel()
+        except BaseException:  # an interrupt may come here too
+            self._cancel()
+            raise
+        if not self._running:
+            self._coroutine.close()
+        elif threading.current_thread() is not self._thread:  # where garbage may be collected as well
+            self._ended.wait()
+
+    def _cancel(self) -> None:
+        self._is_unwanted = True  # before the look at what runs, as the thread notes what runs before it looks at this
+        with suppress(RuntimeError):  # the loop has closed meanwhile
+            for loop, task in self._running:
+                loop.call_soon_threadsafe(_cancel_once, task)
+
+    def _in_the_thread(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                outcome = _Outcome((runner.run(self._noted()),))
+        except BaseException as error:  # noqa: BLE001 (handed to the caller)
+            outcome = _Outcome(error=error)
+        finally:
+            self._coroutine.close()
+            self._ended.set()
+        self._tell(outcome)
+
+    async def _noted(self) -> _Result:
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.append((asyncio.get_running_loop(), task))
+        if self._is_unwanted:
+            raise asyncio.CancelledError
+        return await self._coroutine
+
+
+def _cancel_once(task: asyncio.Task[Any]) -> None:
+    """A second cancellation would break into what the first makes it clean up."""
+    if not task.cancelling():
+        task.cancel()
 
 
 def _is_loop_running() -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from rag.arguments import require, require_count, require_pairs, require_text
 from rag.errors import UsageError, nearest
 from rag.evidence import COSINES
-from rag.fusion import weighted_sum
+from rag.fusion import fused
 from rag.specs import open_reranker, using_index
 from rag.types import Hits
 
@@ -69,7 +69,7 @@ def retrieve(
     check_filters(where, reranker)
     depth = max(CANDIDATES, min(2 * k, len(index)))
     dense, keyword = candidates(question, index=index, depth=depth, mode=mode, where=where)
-    scored = {"dense": dense, "keyword": keyword}.get(mode) or weighted_sum(dense, keyword)
+    scored = {"dense": dense, "keyword": keyword}.get(mode) or fused(dense, keyword)
     hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
         hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]

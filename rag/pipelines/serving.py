@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 SECONDS_TO_START = 900.0
 SECONDS_TO_STOP = 20.0
+SECONDS_TO_TELL = 60.0
+"""A Python says by then whether it has vLLM, also from a disk that is far away."""
+
 GIGABYTES_ON_A_CPU = "4"
 LINES_OF_THE_LOG = 12
 CHARACTERS_OF_A_LINE = 300
@@ -46,6 +49,7 @@ WITHOUT_VLLM = (
     "Without a GPU, `rag ask --llm local` needs no server. With one, install vLLM: pip install 'groundtext[vllm]'. "
     "If another Python has it, name that one: --python PATH or RAG_VLLM_PYTHON."
 )
+NAME_A_PYTHON = "Name the Python that has vLLM (--python, RAG_VLLM_PYTHON)."
 _KIND_OF_VLLM = """
 import importlib.metadata as metadata, importlib.util as util
 def version(name):
@@ -160,7 +164,7 @@ def _python(named: str | None) -> str:
     if chosen := named or os.environ.get("RAG_VLLM_PYTHON"):
         found = shutil.which(os.path.expanduser(chosen))  # noqa: PTH111 (Path.expanduser raises RuntimeError)
         if found is None:
-            raise ModelError(f"{chosen} cannot be run. Name the Python that has vLLM (--python, RAG_VLLM_PYTHON).")
+            raise ModelError(f"{chosen} cannot be run. {NAME_A_PYTHON}")
         return str(Path(found).absolute())  # its links are left alone: they tell a virtual environment's Python where it is
     if find_spec("vllm") is None:
         raise ModelError(f"vLLM is not installed here. {WITHOUT_VLLM}")
@@ -168,11 +172,25 @@ def _python(named: str | None) -> str:
 
 
 def _kind_of_vllm(python: str) -> str:
-    """ "gpu" or "cpu". Raises ModelError where that Python has no vLLM."""
-    told = subprocess.run(
-        [python, "-c", _KIND_OF_VLLM], capture_output=True, text=True, env=_environment(python), cwd="/", check=False
-    )
-    kind = told.stdout.strip()
+    """ "gpu" or "cpu". Raises ModelError where that Python has no vLLM, or does not tell."""
+    command = [python, "-c", _KIND_OF_VLLM]
+    try:
+        told = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=_environment(python),
+            cwd="/",
+            check=False,
+            timeout=SECONDS_TO_TELL,
+        )
+    except OSError as error:
+        raise ModelError(f"{python} cannot be run: {error.strerror}. {NAME_A_PYTHON}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(
+            f"{python} did not say within {SECONDS_TO_TELL:g} s whether it has vLLM. Is it a Python? {NAME_A_PYTHON}"
+        ) from error
+    kind = told.stdout.decode(errors="replace").strip()
     if kind not in {"gpu", "cpu"}:
         raise ModelError(f"{python} has no vLLM. {WITHOUT_VLLM}")
     return kind

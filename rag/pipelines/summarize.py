@@ -7,18 +7,17 @@ model. Calls of documents that came first go first, so these finish first; calls
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Unpack
 
 from rag import documents as loaders
+from rag.arguments import PATH, listed, require, require_count
 from rag.errors import DocumentError, RagError, UsageError
 from rag.pipelines.find import DEFAULT_SELECTION, Selection, find_files
-from rag.pipelines.loops import run
+from rag.pipelines.loops import run, stream
 from rag.pipelines.summarize_document import Frame, summarize_document
 from rag.pipelines.summarize_judges import Judges, usual_number
 from rag.pipelines.summarize_wishes import Wishes, wish_of
@@ -80,6 +79,7 @@ async def asummarize(source: Source, *, llm: Model | str = "local", **wishes: Un
 
 async def summarized(source: Source, *, llm: Model | str, wish: Wish, wishes: Wishes) -> Summary:
     """The summary that `wish` asks for; of `wishes`, only what concerns finished calls counts."""
+    require(isinstance(source, (*PATH, Document)), source, "source", "the path of a file, or what rag.load gives")
     document = source if isinstance(source, Document) else await asyncio.to_thread(loaders.load, source)
     with using_llm(llm) as model, CallStore(wishes.get("calls")) as store:
         frame = await asyncio.to_thread(Frame.of, wish, model)
@@ -109,7 +109,7 @@ def summarize_many(
     outcomes = asummarize_many(
         sources, llm=llm, progress=progress, selection=selection, jobs=jobs, limits=limits, passwords=passwords, **wishes
     )
-    yield from _in_a_thread(outcomes)
+    yield from stream(outcomes)
 
 
 async def asummarize_many(
@@ -125,6 +125,8 @@ async def asummarize_many(
 ) -> AsyncGenerator[Outcome, None]:
     """`summarize_many` for code that runs in an event loop."""
     wish = wish_of(wishes)
+    is_told = progress is None or (hasattr(progress, "found") and hasattr(progress, "advance"))
+    require(is_told, progress, "progress", "an object with the methods found and advance")
     loading = _Loading(sources, selection, jobs, limits, passwords)
     with using_llm(llm) as model, CallStore(wishes.get("calls")) as store, Judges(usual_number()) as judges:
         if wish.verifier is None and loading.count > 1:
@@ -144,6 +146,12 @@ class _Loading:
     def __init__(
         self, sources: Sequence[Source], selection: Selection, jobs: int | None, limits: Limits, passwords: Sequence[str]
     ) -> None:
+        sources = listed(sources, "sources", kinds=(*PATH, Document), of="paths and documents")
+        passwords = listed(passwords, "passwords")
+        require(isinstance(selection, Selection), selection, "selection", "a rag.pipelines.find.Selection")
+        require(isinstance(limits, Limits), limits, "limits", "what rag.Limits(…) makes")
+        if jobs is not None:
+            require_count(jobs, "jobs")
         self._given = [source for source in sources if isinstance(source, Document)]
         named = [source for source in sources if not isinstance(source, Document)]
         found = find_files(named, is_supported=loaders.is_supported, selection=selection)
@@ -307,46 +315,3 @@ class _Batch:
     def _counted(self) -> None:
         self._before_their_calls -= 1
         self._changed.set()
-
-
-@contextmanager
-def _stopped_at_the_end(loop: asyncio.AbstractEventLoop, thread: threading.Thread, task: asyncio.Task[None]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        with suppress(RuntimeError):  # the loop has ended already
-            loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-
-
-def _in_a_thread(outcomes: AsyncGenerator[Outcome, None]) -> Iterator[Outcome]:
-    """What comes of an event loop in a thread of its own; leaving off ends it."""
-    there: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
-    begun: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = queue.SimpleQueue()
-
-    async def drive() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        begun.put((asyncio.get_running_loop(), task))
-        async with aclosing(outcomes) as stream:
-            async for outcome in stream:
-                there.put(outcome)
-
-    def in_the_thread() -> None:
-        end: BaseException | None = None
-        try:
-            asyncio.run(drive())
-        except asyncio.CancelledError:
-            pass
-        except BaseException as error:  # noqa: BLE001 (handed to the caller)
-            end = error
-        there.put(end)
-
-    thread = threading.Thread(target=in_the_thread, name="summaries")
-    thread.start()
-    loop, task = begun.get()
-    with _stopped_at_the_end(loop, thread, task):
-        while (one := there.get()) is not None:
-            if isinstance(one, BaseException):
-                raise one
-            yield one

@@ -73,9 +73,6 @@ class Wish:
 
     def __post_init__(self) -> None:
         check_chain(self.chain)
-        for name in ("words", "piece_tokens", "piece_words"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, not {value}.")
 
     @property
     def asking(self) -> Asking:

@@ -1,8 +1,14 @@
-"""What a reasoning model writes before its answer, between <think> and </think>, is no part of the answer."""
+"""What a reasoning model writes before its answer, between <think> and </think>, is no part of the answer.
+
+Templates of some models open the thought in the prompt, so that the reply has only its end. Until that comes, a thought looks
+like an answer.
+"""
 
 from __future__ import annotations
 
+import re
 from contextlib import aclosing
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from rag.types import Usage
@@ -11,26 +17,69 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 OPENS, CLOSES = "<think>", "</think>"
+TAG = re.compile(f"{OPENS}|{CLOSES}")
+HALF_A_TAG = re.compile("<(?:/?(?:t(?:h(?:i(?:nk?)?)?)?)?)?$")
 
 
-async def without_thoughts(pieces: AsyncGenerator[str | Usage, None]) -> AsyncGenerator[str | Usage, None]:
-    """The pieces without thoughts and white space at their beginning; a thought that is never ended is left out too."""
-    held, usage, has_begun = "", None, False
+class Sign(Enum):
+    """What a stream of pieces says besides text."""
+
+    ALL_WAS_THOUGHT = "all text before this was a thought"
+
+
+async def without_thoughts(pieces: AsyncGenerator[str | Usage, None]) -> AsyncGenerator[str | Usage | Sign, None]:
+    """The pieces without thoughts and white space at their beginning; a thought that is never ended is left out too.
+
+    A thought whose beginning is not in the reply is found out at its end: then comes ALL_WAS_THOUGHT.
+    """
+    reply, usage = _Reply(), None
     async with aclosing(pieces) as stream:
         async for piece in stream:
             if isinstance(piece, Usage):
                 usage = piece
-            elif has_begun:
-                yield piece
-            else:
-                held = _after_thoughts(held + piece)
-                has_begun = bool(held) and not held.startswith(OPENS) and not OPENS.startswith(held)
-                if has_begun:
-                    yield held
-    if not has_begun and held and not held.startswith(OPENS):
-        yield held
+                continue
+            for part in reply.parts(piece):
+                yield part
+    if rest := reply.rest():
+        yield rest
     if usage is not None:
         yield usage
+
+
+class _Reply:
+    """Takes a reply apart as it comes. `held` is what may be, or belong to, a tag."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._has_begun = False
+        self._may_have_been_thought = True
+
+    def parts(self, piece: str) -> list[str | Sign]:
+        """What is known to be text now."""
+        if not self._may_have_been_thought:
+            return [piece]
+        self._held += piece
+        found: list[str | Sign] = []
+        if self._has_begun and (tag := TAG.search(self._held)):
+            if tag.group() == OPENS:
+                self._may_have_been_thought = False
+                return self._taken(len(self._held))
+            found.append(Sign.ALL_WAS_THOUGHT)
+            self._held, self._has_begun = self._held[tag.end() :], False
+        if not self._has_begun:
+            self._held = _after_thoughts(self._held)
+            self._has_begun = not (self._held.startswith(OPENS) or OPENS.startswith(self._held))
+            return [*found, *(self.parts("") if self._has_begun else [])]
+        half = HALF_A_TAG.search(self._held)
+        return self._taken(half.start() if half else len(self._held))
+
+    def rest(self) -> str:
+        """What is held back at the end."""
+        return "" if self._held.startswith(OPENS) else self._held
+
+    def _taken(self, end: int) -> list[str | Sign]:
+        text, self._held = self._held[:end], self._held[end:]
+        return [text] if text else []
 
 
 def _after_thoughts(text: str) -> str:

@@ -16,9 +16,7 @@ class CrossEncoderReranker:
     """A passage that does not fit beside the question is read in pieces, and its best piece speaks for it."""
 
     def __init__(self, model: str, *, device: str | None = None, batch_size: int = 32) -> None:
-        from sentence_transformers import CrossEncoder
-
-        self._model: Any = load_sentence_transformers(CrossEncoder, model, device=device)
+        self._model: Any = load_sentence_transformers("CrossEncoder", model, device=device)
         self._name = model
         self._batch_size = batch_size
         self._window = longest_input(self._model)

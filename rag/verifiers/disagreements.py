@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rag.verifiers.statements import Token
 
     Explained = Callable[[Token], bool]
+    Agrees = Callable[[Token, Token], bool]
 
 REACH = 4
 """Content words on either side of a number that tell where in a sentence it stands."""
@@ -166,15 +167,19 @@ class _Run:
 
 def _exchanged(claim: Sequence[Token], quote: Sequence[Token]) -> Iterator[str]:
     """Facts in whose place the quote has others, laid side by side word for word, and with all names and all numbers equal."""
-    words, others = [_Run(t.key, t.kind, (t,)) for t in claim], [_Run(t.key, t.kind, (t,)) for t in quote]
+
+    def agrees(mine: Token, other: Token) -> bool:
+        return mine.agrees_with(other) and (mine.quantity is None or _same_sign(mine, claim, other, quote))
+
+    words, others = ([_Run(f"{'-' * t.is_negative}{t.key}", t.kind, (t,)) for t in tokens] for tokens in (claim, quote))
     for ours, theirs in _between_agreements(words, others):
-        yield from _turned(ours, theirs)
+        yield from _turned(ours, theirs, agrees)
     runs, others = _runs(claim), _runs(quote)
     for block in _common(runs, others):
         for i in range(block.size - 1 if block.size >= ANCHORS else 0):
             mine, other = runs[block.b + i], others[block.a + i]
             begins_both = block.b + i == 0 == block.a + i
-            if (i > 0 or begins_both) and _differ(mine, other):
+            if (i > 0 or begins_both) and _differ(mine, other, agrees):
                 yield f"{mine.kind} {mine.tokens[0].key} for {other.tokens[0].key}"
 
 
@@ -217,12 +222,12 @@ def _facts_next_to(runs: Sequence[_Run]) -> Sequence[_Run]:
     return runs[:other]
 
 
-def _turned(ours: Sequence[_Run], theirs: Sequence[_Run]) -> Iterator[str]:
+def _turned(ours: Sequence[_Run], theirs: Sequence[_Run], agrees: Agrees) -> Iterator[str]:
     mine, other = [t for run in ours for t in run.tokens], [t for run in theirs for t in run.tokens]
     for kind in FACTS:
         facts = [t for t in other if t.kind == kind]
         comparable = mine and facts and all(t.kind == kind for t in mine) and len(other) <= len(facts) + (kind == "name")
-        if comparable and not any(t.agrees_with(o) for t in mine for o in facts):
+        if comparable and not any(agrees(t, o) for t in mine for o in facts):
             yield f"{kind} {mine[0].key} for {facts[0].key}"
     if any(opposites().get(t.stem, frozenset()) & {o.stem for o in other} for t in mine):
         yield "an opposite"
@@ -231,8 +236,8 @@ def _turned(ours: Sequence[_Run], theirs: Sequence[_Run]) -> Iterator[str]:
         yield "a denial"
 
 
-def _differ(mine: _Run, other: _Run) -> bool:
+def _differ(mine: _Run, other: _Run, agrees: Agrees) -> bool:
     if mine.kind not in FACTS:
         return False
-    missing = sum(not any(t.agrees_with(o) for o in other.tokens) for t in mine.tokens)
+    missing = sum(not any(agrees(t, o) for o in other.tokens) for t in mine.tokens)
     return missing == len(mine.tokens) or (missing > 0 and len(mine.tokens) <= len(other.tokens))

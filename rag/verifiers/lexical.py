@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rag.sentences import sentence_spans
 from rag.types import Sentence
+from rag.verifiers.clauses import Clause, clauses_of, of_another_subject
 from rag.verifiers.disagreements import disagreements
 from rag.verifiers.quantities import scales_named
 from rag.verifiers.statements import tokens_of
@@ -79,11 +80,13 @@ class _Part:
 class _Claim:
     tokens: tuple[Token, ...]
     words: frozenset[str]
+    clauses: tuple[Clause, ...]
 
     @classmethod
     def of(cls, sentence: str) -> _Claim:
         tokens = tokens_of(sentence)
-        return cls(tokens, frozenset(t.key for t in tokens if t.kind != "denial") or frozenset(stems(sentence)))
+        words = frozenset(t.key for t in tokens if t.kind != "denial") or frozenset(stems(sentence))
+        return cls(tokens, words, tuple(clauses_of(tokens, sentence)))
 
 
 class LexicalVerifier:
@@ -151,7 +154,9 @@ def _blended(share: float, cosine: float) -> float:
 def _disagree(claim: _Claim, chosen: Sequence[_Part]) -> bool:
     scales = frozenset().union(*(scales_named(part.passage.text) for part in chosen))
     quotes = [part.tokens for part in chosen]
-    return bool(disagreements(claim.tokens, quotes, explained=lambda token: _explained(token, chosen), scales=scales))
+    clauses = [clause for part in chosen for clause in clauses_of(part.tokens, part.passage.text, part.start)]
+    found = disagreements(claim.tokens, quotes, explained=lambda token: _explained(token, chosen), scales=scales)
+    return bool(found) or any(of_another_subject(claim.clauses, clauses, scales))
 
 
 @lru_cache(maxsize=256)

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rag.scripts import INNER_SIGNS, PAIRED_RUN, pairs
 from rag.verifiers.quantities import MONTHS, SMALL, TIMES, Quantity, quantities
-from rag.words import CJK_RUN, is_stop_stem, pairs, stem_of
+from rag.words import is_stop_stem, stem_of
 
-WORD = re.compile(rf"({CJK_RUN.pattern})|(?:(?!{CJK_RUN.pattern})\w)+(?:['’](?:(?!{CJK_RUN.pattern})\w)+)*")
+_SIGN = rf"(?:(?!{PAIRED_RUN.pattern})[\w{INNER_SIGNS}])"
+WORD = re.compile(rf"({PAIRED_RUN.pattern})|{_SIGN}+(?:['’]{_SIGN}+)*")
 DENIALS = frozenset(
     "not no never nor none nobody nothing neither without cannot hardly rarely fail fails failed lack lacks lacked lacking unable "
     "nicht kein keine keinen keiner nie niemals ohne jamais sans nunca sin не нет без".split()
