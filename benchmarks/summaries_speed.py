@@ -166,7 +166,7 @@ class _Bench:
         names, taken = list(contestants), {name: [] for name in contestants}
         for number in range(self.size.rounds):
             for name in names[number % len(names) :] + names[: number % len(names)]:
-                taken[name].append(timed(contestants[name], self.server))
+                taken[name].append(timed(contestants[name], self.server, 1))
                 note(f"round {number + 1}: {name} {taken[name][-1]}")
         return taken
 
