@@ -49,7 +49,6 @@ class Streams:
         self._options = {
             **client_options(url, api_key=api_key, timeout=timeout, connect=connect),
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=most),
-            "verify": httpx.create_ssl_context() if url.startswith("https:") else False,  # reading certificates takes long
         }
         self._lanes: dict[asyncio.AbstractEventLoop, _Lane] = {}
         self._refused: frozenset[str] = frozenset()
