@@ -18,7 +18,7 @@ help:
 	@echo "make bench    every benchmark in a quick form, in minutes, into benchmarks/results; PARTS=\"speed quality\" for some"
 	@echo "make bench-check   the same, compared with the last kept result by ratios and quality; fails where something is worse"
 	@echo "make bench-full    everything below, one after the other (many hours)"
-	@echo "make bench-speed   indexing, a search in a fresh process, indexing again, beside other toolkits (an hour)"
+	@echo "make bench-speed   indexing, a search in a fresh process, indexing again, beside other toolkits (half an hour)"
 	@echo "make bench-index   kills, a million passages, other stores (hours); CHUNKS=20000 KILLS=20 to try it"
 	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
 	@echo "make bench-quality   retrieval quality on the collections in DATA (an hour the first time)"

@@ -19,15 +19,16 @@ _FUNCTION_WORDS = {
     "further had has have having he her here hers him his how i if in into is it its itself just many me more most much my no nor not "
     "of off on once only or other our out over own s same she should so some such t than that the their them then there these they "
     "this those through to too under until up very was we were what when where which while who whom whose why will with would you your",
-    "Arabic": "كم ما ماذا بماذا لماذا من ممن مما متى أين كيف هل أي أية على في إلى عن مع هو هي هذا هذه ذلك تلك التي الذي الذين كان كانت تم قد "
-    "بعد قبل بين أو ثم حيث عند عندما كما يكون تكون أن إن أنه أنها منه منها فيه فيها له لها به بها عليه عليها إليه",
-    "Persian": "چه چند چیست کیست کدام کدامند کجا کجاست چرا چگونه چطور آیا کی کسی در از به را که و این آن با برای تا بر یا است بود شد می ها های "
-    "هم نیز شده کرد کرده دارد داشت باشد شود",
+    "Arabic": "كم ما ماذا بماذا لماذا من ممن مما متى أين كيف هل أي أية في إلى عن مع هو هي هذا هذه ذلك تلك التي الذي الذين كان "
+    "كانت تم قد بعد قبل بين أو ثم حيث عند عندما كما يكون تكون "
+    "أن إن أنه أنها منه منها فيه فيها له لها به بها إليه",
+    "Persian": "چه چند چیست کیست کدام کدامند کجا کجاست چرا چگونه چطور آیا کی کسی در از به را که و این آن با برای تا بر یا است بود شد می ها "
+    "های هم نیز شده دارد داشت باشد شود",
     "Hindi": "क्या कौन कौनसा कौनसी कब कहाँ कहां क्यों कैसे कितना कितने कितनी किस किसने किसे किसको किसका किसके किसकी किन में है हैं था थी थे का की के को से "
     "और पर ने यह वह एक इस उस जो तो भी हो गया गई गए लिए द्वारा",
     "Chinese": "什么 哪些 哪个 哪一 哪里 哪种 哪位 哪年 多少 怎么 怎样 如何 为何 为什么 谁的 是谁 是什么",
 }
-"""What a question says beside its subject, with the words that ask. In other scripts than Latin, where none is a word of another language."""
+"""What a question says beside its subject. Of languages in Latin letters only English: "die", "am" and "mit" are words of it too."""
 
 
 @lru_cache(maxsize=1)
@@ -69,6 +70,16 @@ def stem_of(word: str) -> str:
     """The stem of one word."""
     found = _analyzed(spelled(word))
     return found[0] if found else word.lower()
+
+
+def is_english(text: str) -> bool:
+    """Whether there is an English function word in it. Without one, it may be of any language, or only names."""
+    return not _english_words().isdisjoint(re.findall(r"[^\W\d_]+", text.lower()))
+
+
+@lru_cache(maxsize=1)
+def _english_words() -> frozenset[str]:
+    return frozenset(_FUNCTION_WORDS["English"].split())
 
 
 def is_stop_stem(stem: str) -> bool:

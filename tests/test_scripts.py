@@ -115,6 +115,12 @@ def test_pairs_hold_every_sign_but_marks_of_tone(run):
     ("question", "left"),
     [
         ("What is the height of the tower?", ["height", "tower"]),
+        ("كم يبلغ ارتفاع البرج؟", ["يبلغ", "ارتفاع", "البرج"]),
+        ("ارتفاع این برج چند متر است؟", ["ارتفاع", "برج", "متر"]),
+        ("इस मीनार की ऊँचाई क्या है?", ["मीनार", "ऊँचाई"]),
+        ("什么塔？", ["么塔"]),
+        ("Wie hoch ist der Turm?", ["Wie", "hoch", "ist", "der", "Turm"]),
+        ("من هو علي؟", ["علي"]),
     ],
 )
 def test_words_that_only_ask_are_left_out_of_a_question(question, left):
