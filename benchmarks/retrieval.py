@@ -24,9 +24,9 @@ import numpy as np
 from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
 
 import rag
-from rag.fusion import fused, reciprocal_rank_fusion
+from rag.fusion import reciprocal_rank_fusion
 from rag.pipelines.ingest import add_documents
-from rag.pipelines.retrieve import candidates
+from rag.pipelines.retrieve import candidates, hybrid
 from rag.types import Document
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def search(index: rag.Index, task: Task) -> dict[str, Run]:
         rankings = {
             "dense": deep_dense,
             "keyword": deep_keyword,
-            "hybrid": fused(dense, keyword),
+            "hybrid": hybrid(question, dense, keyword, index=index),
             "rank fusion": reciprocal_rank_fusion(deep_dense, deep_keyword),
         }
         for name, ranking in rankings.items():

@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,9 @@ from oracle import Vectors, nearest_rows
 from scale_corpus import SCALE, SHELVES
 
 import rag
-from rag.fusion import weighted_sum
 from rag.indexes.filters import select_chunks
 from rag.indexes.index import Index
-from rag.pipelines.retrieve import CANDIDATES
+from rag.pipelines.retrieve import CANDIDATES, hybrid
 
 K = 10
 WARM_UP = 30
@@ -92,7 +92,7 @@ def part_times(index: Index, questions: Sequence[str]) -> dict[str, dict[str, fl
         words = part("keyword search", index.search_words, question, CANDIDATES)
         by_words_only = sorted({chunk for chunk, _ in words} - {chunk for chunk, _ in dense})
         cosines = part("cosines of what only words found", index.cosines, vector, by_words_only)
-        fused = part("fusion", weighted_sum, [*dense, *cosines.items()], words)
+        fused = part("fusion", partial(hybrid, index=index), question, [*dense, *cosines.items()], words)
         part("hits", index.first_hits, fused, K)
     return {name: describe(values) for name, values in took.items()}
 

@@ -73,8 +73,13 @@ def stem_of(word: str) -> str:
 
 
 def is_english(text: str) -> bool:
-    """Whether there is an English function word in it. Without one, it may be of any language, or only names."""
-    return not _english_words().isdisjoint(re.findall(r"[^\W\d_]+", text.lower()))
+    """Whether there is an English function word in it, and most words are in Latin letters, for an Arabic question may name a film.
+
+    Without such a word, it may be of any language, or only names.
+    """
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    in_latin = sum(word[0] < "\u0250" for word in words)
+    return 2 * in_latin > len(words) and not _english_words().isdisjoint(words)
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -162,3 +165,35 @@ def test_prefixes_are_sent_and_take_their_room():
             ["passage: pond"],
         ]
     assert embedder.identity.max_tokens == CAUTIOUS_LIMIT - 2 - len("passage: ") - 1
+
+
+def test_a_server_that_leaves_a_refused_question_unread_is_not_confused_by_it():
+    class Simple(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # the connection is used again
+
+        def do_POST(self):
+            if self.path != "/v1/embeddings":
+                self.answer(404, b"{}")
+                return
+            payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.answer(200, json.dumps(embeddings_route(payload)).encode())
+
+        def do_GET(self):
+            self.answer(404, b"{}")
+
+        def answer(self, status, data):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Simple) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        embedder = HttpEmbedder(f"http://127.0.0.1:{server.server_port}/v1", "hash", backoff=0)
+        vector = embedder.embed_question("carp")
+        embedder.close()
+        server.shutdown()
+    np.testing.assert_allclose(vector, HashEmbedder().embed_question("carp"), atol=1e-5)

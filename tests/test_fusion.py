@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rag.fusion import DENSE_WEIGHT, fused, reciprocal_rank_fusion, trusted_weight, weighted_sum
+from rag.fusion import DENSE_WEIGHT, LIKENESS, drawn_to_the_first, reciprocal_rank_fusion, trusted_weight, weighted_sum
 
 IDS = st.integers(1, 40)
 COSINES = st.dictionaries(IDS, st.floats(-1, 1).map(lambda score: round(score, 3)), max_size=30)
@@ -107,7 +107,7 @@ def test_cosines_that_have_nothing_to_do_with_the_words_count_little():
     assert trusted_weight(*agreeing(0.0)) < 0.2 * DENSE_WEIGHT
     dense, keyword = agreeing(0.0)
     dense, keyword = [*dense, (100, 0.2)], [*keyword, (100, 25.0)]
-    assert fused(dense, keyword)[0][0] == 100
+    assert weighted_sum(dense, keyword, dense_weight=trusted_weight(dense, keyword))[0][0] == 100
     assert weighted_sum(dense, keyword)[0][0] != 100
 
 
@@ -120,7 +120,7 @@ def test_without_scores_to_compare_the_weight_is_the_usual_one():
     assert trusted_weight([(1, 0.5)], []) == DENSE_WEIGHT
     assert trusted_weight([], [(1, 3.0)]) == DENSE_WEIGHT
     assert trusted_weight([(1, 0.5), (2, 0.5)], [(1, 3.0), (2, 4.0)]) == DENSE_WEIGHT
-    assert fused([], []) == []
+    assert trusted_weight([], []) == DENSE_WEIGHT
 
 
 @given(COSINES, WORD_SCORES)
@@ -128,8 +128,36 @@ def test_the_trusted_weight_lies_between_nothing_and_the_usual_one(dense, keywor
     assert 0 < trusted_weight(pairs(dense), pairs(keyword)) <= DENSE_WEIGHT + 1e-12
 
 
-@given(COSINES, WORD_SCORES)
-def test_fusion_by_trust_holds_what_fusion_by_one_weight_holds(dense, keyword):
-    scores = dict(fused(pairs(dense), pairs(keyword)))
-    assert scores.keys() == dense.keys() | keyword.keys()
-    assert all(0 <= score <= 1 + 1e-12 for score in scores.values())
+RANKED = st.dictionaries(IDS, st.floats(0, 1).map(lambda score: round(score, 3)), max_size=30)
+
+
+@given(RANKED, COSINES)
+def test_what_is_drawn_to_the_first_stays_between_0_and_1_and_loses_nothing(scored, likeness):
+    drawn = drawn_to_the_first(pairs(scored), likeness)
+    assert dict(drawn).keys() == scored.keys()
+    assert all(0 <= score <= 1 for _, score in drawn)
+    assert drawn == sorted(drawn, key=lambda pair: (-pair[1], pair[0]))
+
+
+@given(RANKED, COSINES)
+def test_what_is_better_and_no_less_like_the_first_stays_ahead(scored, likeness):
+    drawn = dict(drawn_to_the_first(pairs(scored), likeness))
+    for a in scored:
+        for b in scored:
+            if scored[a] >= scored[b] and max(likeness.get(a, 0), 0) >= max(likeness.get(b, 0), 0):
+                assert drawn[a] >= drawn[b]
+
+
+@given(RANKED)
+def test_without_likeness_the_order_is_kept(scored):
+    order = sorted(scored, key=lambda item: (-scored[item], item))
+    assert [item for item, _ in drawn_to_the_first(pairs(scored), {})] == order
+    assert [item for item, _ in drawn_to_the_first(pairs(scored), dict.fromkeys(scored, -0.5))] == order
+
+
+def test_likeness_to_the_first_lifts_a_passage_over_a_slightly_better_one():
+    scored = [(1, 0.9), (2, 0.8), (3, 0.60), (4, 0.55)]
+    drawn = drawn_to_the_first(scored, {1: 0.9, 2: 0.9, 3: 0.1, 4: 0.7})
+    assert [item for item, _ in drawn] == [1, 2, 4, 3]
+    assert dict(drawn)[4] == pytest.approx((0.55 + LIKENESS * 0.7) / (1 + LIKENESS))
+    assert [item for item, _ in drawn_to_the_first(scored, {4: 0.7}, weight=0.0)] == [1, 2, 3, 4]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rag.scripts import pairs, spelled
 from rag.verifiers.statements import tokens_of
-from rag.words import content_stems, stem_of, stems
+from rag.words import content_stems, is_english, stem_of, stems
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,9 @@ def test_pairs_hold_every_sign_but_marks_of_tone(run):
 )
 def test_words_that_only_ask_are_left_out_of_a_question(question, left):
     assert content_stems(question) == [stem_of(word) for word in left]
+
+
+def test_a_question_that_only_names_something_in_english_is_none():
+    assert is_english("What does β-catenin do?")
+    assert not is_english("من كتب مسلسل Doctor Who في هذه السنة؟")
+    assert not is_english("Wie hoch liegt Berlin?")

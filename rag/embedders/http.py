@@ -162,6 +162,7 @@ class HttpEmbedder:
         try:
             answer = self._server.post(self._tokenize_url, payload)
         except RefusedError:
+            self._server.close()  # simple servers leave a body unread that they do not want, and take it for the next request
             return None
         count = answer.get("count") if isinstance(answer, dict) else None
         return count if isinstance(count, int) else None

@@ -178,6 +178,10 @@ class Index:
         present, vectors = self.catalog.vectors_present(chunks)
         return dict(zip(present.tolist(), (vectors @ question).tolist(), strict=True))
 
+    def vectors_present(self, chunks: Sequence[int]) -> tuple[Chunks, Vectors]:
+        """The ids among `chunks` that are still there, in the order given, and their vectors, a row each."""
+        return self.catalog.vectors_present(chunks)
+
     def _chosen(self, where: Where | None) -> Chunks | None:
         """The chunks that may be found. The last choice is kept, for both searches of a question make the same."""
         if not where:

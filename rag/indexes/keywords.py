@@ -37,8 +37,9 @@ WRITER_BYTES = 48_000_000
 FEW = 20_000
 """Up to so many allowed chunks are named in the query; with more, a longer ranking is filtered."""
 
-SPELLING = "words-2"
-"""Raised with every change to how words are spelled or stemmed: tantivy keeps it with the files, and older ones are made anew."""
+SPELLING = "words-3"
+"""Raised with every change to how words are spelled, stemmed or counted: tantivy keeps it with the files, and older ones are made
+anew."""
 
 _NAME_OF_OURS = re.compile(r"\.?[\w-]+(\.[\w-]+)*")
 DAMAGED = "The words in {} are damaged. Repair them: rag verify --repair"
@@ -47,7 +48,7 @@ META, MANAGED = "meta.json", ".managed.json"
 
 
 class KeywordStore:
-    """BM25 over chunks, each with its title and heading in front; higher scores are better.
+    """BM25 over chunks, each with its title, which counts twice, and heading in front; higher scores are better.
 
     It opens as empty, at generation 0, where its files are missing or damaged. `thorough` reads every byte of them, whatever
     is remembered of an earlier reading. `recent` may hold what came later than the files (its scores weigh words by how
@@ -141,7 +142,7 @@ class KeywordStore:
             if outdated and len(self):
                 writer.delete_documents_by_query(tantivy.Query.term_set_query(_schema(), "chunk", list(outdated)))
             for hit in added:
-                words = spelled(f"{hit.title}\n{hit.heading}\n{hit.text}")
+                words = spelled(f"{hit.title}\n{hit.title}\n{hit.heading}\n{hit.text}")
                 writer.add_document(tantivy.Document.from_dict({"chunk": hit.chunk, "words": words}, _schema()))
             writer.commit()
             self.generation = generation

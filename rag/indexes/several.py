@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rag.errors import EmbedderMismatchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rag.indexes.catalog import Chunks
     from rag.indexes.filters import Where
     from rag.indexes.index import Index
     from rag.protocols import Embedder, Vectors
@@ -104,6 +107,17 @@ class Indexes:
             cosines = index.cosines(question, own) if own else {}
             found |= {chunk + (position << SHIFT): cosine for chunk, cosine in cosines.items()}
         return found
+
+    def vectors_present(self, chunks: Sequence[int]) -> tuple[Chunks, Vectors]:
+        """The passages among `chunks` that are still there, in the order given, and their vectors, a row each."""
+        found: dict[int, Vectors] = {}
+        for position, index in enumerate(self._indexes):
+            own = [chunk - (position << SHIFT) for chunk in chunks if chunk >> SHIFT == position]
+            present, vectors = index.vectors_present(own)
+            found |= zip((present + (position << SHIFT)).tolist(), vectors, strict=True)
+        kept = [chunk for chunk in chunks if chunk in found]
+        rows = np.array([found[chunk] for chunk in kept], np.float32)
+        return np.array(kept, np.int64), rows.reshape(len(kept), -1) if kept else np.empty((0, 0), np.float32)
 
     def first_hits(self, scored: Sequence[tuple[int, float]], n: int) -> list[Hit]:
         """The first `n` passages of a ranking that are still there."""

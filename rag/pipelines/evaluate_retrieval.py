@@ -12,10 +12,9 @@ from rag.evaluation.metrics import USUAL, deepest, measures_of, values_of
 from rag.evaluation.reasons import lost_in_retrieval
 from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.runs import read_run
-from rag.fusion import fused
 from rag.pipelines.evaluate import Silent, data_at, embedder_of, index_for, is_indexed, with_known_sources
 from rag.pipelines.question import PASSAGES
-from rag.pipelines.retrieve import CANDIDATES, RERANKED, Mode, candidates, retrieve
+from rag.pipelines.retrieve import CANDIDATES, RERANKED, Mode, candidates, hybrid, retrieve
 from rag.pretrained import expanded
 from rag.specs import open_reranker
 
@@ -145,7 +144,7 @@ def _passages(question: str, index: Index, way: Way) -> Sequence[Hit]:
     is_usual = way.mode == "hybrid" and way.depth <= CANDIDATES
     depth = CANDIDATES if is_usual else PASSAGES_A_UNIT * way.depth
     dense, keyword = candidates(question, index=index, depth=depth, mode=way.mode, where=way.where)
-    scored = {"dense": dense, "keyword": keyword}.get(way.mode) or fused(dense, keyword)
+    scored = {"dense": dense, "keyword": keyword}.get(way.mode) or hybrid(question, dense, keyword, index=index)
     return index.first_hits(scored, len(scored)) if scored else []
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 from rag.arguments import require, require_count, require_pairs, require_text
 from rag.errors import UsageError, nearest
 from rag.evidence import COSINES
-from rag.fusion import fused
+from rag.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
 from rag.specs import open_reranker, using_index
 from rag.types import Hits
+from rag.words import is_english
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,9 @@ CANDIDATES = 100
 """Passages that each search contributes to the fusion, at least; from 100 to 500, quality hardly changes."""
 
 RERANKED = 50
+
+DRAWN = 50
+"""Passages that are held against the first ones by meaning; those behind them stay behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def retrieve(
     check_filters(where, reranker)
     depth = max(CANDIDATES, min(2 * k, len(index)))
     dense, keyword = candidates(question, index=index, depth=depth, mode=mode, where=where)
-    scored = {"dense": dense, "keyword": keyword}.get(mode) or fused(dense, keyword)
+    scored = {"dense": dense, "keyword": keyword}.get(mode) or hybrid(question, dense, keyword, index=index)
     hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
         hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]
@@ -98,6 +102,24 @@ def candidates(
         keyword = words.result()
     by_words_only = {chunk for chunk, _ in keyword} - {chunk for chunk, _ in dense}
     return [*dense, *index.cosines(vector, sorted(by_words_only)).items()], keyword
+
+
+def hybrid(
+    question: str, dense: list[tuple[int, float]], keyword: list[tuple[int, float]], *, index: Index
+) -> list[tuple[int, float]]:
+    """What `candidates` gave as one ranking, scored between 0 and 1: fused, and drawn to what its first passages say.
+
+    Cosines count in full where the question is English, which hardly any embedder fails to read; elsewhere, as far as they agree
+    with the words.
+    """
+    weight = DENSE_WEIGHT if is_english(question) else trusted_weight(dense, keyword)
+    scored = weighted_sum(dense, keyword, dense_weight=weight)
+    present, vectors = index.vectors_present([chunk for chunk, _ in scored[:DRAWN]])
+    if not len(present):
+        return scored
+    cosines = (vectors @ vectors[:FIRST].mean(axis=0)).round(6)  # copies of a text stay equal
+    likeness = dict(zip(present.tolist(), cosines.tolist(), strict=True))
+    return drawn_to_the_first(scored, likeness, weight=LIKENESS * weight / DENSE_WEIGHT)
 
 
 def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:
