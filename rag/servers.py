@@ -97,7 +97,9 @@ def client_options(base_url: str, *, api_key: str | None, timeout: float, connec
         "headers": {"Authorization": f"Bearer {_checked(api_key)}"} if api_key else {},
         "timeout": httpx.Timeout(timeout, connect=min(timeout, connect), pool=None),
         "trust_env": not _is_this_machine(base_url),  # a proxy cannot reach this machine's own servers
-        "verify": httpx.create_ssl_context() if base_url.lower().startswith("https:") else False,  # reading certificates takes long
+        "verify": httpx.create_ssl_context()
+        if base_url.lower().startswith("https:")
+        else False,  # reading certificates takes long
     }
 
 
