@@ -26,7 +26,7 @@ AGREEMENT = 0.6
 """The correlation of cosines with BM25 scores from which cosines count in full. Its mean is .5 to .7 in English collections with
 MiniLM, .4 in German, .2 in Chinese and 0 in Arabic and Hindi, which it cannot read."""
 
-BENEFIT_OF_DOUBT = 10
+BENEFIT_OF_DOUBT = 5
 """Candidates of full agreement that are counted as well, for the correlation of a few tells little."""
 
 FIRST = 2
