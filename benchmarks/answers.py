@@ -18,7 +18,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,16 +83,27 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--output", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped
     facts = machine_facts({"vLLM's": Path(arguments.python or "python3")})
+    with served(arguments.model, python=arguments.python, window=arguments.window) as (server, folder):
+        taken = measure(server, arguments, folder)
+    publish(page(taken, arguments, facts), arguments.output)
+
+
+@contextmanager
+def served(model: str, *, python: str | None, window: int) -> Iterator[tuple[WarmServer, Path]]:
+    """A server whose prefix cache can be emptied, and a folder, for as long as this process runs, even if it is told to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"RAG_STATE": folder, "VLLM_SERVER_DEV_MODE": "1"}  # so that the prefix cache can be emptied
-        server = start_server(arguments.model, python=arguments.python, max_model_len=arguments.window)
+        os.environ |= {"RAG_STATE": folder, "VLLM_SERVER_DEV_MODE": "1"}
         try:
-            taken = measure(server, arguments, Path(folder))
+            yield start_server(model, python=python, max_model_len=window), Path(folder)
         finally:
             stop_server()
-    publish(page(taken, arguments, facts), arguments.output)
+
+
+def forget(server: WarmServer) -> None:
+    """Empty the server's prefix cache."""
+    httpx.post(f"http://127.0.0.1:{server.port}/reset_prefix_cache", trust_env=False).raise_for_status()
 
 
 def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> dict[str, list[Took]]:
@@ -163,7 +175,7 @@ def answerable(
 
 def timed(run: Callable[[], object], server: WarmServer, asked: int) -> Took:
     """The run on a server that knows no prompt yet. A contestant that times itself leaves out its imports."""
-    httpx.post(f"http://127.0.0.1:{server.port}/reset_prefix_cache", trust_env=False).raise_for_status()
+    forget(server)
     before = counted(server)
     started = time.perf_counter()
     told = run()

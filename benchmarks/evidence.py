@@ -28,10 +28,9 @@ from sklearn.metrics import roc_auc_score
 import rag
 from rag.context import distinct
 from rag.evidence import BIAS, COSINES, THRESHOLD, WEIGHTS, coverage, evidence, measured, question_words, rarity
-from rag.fusion import weighted_sum
 from rag.pipelines.ingest import add_documents
 from rag.pipelines.question import meaning_of
-from rag.pipelines.retrieve import candidates
+from rag.pipelines.retrieve import candidates, hybrid
 from rag.types import Document, EmbedderIdentity
 from rag.words import stems
 
@@ -144,7 +143,7 @@ def values_of(
 ) -> tuple[float, ...]:
     """MEASUREMENTS of the passages that are kept."""
     near, worded = ([pair for pair in ranking if pair[0] in kept] for ranking in (dense, keyword))
-    best = distinct([hits[chunk] for chunk, _ in weighted_sum(near, worded)[: 4 * HITS]], HITS)
+    best = distinct([hits[chunk] for chunk, _ in hybrid(question, near, worded, index=index)[: 4 * HITS]], HITS)
     meaning = meaning_of(question, sorted((score for _, score in near), reverse=True)[:COSINES], index.embedder)
     return (
         *measured(question, best, meaning, weights),

@@ -12,23 +12,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import aclosing
 from pathlib import Path
 
-import httpx
-from answers import answerable, indexed
+from answers import answerable, forget, indexed, served
 from measure import ROOT, machine_facts, note, publish, spread, table
 
 import rag
 from rag.generators.http import HttpGenerator
 from rag.generators.vllm_server import WarmServer
 from rag.pipelines.question import Asking
-from rag.pipelines.serving import start_server, stop_server
 from rag.sentences import sentence_spans
 from rag.types import Prompt
 
@@ -46,15 +42,9 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=rag.pipelines.question.PASSAGES, help="how many a prompt holds at most")
     parser.add_argument("--output", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped
     facts = machine_facts({"vLLM's": Path(arguments.python or "python3")})
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"RAG_STATE": folder, "VLLM_SERVER_DEV_MODE": "1"}  # so that the prefix cache can be emptied
-        server = start_server(arguments.model, python=arguments.python, max_model_len=4096)
-        try:
-            taken = measure(server, arguments, Path(folder) / "index")
-        finally:
-            stop_server()
+    with served(arguments.model, python=arguments.python, window=4096) as (server, folder):
+        taken = measure(server, arguments, folder / "index")
     publish(page(taken, arguments, facts), arguments.output)
 
 
@@ -77,11 +67,6 @@ def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> 
             taken.append((ours, *asyncio.run(straight(llm, prompt, asking))))
             note(f"{question} {taken[-1]}")
     return taken
-
-
-def forget(server: WarmServer) -> None:
-    """Empty the server's prefix cache."""
-    httpx.post(f"http://127.0.0.1:{server.port}/reset_prefix_cache", trust_env=False).raise_for_status()
 
 
 def first_output(command: list[str]) -> float:

@@ -9,17 +9,14 @@ LangChain runs in an environment of its own: `benchmarks/environments.sh summari
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 
 import summaries_coverage
 import summaries_quality
 import summaries_runs
 import summaries_speed
+from answers import served
 from measure import machine_facts, note, publish
-
-from rag.pipelines.serving import start_server, stop_server
 
 PARTS = {
     "speed": (summaries_speed.measure, summaries_speed.Size(), summaries_speed.QUICK),
@@ -45,18 +42,12 @@ def main() -> None:
     peer = {"LangChain's": summaries_speed.PEER} if summaries_speed.PEER.exists() else {}
     facts = machine_facts({"vLLM's": arguments.python, **peer})
     sections = []
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"RAG_STATE": folder, "VLLM_SERVER_DEV_MODE": "1"}  # so that the prefix cache can be emptied
-        server = start_server(
-            str(arguments.model.resolve()), python=str(arguments.python.absolute()), max_model_len=arguments.window
-        )
-        try:
-            for name in arguments.parts or PARTS:
-                measure, usual, quick = PARTS[name]
-                note(f"{name} …")
-                sections.append(measure(server, arguments.data, quick if arguments.quick else usual))  # type: ignore[operator]
-        finally:
-            stop_server()
+    model, python = str(arguments.model.resolve()), str(arguments.python.absolute())
+    with served(model, python=python, window=arguments.window) as (server, _):
+        for name in arguments.parts or PARTS:
+            measure, usual, quick = PARTS[name]
+            note(f"{name} …")
+            sections.append(measure(server, arguments.data, quick if arguments.quick else usual))  # type: ignore[operator]
     title = f"## Summaries through vLLM\n\n{facts}\n- Model {arguments.model.name}, window {arguments.window}."
     publish("\n\n".join([title, *sections]) + "\n", arguments.output)
 

@@ -13,8 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-from answers import counted
+from answers import counted, forget
 from measure import ROOT, note, run_process, table
 
 from rag.generators.vllm_server import WarmServer
@@ -92,7 +91,7 @@ def killed_and_resumed(server: WarmServer, data: Path, size: Size) -> str:
 
 
 def _timed(server: WarmServer, folder: Path, name: str, size: Size, *, kill_at: int = 0) -> dict[str, float]:
-    httpx.post(f"http://127.0.0.1:{server.port}/reset_prefix_cache", trust_env=False).raise_for_status()
+    forget(server)
     calls = folder / f"{name}.sqlite"
     command = [*COMMAND, folder / "documents", "--output", folder / name, "--calls", calls, "--llm", server.spec]
     command += ["--piece-tokens", str(size.tokens), "--words", "60"]

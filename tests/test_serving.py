@@ -22,7 +22,7 @@ from filelock import FileLock
 from rag import cpu
 from rag.cli import main
 from rag.errors import ModelError, UsageError
-from rag.generators import vllm_server
+from rag.generators import vllm_engine, vllm_server
 from rag.generators.vllm_server import key_for, process_began, record, recorded_server, running_server
 from rag.pipelines import serving
 from rag.pipelines.serving import server_status, start_server, stop_server
@@ -101,6 +101,11 @@ class TestStarting:
         assert "--enforce-eager" in command
         assert dtype in command
         assert ("--dtype" in command) == bool(dtype)
+
+    @pytest.mark.parametrize(("cores", "reserved"), [(2, "0"), (4, "0"), (16, None)])
+    def test_where_there_are_few_cores_vllm_on_a_cpu_has_all(self, monkeypatch, cores, reserved):
+        monkeypatch.setattr(vllm_engine, "usable_cores", lambda: cores)
+        assert vllm_engine.settings_on_a_cpu().get("VLLM_CPU_NUM_OF_RESERVED_CPU") == reserved
 
     def test_its_key_is_random_and_only_this_user_can_read_it(self, fail, tmp_path):
         server = start_server(MODEL)

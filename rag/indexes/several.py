@@ -101,12 +101,8 @@ class Indexes:
 
     def cosines(self, question: Vectors, chunks: Sequence[int]) -> dict[int, float]:
         """The exact cosine of each passage that is still there."""
-        found: dict[int, float] = {}
-        for position, index in enumerate(self._indexes):
-            own = [chunk - (position << SHIFT) for chunk in chunks if chunk >> SHIFT == position]
-            cosines = index.cosines(question, own) if own else {}
-            found |= {chunk + (position << SHIFT): cosine for chunk, cosine in cosines.items()}
-        return found
+        present, vectors = self.vectors_present(chunks)
+        return dict(zip(present.tolist(), (vectors @ question).tolist(), strict=True)) if len(present) else {}
 
     def vectors_present(self, chunks: Sequence[int]) -> tuple[Chunks, Vectors]:
         """The passages among `chunks` that are still there, in the order given, and their vectors, a row each."""

@@ -18,10 +18,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.cpu import lacks_bfloat16, usable_cores
+from rag.cpu import lacks_bfloat16
 from rag.errors import ModelError, UsageError
 from rag.generators.vllm import model_for_vllm
-from rag.generators.vllm_engine import EVERY_CORE, FEW_CORES, NO_TELEMETRY
+from rag.generators.vllm_engine import NO_TELEMETRY, settings_on_a_cpu
 from rag.generators.vllm_server import (
     LOOPBACK,
     WarmServer,
@@ -219,8 +219,8 @@ def _begun(model: str, asked: Mapping[str, float], python: str, api_key: str | N
         environment["HF_HUB_OFFLINE"] = "1"
     if kind == "cpu" and "gpu_memory" not in asked:  # there it is a share of the machine's memory
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", GIGABYTES_ON_A_CPU)
-    if kind == "cpu" and usable_cores() <= FEW_CORES:
-        environment = EVERY_CORE | environment
+    if kind == "cpu":
+        environment = settings_on_a_cpu() | environment
     process = _waiting_process(_command(python, model, name, port, asked, kind), environment, log)
     since = datetime.now(UTC).isoformat(timespec="seconds")
     options = {name: value for name, value in asked.items() if name != "port"}
