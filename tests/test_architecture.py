@@ -19,7 +19,7 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "openvino", 
          "langchain_core", "tantivy", "numpy", "httpx", "rich", "jinja2", "trafilatura", "pypdfium2")  # fmt: skip
 
 FLOORS = [
-    ("errors", "notebook", "places", "cpu", "scripts"),
+    ("errors", "notebook", "places", "cpu", "waiting", "scripts"),
     ("options", "arguments"),
     ("types", "sampling"),
     ("protocols", "reports"),

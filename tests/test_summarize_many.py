@@ -524,9 +524,12 @@ def test_ctrl_c_ends_a_run_that_waits_for_a_server_to_count_tokens(tmp_path, tex
 
         server.routes["/tokenize"] = counts_no_more
         run = summarizing(texts, "--calls", tmp_path / "calls.sqlite", "--llm", f"{server.url}/v1")
-        assert asked.wait(60)
-        said, seconds = interrupted(run)
-        goes_on.set()
+        try:
+            assert asked.wait(60)
+            said, seconds = interrupted(run)
+        finally:
+            goes_on.set()  # or the server would wait for its threads, and they for this
+            run.kill()
         assert seconds < 1.5
         assert "0 of 3 documents" in said
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from rag.errors import ModelError
 from rag.fitting import pieces, well_formed
 from rag.servers import RefusedError, Server
 from rag.types import EmbedderIdentity
+from rag.waiting import as_completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

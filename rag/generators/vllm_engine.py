@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.cpu import lacks_bfloat16, usable_cores
 from rag.errors import ModelError
+from rag.waiting import result_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -183,7 +184,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _result(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+    return result_of(asyncio.run_coroutine_threadsafe(coroutine, loop))
 
 
 def _stop(engine: Any, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:

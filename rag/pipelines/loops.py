@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from rag.waiting import await_event, stay_awake, taken
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 
@@ -26,16 +28,27 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     Whatever interrupts the wait cancels the work and is raised when that has ended.
     """
     if not _is_loop_running():
-        return asyncio.run(coroutine)
+        try:
+            return asyncio.run(_heeding_signals(coroutine))
+        finally:
+            coroutine.close()  # where it has not begun
     outcomes: SimpleQueue[_Outcome[_Result]] = SimpleQueue()
     work = _Work(coroutine, outcomes.put)
     try:
         work.begin()
-        outcome = outcomes.get()
+        outcome = taken(outcomes)
     except BaseException:
         work.end()
         raise
     return outcome.result()
+
+
+async def _heeding_signals(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+    awake = asyncio.create_task(stay_awake())
+    try:
+        return await coroutine
+    finally:
+        awake.cancel()
 
 
 def stream(items: AsyncGenerator[_Item, None]) -> Generator[_Item, None, None]:
@@ -53,7 +66,7 @@ def stream(items: AsyncGenerator[_Item, None]) -> Generator[_Item, None, None]:
     work = _Work(drive(), come.put)
     try:
         work.begin()
-        while not isinstance(one := come.get(), _Outcome):
+        while not isinstance(one := taken(come), _Outcome):
             yield one[0]
     except BaseException:
         work.end()
@@ -100,7 +113,7 @@ class _Work(Generic[_Result]):
         if not self._running:
             self._coroutine.close()
         elif threading.current_thread() is not self._thread:  # where garbage may be collected as well
-            self._ended.wait()
+            await_event(self._ended)
 
     def _cancel(self) -> None:
         self._is_unwanted = True  # before the look at what runs, as the thread notes what runs before it looks at this

@@ -13,6 +13,7 @@ from rag.evidence import COSINES
 from rag.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
 from rag.specs import open_reranker, using_index
 from rag.types import Hits
+from rag.waiting import result_of
 from rag.words import is_english
 
 if TYPE_CHECKING:
@@ -94,12 +95,12 @@ def candidates(
     with ThreadPoolExecutor(1) as thread:
         embedding = thread.submit(lambda: index.embedder.embed_question(question))
         index.preload()
-        vector = embedding.result()
+        vector = result_of(embedding)
         if mode == "dense":
             return index.search_vectors(vector, depth, where=where), []
         words = thread.submit(lambda: index.search_words(question, depth, where=where))
         dense = index.search_vectors(vector, depth, where=where)
-        keyword = words.result()
+        keyword = result_of(words)
     by_words_only = {chunk for chunk, _ in keyword} - {chunk for chunk, _ in dense}
     return [*dense, *index.cosines(vector, sorted(by_words_only)).items()], keyword
 

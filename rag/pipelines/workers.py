@@ -26,6 +26,7 @@ from rag.errors import RagError
 from rag.indexes.rows import FileStamp
 from rag.reports import Failure
 from rag.types import Document, Heading, Places
+from rag.waiting import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -152,7 +153,7 @@ class _Shelf:
 
     def take(self, future: Future[Loaded]) -> Loaded:
         """Wait for the next file, and make room."""
-        one = future.result()
+        one = result_of(future)
         with self._changed:
             self._characters -= _size(one)
             self._next += 1
