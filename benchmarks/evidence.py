@@ -2,12 +2,15 @@
 
     python benchmarks/evidence.py ../shared/data
     python benchmarks/evidence.py ../shared/data --only xquad/en
+    python benchmarks/evidence.py ../shared/data --only financebench
 
 Passages of ClapNQ, XQuAD, PubMedQA, Cranfield and SciFact stand in one index (kept in .bench). Questions of the first three are
 asked of all passages, of all but their own, and of all but those of their own article; ClapNQ's unanswerable questions are asked
 of all. The constants are fitted on ClapNQ: what is measured of it is measured of each half with those that the other half
 gives, and as built. XQuAD and PubMedQA are never fitted on. XQuAD's questions are also asked of their own article alone, an index
-of five paragraphs, with and without their own. PersianQA, which the packaged embedder cannot read, is asked of its own passages by
+of five paragraphs, with and without their own. FinanceBench's, long questions of long filings that are much alike, are asked of
+all its filings, of all but those of their own company, of their own filing alone, and of two of other companies, each alone; nothing
+is fitted on them. PersianQA, which the packaged embedder cannot read, is asked of its own passages by
 words alone.
 """
 
@@ -27,7 +30,7 @@ from sklearn.metrics import roc_auc_score
 
 import rag
 from rag.context import distinct
-from rag.evidence import BIAS, COSINES, THRESHOLD, WEIGHTS, coverage, evidence, measured, question_words, rarity
+from rag.evidence import BIAS, THRESHOLD, WEIGHTS, compared, coverage, evidence, measured, question_words, rarity
 from rag.pipelines.ingest import add_documents
 from rag.pipelines.question import meaning_of
 from rag.pipelines.retrieve import candidates, hybrid
@@ -35,7 +38,7 @@ from rag.types import Document, EmbedderIdentity
 from rag.words import stems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from rag.types import Hit
 
@@ -46,6 +49,7 @@ QUESTIONS = {"clapnq_dev": 1, "xquad/en": 8, "pubmedqa": 12}
 HITS = 5
 FITTED_ON = "clapnq_dev"
 ALONE = "xquad/en, one article"
+FILINGS, ONE_FILING = "financebench", "financebench, one filing"
 MEASUREMENTS = (
     "cosine",
     "lead",
@@ -82,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--indexes", type=Path, default=Path(".bench/indexes"))
-    parser.add_argument("--only", choices=[*QUESTIONS, "persianqa"])
+    parser.add_argument("--only", choices=[*QUESTIONS, FILINGS, "persianqa"])
     arguments = parser.parse_args()
     names = [name for name in QUESTIONS if arguments.only in (None, name)]
     with rag.open_index(arguments.indexes / "mixed", create=True) as index:
@@ -94,9 +98,14 @@ def main() -> None:
                 )
                 add_documents(texts, index=index)
         cases = [case for name in names for case in cases_of(name, arguments.data, index)]
+    if arguments.only in (None, FILINGS):
+        folder = arguments.data / "financebench" / "dev"
+        with rag.open_index(arguments.indexes / "filings", create=True) as index:
+            rag.sync([folder / "pdfs"], index=index)
+            cases += cases_of_filings(read_lines(folder / "questions.jsonl"), index)
     if FITTED_ON in names:
         print_fit(cases)
-    if names:
+    if cases:
         print_areas(cases)
         print_refusals(cases)
     if arguments.only in (None, "persianqa"):
@@ -120,16 +129,42 @@ def cases_of(name: str, data: Path, index: rag.Index) -> Iterator[Case]:
 
 
 def cases_of_one_article(asked: Asked, half: int, index: rag.Index) -> Iterator[Case]:
-    dense, keyword = candidates(asked.question, index=index, where={"title": asked.title.replace("[", "[[]")})
+    of_article = {"title": asked.title.replace("[", "[[]")}
+    yield Case(ALONE, "own", half, values_among(asked.question, index, of_article))
+    yield Case(ALONE, "removed", half, values_among(asked.question, index, of_article, without=asked.own))
+
+
+def cases_of_filings(rows: list[dict], index: rag.Index) -> Iterator[Case]:
+    sources = {Path(document.source).stem: document.source for document in index.catalog.documents()}
+    filings = sorted({row["doc_name"] for row in rows})
+    for number, row in enumerate(rows):
+        question, name, half = row["question"], row["doc_name"], number % 2
+        company = {source for other, source in sources.items() if company_of(other) == company_of(name)}
+        yield Case(FILINGS, "own", half, values_among(question, index))
+        yield Case(FILINGS, "article removed", half, values_among(question, index, without=company))
+        yield Case(ONE_FILING, "own", half, values_among(question, index, {"source": sources[name]}))
+        strangers = [other for other in filings if company_of(other) != company_of(name)]
+        for other in (strangers[(3 * number + step) % len(strangers)] for step in (1, 4)):
+            yield Case(ONE_FILING, "article removed", half, values_among(question, index, {"source": sources[other]}))
+
+
+def company_of(filing: str) -> str:
+    return filing.split("_")[0].upper()
+
+
+def values_among(
+    question: str, index: rag.Index, where: dict[str, str] | None = None, *, without: Collection[str] = ()
+) -> tuple[float, ...]:
+    """MEASUREMENTS of the passages that `where` names, as if they were the whole index, without some sources."""
+    dense, keyword = candidates(question, index=index, where=where)
     hits = {hit.chunk: hit for hit in index.hits([*dense, *keyword])}
-    held = [set(stems(hit.text)) for hit in hits.values()]
-    words = question_words(asked.question)
-    weights = rarity(words, {word: sum(word in one for one in held) for word in words}, len(hits))
-    for kind, kept in (
-        ("own", set(hits)),
-        ("removed", {chunk for chunk, hit in hits.items() if hit.source not in asked.own}),
-    ):
-        yield Case(ALONE, kind, half, values_of(asked.question, dense, keyword, kept, hits, weights, index))
+    words = question_words(question)
+    frequencies, passages = index.word_frequencies(words), len(index)
+    if where:
+        held = [set(stems(hit.text)) for hit in hits.values()]
+        frequencies, passages = {word: sum(word in one for one in held) for word in words}, len(hits)
+    kept = {chunk for chunk, hit in hits.items() if hit.source not in without}
+    return values_of(question, dense, keyword, kept, hits, rarity(words, frequencies, passages), index)
 
 
 def values_of(
@@ -144,7 +179,7 @@ def values_of(
     """MEASUREMENTS of the passages that are kept."""
     near, worded = ([pair for pair in ranking if pair[0] in kept] for ranking in (dense, keyword))
     best = distinct([hits[chunk] for chunk, _ in hybrid(question, near, worded, index=index)[: 4 * HITS]], HITS)
-    meaning = meaning_of(question, sorted((score for _, score in near), reverse=True)[:COSINES], index.embedder)
+    meaning = meaning_of(question, compared([(score, hits[chunk].source) for chunk, score in near]), index.embedder)
     return (
         *measured(question, best, meaning, weights),
         coverage(question, best, weights),

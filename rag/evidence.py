@@ -3,7 +3,8 @@
 Before: a logistic model of five measurements between 0 and 1 or so.
 
 - The cosine of the question to the most similar passage, and how far it stands above those that come next: a passage that holds an
-  answer stands out, whatever the question; where nothing does, many passages are about as near.
+  answer stands out, whatever the question; where nothing does, many passages are about as near. A long report speaks of one thing on
+  every page, so of each long document only the best passage counts.
 - The cosine of the question to single sentences, of those that share most words with it: a passage on the right topic is near
   the question, whether it answers it or not; the sentence that answers is nearer.
 - The share of the question's words that one sentence holds, each word counted by how rare it is in the index; and the same of
@@ -15,6 +16,7 @@ After: that, what the model said, and how well the best sentence of its answer i
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import exp, log
 from typing import TYPE_CHECKING
@@ -23,24 +25,27 @@ from rag.sentences import sentence_spans
 from rag.words import content_stems, stems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
     from rag.types import Hit
 
-WEIGHTS = (1.5, 9.0, 5.0, 1.5, 2.5)
+WEIGHTS = (2.5, 8.0, 5.5, 1.0, 2.5)
 """Of cosine, lead, cosine of a sentence, share of a sentence, and share of what is asked."""
 
 BIAS = -7.5
-"""Fitted, it is -7.9, for as many questions with an answer as without; an index is asked more often for what it holds."""
+"""Fitted, it is -7.7, for as many questions with an answer as without; an index is asked more often for what it holds."""
 
 COVERAGE_ALONE_WEIGHT, COVERAGE_ALONE_BIAS = 8.6, -4.2
 """Fitted, the bias is -5.4; with that, every third question of PersianQA that has an answer would be refused."""
 
 COSINES = 10
-"""Passages whose cosines are compared: the most similar one, and those that come next."""
+"""Passages whose cosines are compared: the most similar one, and those that it is held against."""
+
+LONG = 6
+"""A document of which so many passages were found is a long one."""
 
 FAR = 0.25
-"""The cosine of passages that come next, where there are none."""
+"""The cosine of passages that it is held against, where there are none."""
 
 SENTENCES_READ = 3
 """Sentences that are held against the question by meaning; more tell no more."""
@@ -90,8 +95,7 @@ def coverage(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | 
 class Meaning:
     """What an embedder says that the constants were fitted for.
 
-    `cosines` are those of the question to the most similar passages, at most COSINES, the best one first; `of` gives those
-    to any texts.
+    `cosines` are those of the question to the passages that `compared` gives, the best one first; `of` gives those to any texts.
     """
 
     cosines: Sequence[float]
@@ -102,6 +106,27 @@ class Meaning:
         """How far the best passage stands above the others."""
         others = self.cosines[1:]
         return self.cosines[0] - (sum(others) / len(others) if others else FAR)
+
+
+def compared(near: Collection[tuple[float, Hashable]]) -> list[float]:
+    """The cosine of the most similar passage, and those of the passages it is held against, best first: at most COSINES in all.
+
+    `near` are the passages that were found, each as its cosine and its document. The best one is held against those that come
+    next; of a LONG document, only its best counts. Where these are too few, passages of its own one, from near to far, join.
+    """
+    ranked = sorted(near, key=lambda one: -one[0])
+    found = Counter(document for _, document in ranked)
+    held, own, heard = [], [], {document for _, document in ranked[:1]}
+    for cosine, document in ranked[1:]:
+        if found[document] < LONG or document not in heard:
+            held.append(cosine)
+        elif document == ranked[0][1]:
+            own.append(cosine)
+        heard.add(document)
+    held = held[: COSINES - 1]
+    missing = min(COSINES - 1 - len(held), len(own))
+    held += [own[number * len(own) // missing] for number in range(missing)]
+    return [cosine for cosine, _ in ranked[:1]] + sorted(held, reverse=True)
 
 
 def evidence(

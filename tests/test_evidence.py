@@ -5,11 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.evidence import (
+    COSINES,
+    LONG,
     SENTENCES_READ,
     SUPPORTED,
     THRESHOLD,
     Meaning,
     answerability,
+    compared,
     coverage,
     evidence,
     measured,
@@ -78,6 +81,35 @@ def test_a_passage_that_stands_above_the_others_tells_more():
     assert meaning(0.6).lead == pytest.approx(0.35)
     alone, among_many = meaning(0.6, 0.3, 0.3), meaning(0.6, 0.59, 0.58)
     assert evidence(QUESTION, [NEAR], meaning=alone) > evidence(QUESTION, [NEAR], meaning=among_many)
+
+
+def test_of_each_long_document_only_the_best_passage_is_held_against_the_best_of_all():
+    report = [(0.70 - number / 100, "report") for number in range(LONG)]
+    others = [(0.5 - number / 100, f"d{number}") for number in range(COSINES)]
+    assert compared([*others, *report]) == [0.70, *(cosine for cosine, _ in others[: COSINES - 1])]
+    long_others = [(cosine - number / 1000, document) for cosine, document in others for number in range(LONG)]
+    assert compared([*long_others, *report]) == compared([*others, *report])
+
+
+def test_passages_of_short_documents_all_count():
+    short = [(0.70 - number / 100, "note") for number in range(LONG - 1)]
+    assert compared([*short, (0.4, "b")]) == [*(cosine for cosine, _ in short), 0.4]
+
+
+def test_where_there_is_little_else_passages_of_its_own_document_from_near_to_far_join():
+    alone = [(0.6 - number / 100, "a") for number in range(91)]
+    assert compared(alone) == pytest.approx([0.60, 0.59, 0.49, 0.39, 0.29, 0.19, 0.09, -0.01, -0.11, -0.21])
+    assert len(compared([*alone, (0.1, "b")])) == COSINES
+    assert compared([]) == []
+    assert compared([(0.6, "a")]) == [0.6]
+
+
+@given(st.lists(st.tuples(CHANCE, st.integers(0, 12)), max_size=60))
+def test_what_is_compared_begins_with_the_best_and_falls(near):
+    cosines = compared(near)
+    assert cosines == sorted(cosines, reverse=True)
+    assert cosines[:1] == sorted((cosine for cosine, _ in near), reverse=True)[:1]
+    assert len(cosines) <= COSINES
 
 
 def test_words_count_where_one_sentence_holds_them_together():

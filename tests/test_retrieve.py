@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 import rag
+from rag.evidence import COSINES, LONG
 from rag.fusion import weighted_sum
 from rag.indexes.several import Indexes
-from rag.pipelines.ingest import add_documents
-from rag.pipelines.retrieve import candidates, hybrid
+from rag.pipelines.ingest import ChunkSizes, add_documents
+from rag.pipelines.retrieve import candidates, hybrid, retrieve
 from rag.types import Document
 from rag.words import is_english
 
@@ -94,6 +95,37 @@ def test_several_indexes_rank_as_one_that_holds_all(tmp_path, embedder, ponds):
     ]
     for part in parts:
         part.close()
+
+
+def test_passages_are_told_apart_by_document_within_and_across_indexes(tmp_path, embedder):
+    parts = [rag.open_index(tmp_path / name, create=True, embedder=embedder) for name in ("a", "b")]
+    for part in parts:
+        texts = [Document(f"{PONDS['carp']}\n\n{PONDS['soup']}", "long", ""), Document(PONDS["mill"], "short", "")]
+        add_documents(texts, index=part, sizes=ChunkSizes(16, 0))
+    both = Indexes(parts)
+    chunks = [chunk for chunk, _ in candidates("Where do carp swim?", index=both, mode="dense")[0]]
+    documents = both.documents_of([*chunks, 2**41])
+    assert sorted(documents) == sorted(chunks)
+    assert len(chunks) > len(set(documents.values())) == 4
+    parts[1].catalog.remove_document("long")
+    assert len(set(both.documents_of(chunks).values())) == 3
+    for part in parts:
+        part.close()
+
+
+def test_of_a_long_document_only_the_best_passage_is_among_those_that_evidence_compares(tmp_path, embedder):
+    pages = "\n\n".join(f"Carp swim in the deep pond behind the mill, says page {number}." for number in range(1, 40))
+    with rag.open_index(tmp_path / "long", create=True, embedder=embedder) as index:
+        notes = [Document(f"{text} Note {n}.", f"{name} {n}", "") for name, text in PONDS.items() for n in range(10)]
+        add_documents([Document(pages, "pages", ""), *notes], index=index, sizes=ChunkSizes(30, 0))
+        dense, _ = candidates("Where do carp swim?", index=index)
+        of = index.documents_of([chunk for chunk, _ in dense])
+        of_pages = sorted((cosine for chunk, cosine in dense if of[chunk] == min(of.values())), reverse=True)
+        others = sorted((cosine for chunk, cosine in dense if of[chunk] != min(of.values())), reverse=True)
+        assert len(of_pages) >= LONG
+        compared = retrieve("Where do carp swim?", index=index, k=3).cosines
+        assert list(compared) == sorted([of_pages[0], *others], reverse=True)[:COSINES]
+        assert retrieve("carp", index=index, k=3, mode="keyword").cosines == ()
 
 
 def test_a_word_of_the_title_counts_more_than_one_of_the_text(tmp_path, embedder):

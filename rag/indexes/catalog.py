@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy as np
 from rag.errors import IndexFormatError
 from rag.indexes.database import REMEDY, Database
 from rag.indexes.rows import DocumentRow, FileStamp
+from rag.indexes.stored_settings import SETTINGS
 from rag.reports import Failure
 from rag.types import Chunk, Document, EmbedderIdentity, Heading, Hit, Places, pages_of_span
 
@@ -35,39 +35,6 @@ if TYPE_CHECKING:
     Chunks = npt.NDArray[np.int64]
 
 TOKENS_REMEMBERED = 16
-MOST_NUMBER = 2**62
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_NUMBER
-
-
-def _is_identity(value: Any) -> bool:
-    names = {field.name: field.type for field in fields(EmbedderIdentity)}
-    return value is None or (
-        isinstance(value, dict)
-        and set(value) == set(names)
-        and all(_is_number(value[name]) if kind == "int" else isinstance(value[name], str) for name, kind in names.items())
-        and 1 <= value["dimension"] <= MOST_DIMENSIONS
-    )
-
-
-def _is_sizes(value: Any) -> bool:
-    return value is None or (isinstance(value, dict) and set(value) == set(SIZES) and all(map(_is_number, value.values())))
-
-
-MOST_DIMENSIONS = 65_536
-SIZES = ("chunk_tokens", "overlap_tokens")
-SETTINGS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
-    "generation": (0, _is_number),
-    "log_begins": (0, _is_number),
-    "embedder": (None, _is_identity),
-    "embedder_spec": (None, lambda value: value is None or isinstance(value, str)),
-    "chunks": (None, _is_sizes),
-    "limits_had": ({}, lambda value: isinstance(value, dict)),
-    "tokens": ([], lambda value: isinstance(value, list)),
-}
-"""What is stored under each name: the value where there is none yet, and whether a value can be ours."""
 
 HIT_COLUMNS = """
 SELECT chunks.id, source, title, first_page, last_page, heading, start, "end", chunks.text, place
@@ -333,6 +300,10 @@ class Catalog(Database):
             Hit(rank, score, source, title, (first, last) if first else None, heading, start, end, text, chunk, place)
             for rank, (chunk, score, (source, title, first, last, heading, start, end, text, place)) in enumerate(found, 1)
         ]
+
+    def documents_of(self, chunks: Iterable[int]) -> dict[int, int]:
+        """The number of the document of each chunk that is there."""
+        return dict(self._in_groups("SELECT id, document_id FROM chunks WHERE id IN ({})", set(chunks)))
 
     def vectors_by_hash(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
         """The bytes of the vectors that are here already, by the hash of the text that was embedded."""

@@ -178,6 +178,10 @@ class Index:
         present, vectors = self.catalog.vectors_present(chunks)
         return dict(zip(present.tolist(), (vectors @ question).tolist(), strict=True))
 
+    def documents_of(self, chunks: Sequence[int]) -> dict[int, int]:
+        """A number of the document of each chunk that is still there."""
+        return self.catalog.documents_of(chunks)
+
     def vectors_present(self, chunks: Sequence[int]) -> tuple[Chunks, Vectors]:
         """The ids among `chunks` that are still there, in the order given, and their vectors, a row each."""
         return self.catalog.vectors_present(chunks)

@@ -104,6 +104,15 @@ class Indexes:
         present, vectors = self.vectors_present(chunks)
         return dict(zip(present.tolist(), (vectors @ question).tolist(), strict=True)) if len(present) else {}
 
+    def documents_of(self, chunks: Sequence[int]) -> dict[int, int]:
+        """A number of the document of each passage that is still there."""
+        found: dict[int, int] = {}
+        for position, index in enumerate(self._indexes):
+            first = position << SHIFT
+            own = index.documents_of([chunk - first for chunk in chunks if chunk >> SHIFT == position])
+            found |= {chunk + first: document + first for chunk, document in own.items()}
+        return found
+
     def vectors_present(self, chunks: Sequence[int]) -> tuple[Chunks, Vectors]:
         """The passages among `chunks` that are still there, in the order given, and their vectors, a row each."""
         found: dict[int, Vectors] = {}

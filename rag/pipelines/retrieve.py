@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from heapq import nlargest
 from typing import TYPE_CHECKING, Literal, get_args
 
 from rag.arguments import require, require_count, require_pairs, require_text
 from rag.errors import UsageError, nearest
-from rag.evidence import COSINES
+from rag.evidence import compared
 from rag.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
 from rag.specs import open_reranker, using_index
 from rag.types import Hits
@@ -37,7 +36,9 @@ DRAWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Hits, and the cosines of the question to the most similar passages, best first; none where only words were searched."""
+    """Hits, and the cosines of the question to the most similar passage and those it is held against, as in `evidence.compared`;
+    none where only words were searched.
+    """
 
     hits: Hits
     cosines: tuple[float, ...] = ()
@@ -78,8 +79,9 @@ def retrieve(
     hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
         hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]
-    nearest_ones = nlargest(COSINES, (score for _, score in dense))
-    return Retrieved(Hits(hits, question=question), tuple(nearest_ones))
+    documents = index.documents_of([chunk for chunk, _ in dense])
+    near = compared([(cosine, documents[chunk]) for chunk, cosine in dense if chunk in documents])
+    return Retrieved(Hits(hits, question=question), tuple(near))
 
 
 def candidates(
