@@ -30,11 +30,13 @@ def embedding_ahead(question: str, index: Index) -> Iterator[None]:
     if not question.strip() or index.embedder_spec != "minilm":
         yield
         return
-    _import_embedder()
+    from rag.waiting import as_completed
+
     left = threading.Event()
     thread = ThreadPoolExecutor(1, "embedding ahead")
-    thread.submit(_embed, question, index, left)
     try:
+        next(as_completed([thread.submit(_import_embedder)]))
+        thread.submit(_embed, question, index, left)
         yield
     finally:
         left.set()
@@ -42,7 +44,11 @@ def embedding_ahead(question: str, index: Index) -> Iterator[None]:
 
 
 def _import_embedder() -> None:
-    """All that the thread would import: Ctrl-C can leave the lock of imports closed to all other threads, where two import."""
+    """All that loading imports. The main thread waits for it and imports nothing meanwhile.
+
+    Ctrl-C would make an ImportError of OpenVINO's own start, and where two threads import, it can leave Python's lock of
+    imports closed to all but the main one.
+    """
     import tokenizers  # noqa: F401
 
     import rag.embedders.openvino  # noqa: F401
