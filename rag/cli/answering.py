@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from rag.cli.ahead import embedding_ahead
 from rag.cli.batches import answer_questions
 from rag.cli.one_document import answer_from_document
 from rag.cli.prompting import prompting, prompts_of
@@ -117,9 +118,9 @@ def ask_command(
     **chosen: Any,
 ) -> None:
     """Answer a question, each sentence with its sources. `-` reads the question from stdin."""
-    from rag.pipelines.ask import ask
+    import gc
+
     from rag.sampling import Sampling
-    from rag.specs import open_verifier, using_llm
 
     settings = settings_with(llm=llm, reranker=reranker)
     if document is not None:
@@ -130,19 +131,29 @@ def ask_command(
     if questions is None and (output is not None or fresh):
         raise click.UsageError("--output and --fresh go with --questions FILE.")
     options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
+    if questions is None:
+        gc.disable()  # one question leaves little to collect, and most of its time goes into imports
     interrupted: AbstractContextManager[None] = nullcontext() if output else _kept_nothing()
-    with interrupted, opened(index_path, settings) as index, using_llm(llm_of(settings)) as generator:
-        tell_if_empty(index)
-        tell_llm(generator)
-        options["reranker"] = reranker_of(settings)
-        options["prompts"] = prompts_of(prompts_folder, examples, nearest_examples, system="", embedder=lambda: index.embedder)
-        if verifier not in (None, "lexical"):
-            options["verifier"] = open_verifier(str(verifier), api_key=settings.api_key)
-        if question is None:
-            answer_questions(str(questions), index=index, llm=generator, output=output, fresh=fresh, options=options)
-            return
-        shown = None if as_json or no_stream else stream_sentence
-        answer = ask(question, index=index, llm=generator, on_sentence=shown, **options)
+    with interrupted, opened(index_path, settings) as index:
+        from rag.specs import open_verifier, using_llm
+
+        ahead = embedding_ahead(question, index) if question and mode != "keyword" else nullcontext()
+        with ahead, using_llm(llm_of(settings)) as generator:
+            from rag.pipelines.ask import ask
+
+            tell_if_empty(index)
+            tell_llm(generator)
+            options["reranker"] = reranker_of(settings)
+            options["prompts"] = prompts_of(
+                prompts_folder, examples, nearest_examples, system="", embedder=lambda: index.embedder
+            )
+            if verifier not in (None, "lexical"):
+                options["verifier"] = open_verifier(str(verifier), api_key=settings.api_key)
+            if question is None:
+                answer_questions(str(questions), index=index, llm=generator, output=output, fresh=fresh, options=options)
+                return
+            shown = None if as_json or no_stream else stream_sentence
+            answer = ask(question, index=index, llm=generator, on_sentence=shown, **options)
     if as_json:
         show(answer.to_dict(), [], as_json)
     else:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rag.cli.ahead import import_httpx
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -65,7 +67,10 @@ def llm_of(settings: Settings) -> str:
     """The model that was chosen, else the warm server's, else the packaged one."""
     from rag.generators.vllm_server import running_server
 
-    return settings.llm or running_server() or "local"
+    chosen = settings.llm or running_server() or "local"
+    if chosen.startswith(("http://", "https://")):
+        import_httpx()
+    return chosen
 
 
 def reranker_of(settings: Settings) -> Reranker | None:

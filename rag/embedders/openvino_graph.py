@@ -94,13 +94,19 @@ def fastest_precision() -> str:
     return "bf16" if "BF16" in capabilities else "f32"
 
 
+def stored_graph(source: Path) -> Graph | None:
+    """The graph of the model in `source` where it is made already. Raises GraphRefusedError."""
+    revision = weights_revision(source)
+    return _stored(_home(revision), source, revision)
+
+
 def prepared_graph(source: Path) -> Graph:
     """The graph of the model in `source`, exported now (about 15 s, in a process of its own) if it is not at hand.
 
     Raises GraphRefusedError where OpenVINO cannot stand in for the original, ModelError where the cache cannot be written.
     """
     revision = weights_revision(source)
-    home = cache_folder() / "openvino" / f"{revision.removeprefix('sha256:')}-{fastest_precision()}"
+    home = _home(revision)
     if graph := _stored(home, source, revision):
         return graph
     from filelock import FileLock
@@ -119,6 +125,10 @@ def prepared_graph(source: Path) -> Graph:
     if graph := _stored(home, source, revision):
         return graph
     raise GraphRefusedError(f"The graph that was just made in {home} cannot be read back.")
+
+
+def _home(revision: str) -> Path:
+    return cache_folder() / "openvino" / f"{revision.removeprefix('sha256:')}-{fastest_precision()}"
 
 
 def graph_digest(folder: Path) -> dict[str, Any]:

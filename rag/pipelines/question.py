@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 PASSAGES = 5
 """Hits that a model is shown where nothing else is asked for."""
+
+ANSWER_TASKS = ("answer.system", "answer.user")
+"""The templates that a prompt is made with."""
 
 SPARE = 4
 """Hits that are looked at for each one that is shown, since some say the same."""
@@ -107,7 +111,10 @@ def prepare(question: str, *, index: Index, llm: Generator, asking: Asking, said
     topic, which stands in those around it.
     """
     retrieved = _retrieve_distinct(question, index, asking)
-    likelihood = max(_evidence(one, retrieved, index) for one in filter(None, (question, said)))
+    prompts = asking.prompts or Prompts()
+    with ThreadPoolExecutor(1) as thread:  # compiles the templates, while judging computes outside of Python's lock
+        thread.submit(lambda: [prompts.template(task) for task in ANSWER_TASKS])
+        likelihood = max(_evidence(one, retrieved, index) for one in filter(None, (question, said)))
     merge = partial(merged, between=white_space_between(index))
     prompt = None
     if likelihood >= THRESHOLD:
@@ -117,7 +124,7 @@ def prepare(question: str, *, index: Index, llm: Generator, asking: Asking, said
             llm=llm,
             max_tokens=asking.sampling.max_tokens,
             merge=merge,
-            prompts=asking.prompts or Prompts(),
+            prompts=prompts,
         )
     verifier = asking.verifier or LexicalVerifier(index.embedder if _is_calibrated(retrieved, index) else None)
     citations = Citations(
