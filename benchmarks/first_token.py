@@ -3,8 +3,9 @@
     python benchmarks/first_token.py ../shared/data/clapnq_dev --model FOLDER --python .venv-vllm/bin/python
 
 Each question starts a process of its own, as at a shell, with a vLLM server that is warm; the server's prefix cache is emptied
-before each measurement. `rag ask` shows a sentence when it is written and judged, so the first one is compared with the
-moment at which the server, sent the same prompt, has written that sentence; what is between is what `rag ask` adds.
+before each measurement. `rag ask` shows a sentence when it is written and judged, and none before one that the sources bear out.
+So the first one of those is compared with the moment at which the server, sent the same prompt, has written that sentence; what
+is between is what `rag ask` adds.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -49,7 +51,7 @@ def main() -> None:
 
 
 def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> list[tuple[float, float, float]]:
-    """For each question the seconds to: our first sentence, the server's first token, the server's first sentence."""
+    """For each question the seconds to: our first sentence, the server's first token, and to the server having written ours."""
     asking = Asking(k=arguments.passages, sampling=rag.Sampling(max_tokens=arguments.max_tokens, temperature=0))
     with (
         indexed(arguments.collection, arguments.documents, folder) as index,
@@ -62,40 +64,52 @@ def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> 
         taken = []
         for question, prompt in zip(questions, prompts, strict=True):
             forget(server)
-            ours = first_output([*command, question])
+            ours, said = first_output([*command, question])
             forget(server)
-            taken.append((ours, *asyncio.run(straight(llm, prompt, asking))))
+            taken.append((ours, *asyncio.run(straight(llm, prompt, asking, said))))
             note(f"{question} {taken[-1]}")
     return taken
 
 
-def first_output(command: list[str]) -> float:
-    """Seconds from the start of the process to the first text on its standard output; the process is awaited."""
+def first_output(command: list[str]) -> tuple[float, str]:
+    """Seconds from the start of the process to the first text on its standard output, and all of it; the process is awaited."""
     began = time.perf_counter()
     kept = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }  # pip compiles what it installs
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=kept)
     assert process.stdout
-    process.stdout.read(1)
+    first = process.stdout.read(1)
     seconds = time.perf_counter() - began
-    process.stdout.read()
+    said = (first + process.stdout.read()).decode()
     if process.wait():
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    return seconds
+    return seconds, said
 
 
-async def straight(llm: HttpGenerator, prompt: Prompt, asking: Asking) -> tuple[float, float]:
-    """Seconds to the first token, and to the end of the first sentence or, where there is but one, of the answer."""
+async def straight(llm: HttpGenerator, prompt: Prompt, asking: Asking, said: str) -> tuple[float, float]:
+    """Seconds to the first token, and to the end of the first sentence that `said` shows as borne out, or of the answer."""
     began, text, first = time.perf_counter(), "", 0.0
+    said = bare(said)
     async with aclosing(llm.stream(prompt, asking.sampling)) as pieces:
         async for piece in pieces:
             first = first or time.perf_counter() - began
             if isinstance(piece, str):
                 text += piece
-                if len(sentence_spans(text)) > 1:
+                if any(is_borne_out(bare(text[start:end]), said) for start, end in sentence_spans(text)[:-1]):
                     break
     return first, time.perf_counter() - began
+
+
+def bare(text: str) -> str:
+    """Letters and digits only, without markers of citations."""
+    return "".join(filter(str.isalnum, re.sub(r"\[\d+\]", "", text)))
+
+
+def is_borne_out(sentence: str, said: str) -> bool:
+    """Whether what was said has the sentence, and not as one that no source supports."""
+    _, found, after = said.partition(sentence or "\n")
+    return bool(found) and not after.startswith(bare("(not supported)"))
 
 
 def page(taken: list[tuple[float, float, float]], arguments: argparse.Namespace, facts: str) -> str:
@@ -103,7 +117,7 @@ def page(taken: list[tuple[float, float, float]], arguments: argparse.Namespace,
     rows = [
         ("Enter to the first sentence of `rag ask`", spread(ours, 2)),
         ("the server, sent the same prompt: its first token", spread(tokens, 2)),
-        ("the server, sent the same prompt: the end of its first sentence", spread(sentences, 2)),
+        ("the server, sent the same prompt: the end of that sentence", spread(sentences, 2)),
         ("what `rag ask` adds", spread([one - other for one, other in zip(ours, sentences, strict=True)], 2)),
     ]
     return (

@@ -4,7 +4,7 @@ Before: a logistic model of five measurements between 0 and 1 or so.
 
 - The cosine of the question to the most similar passage, and how far it stands above those that come next: a passage that holds an
   answer stands out, whatever the question; where nothing does, many passages are about as near. A long report speaks of one thing on
-  every page, so of each long document only the best passage counts.
+  every page, so of each long document only the best passage counts, as long as there are enough others.
 - The cosine of the question to single sentences, of those that share most words with it: a passage on the right topic is near
   the question, whether it answers it or not; the sentence that answers is nearer.
 - The share of the question's words that one sentence holds, each word counted by how rare it is in the index; and the same of
@@ -112,20 +112,19 @@ def compared(near: Collection[tuple[float, Hashable]]) -> list[float]:
     """The cosine of the most similar passage, and those of the passages it is held against, best first: at most COSINES in all.
 
     `near` are the passages that were found, each as its cosine and its document. The best one is held against those that come
-    next; of a LONG document, only its best counts. Where these are too few, passages of its own one, from near to far, join.
+    next; of a LONG document, only its best counts. Where these are too few, other passages of long ones join, from near to far.
     """
     ranked = sorted(near, key=lambda one: -one[0])
     found = Counter(document for _, document in ranked)
-    held, own, heard = [], [], {document for _, document in ranked[:1]}
+    held: list[float] = []
+    spare: list[float] = []
+    heard = {document for _, document in ranked[:1]}
     for cosine, document in ranked[1:]:
-        if found[document] < LONG or document not in heard:
-            held.append(cosine)
-        elif document == ranked[0][1]:
-            own.append(cosine)
+        (held if found[document] < LONG or document not in heard else spare).append(cosine)
         heard.add(document)
     held = held[: COSINES - 1]
-    missing = min(COSINES - 1 - len(held), len(own))
-    held += [own[number * len(own) // missing] for number in range(missing)]
+    missing = min(COSINES - 1 - len(held), len(spare))
+    held += [spare[number * len(spare) // missing] for number in range(missing)]
     return [cosine for cosine, _ in ranked[:1]] + sorted(held, reverse=True)
 
 

@@ -7,15 +7,15 @@ would not hear of it. These waits look up many times a second.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import FIRST_COMPLETED, wait
-from queue import Empty
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Collection, Iterator
     from concurrent.futures import Future
-    from queue import SimpleQueue
 
 _Value = TypeVar("_Value")
 
@@ -39,17 +39,30 @@ def await_event(event: threading.Event) -> None:
 
 
 def result_of(future: Future[_Value]) -> _Value:
-    """What a future gives. Raises its error."""
+    """What a future gives. Raises its error, CancelledError if it was cancelled."""
     next(as_completed([future]))
     return future.result()
 
 
 def as_completed(futures: Collection[Future[_Value]]) -> Iterator[Future[_Value]]:
-    """Futures as they are done."""
-    waiting = set(futures)
-    while waiting:
-        done, waiting = wait(waiting, SECONDS, FIRST_COMPLETED)
-        yield from done
+    """Futures as they are done or cancelled."""
+    done: SimpleQueue[Future[_Value]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(done.put)
+    for _ in futures:
+        yield taken(done)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool of threads. Who leaves by an error or an interrupt does not wait for what they are at; what has not begun never does."""
+    pool = ThreadPoolExecutor(number)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 async def stay_awake() -> None:

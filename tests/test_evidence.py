@@ -104,7 +104,13 @@ def test_where_there_is_little_else_passages_of_its_own_document_from_near_to_fa
     assert compared([(0.6, "a")]) == [0.6]
 
 
-@given(st.lists(st.tuples(CHANCE, st.integers(0, 12)), max_size=60))
+def test_a_note_that_is_a_little_nearer_than_a_report_changes_as_little_as_one_that_is_a_little_farther():
+    report = [(0.60 - number / 100, "report") for number in range(40)]
+    leads = [Meaning(compared([*report, (0.6 + step, "note")]), lambda texts: []).lead for step in (0.001, -0.001)]
+    assert leads == pytest.approx([Meaning(compared(report), lambda texts: []).lead] * 2, abs=0.03)
+
+
+@given(st.lists(st.tuples(CHANCE, st.integers(0, 2)), max_size=60))
 def test_what_is_compared_begins_with_the_best_and_falls(near):
     cosines = compared(near)
     assert cosines == sorted(cosines, reverse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from rag.errors import ModelError
 from rag.fitting import pieces, well_formed
 from rag.servers import RefusedError, Server
 from rag.types import EmbedderIdentity
-from rag.waiting import as_completed
+from rag.waiting import as_completed, result_of, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,23 +87,20 @@ class HttpEmbedder:
         texts = [well_formed(text) for text in texts]
         if not self._exact:
             return [len(text.encode()) for text in texts]
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            return list(pool.map(self._count_exactly, texts))
+        with threads(_WORKERS) as pool:
+            return [result_of(count) for count in [pool.submit(self._count_exactly, text) for text in texts]]
 
     def embed_passages(self, texts: Sequence[str], *, on_progress: Callable[[int], None] | None = None) -> Vectors:
         texts = [well_formed(text) for text in texts]
         refuse_overlong(self._counts_near_limit(texts), self.identity.max_tokens, model=self.identity.name)
         prefixed = [self.identity.passage_prefix + text for text in texts]
         vectors = np.zeros((len(texts), self.identity.dimension), np.float32)
-        with ThreadPoolExecutor(_WORKERS) as pool:
+        with threads(_WORKERS) as pool:
             running = {pool.submit(self._request, [prefixed[i] for i in batch]): batch for batch in self._batches(prefixed)}
-            try:
-                for done in as_completed(running):
-                    vectors[running[done]] = done.result()
-                    if on_progress:
-                        on_progress(len(running[done]))
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            for done in as_completed(running):
+                vectors[running[done]] = done.result()
+                if on_progress:
+                    on_progress(len(running[done]))
         return vectors
 
     def embed_question(self, text: str) -> Vectors:

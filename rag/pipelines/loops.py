@@ -7,6 +7,7 @@ between any two steps; the work ends then too.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         try:
             return asyncio.run(_heeding_signals(coroutine))
         finally:
-            coroutine.close()  # where it has not begun
+            if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+                coroutine.close()
     outcomes: SimpleQueue[_Outcome[_Result]] = SimpleQueue()
     work = _Work(coroutine, outcomes.put)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -10,14 +9,15 @@ from typing import TYPE_CHECKING
 from rag.arguments import require
 from rag.citations import Citations
 from rag.context import distinct, merged
-from rag.evidence import THRESHOLD, Meaning, evidence, question_words, rarity
+from rag.evidence import THRESHOLD, Meaning, compared, evidence, question_words, rarity
 from rag.pipelines.fit import pack_prompts
-from rag.pipelines.retrieve import check_choice, check_filters, retrieve
+from rag.pipelines.retrieve import Retrieved, candidates, check_choice, check_filters, near_ones, retrieve
 from rag.prompts import Prompts
 from rag.sampling import Sampling
 from rag.specs import open_reranker, open_verifier
 from rag.types import Hits
 from rag.verifiers.lexical import LexicalVerifier
+from rag.waiting import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rag.citations import Judged
     from rag.context import Between
     from rag.indexes.index import Index
-    from rag.pipelines.retrieve import Mode, Retrieved
+    from rag.pipelines.retrieve import Mode
     from rag.protocols import Embedder, Generator, Reranker, Verifier
     from rag.types import Document, Hit, Passage, Prompt
 
@@ -112,7 +112,7 @@ def prepare(question: str, *, index: Index, llm: Generator, asking: Asking, said
     """
     retrieved = _retrieve_distinct(question, index, asking)
     prompts = asking.prompts or Prompts()
-    with ThreadPoolExecutor(1) as thread:  # compiles the templates, while judging computes outside of Python's lock
+    with threads(1) as thread:  # compiles the templates, while judging computes outside of Python's lock
         thread.submit(lambda: [prompts.template(task) for task in ANSWER_TASKS])
         likelihood = max(_evidence(one, retrieved, index) for one in filter(None, (question, said)))
     merge = partial(merged, between=white_space_between(index))
@@ -147,7 +147,10 @@ def _retrieve_distinct(question: str, index: Index, asking: Asking) -> Retrieved
         where=asking.where,
         reranker=asking.reranker,
     )
-    return replace(retrieved, hits=Hits(distinct(retrieved.hits, k), question=question))
+    near = retrieved.near
+    if asking.mode == "dense":  # what words find too is among what evidence was measured with
+        near = near_ones(*candidates(question, index=index, where=asking.where))
+    return Retrieved(Hits(distinct(retrieved.hits, k), question=question), near)
 
 
 def white_space_between(index: Index) -> Between:
@@ -185,7 +188,11 @@ class _ChunkOfEachSpan:
 def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:
     words = question_words(question)
     weights = rarity(words, index.word_frequencies(words), len(index))
-    meaning = meaning_of(question, retrieved.cosines, index.embedder) if _is_calibrated(retrieved, index) else None
+    meaning = None
+    if _is_calibrated(retrieved, index):
+        documents = index.documents_of([chunk for chunk, _ in retrieved.near])
+        cosines = compared([(cosine, documents.get(chunk, -chunk)) for chunk, cosine in retrieved.near])
+        meaning = meaning_of(question, cosines, index.embedder)
     return evidence(question, retrieved.hits, meaning=meaning, weights=weights)
 
 
@@ -198,4 +205,4 @@ def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder) -> M
 def _is_calibrated(retrieved: Retrieved, index: Index) -> bool:
     """Whether there are cosines, and they are those of the embedder that the constants were fitted for."""
     identity = index.catalog.embedder_identity
-    return identity is not None and identity.name == "minilm" and retrieved.cosines[:1] > (0.0,)
+    return identity is not None and identity.name == "minilm" and any(cosine > 0 for _, cosine in retrieved.near)

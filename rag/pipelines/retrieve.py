@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from rag.arguments import require, require_count, require_pairs, require_text
 from rag.errors import UsageError, nearest
-from rag.evidence import compared
 from rag.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
 from rag.specs import open_reranker, using_index
 from rag.types import Hits
-from rag.waiting import result_of
+from rag.waiting import result_of, threads
 from rag.words import is_english
 
 if TYPE_CHECKING:
@@ -36,12 +34,10 @@ DRAWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Hits, and the cosines of the question to the most similar passage and those it is held against, as in `evidence.compared`;
-    none where only words were searched.
-    """
+    """Hits, and what says how near the question is to what was found, as `near_ones`; nothing where only words were searched."""
 
     hits: Hits
-    cosines: tuple[float, ...] = ()
+    near: tuple[tuple[int, float], ...] = ()
 
 
 def search(
@@ -79,9 +75,13 @@ def retrieve(
     hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
         hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]
-    documents = index.documents_of([chunk for chunk, _ in dense])
-    near = compared([(cosine, documents[chunk]) for chunk, cosine in dense if chunk in documents])
-    return Retrieved(Hits(hits, question=question), tuple(near))
+    return Retrieved(Hits(hits, question=question), near_ones(dense, keyword))
+
+
+def near_ones(dense: list[tuple[int, float]], keyword: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """Of what `candidates` gave, the (chunk, cosine) pairs that CANDIDATES from each search give, however many were asked for."""
+    first = {chunk for chunk, _ in (*dense[:CANDIDATES], *keyword[:CANDIDATES])}
+    return tuple(pair for pair in dense if pair[0] in first)
 
 
 def candidates(
@@ -94,7 +94,7 @@ def candidates(
     """
     if mode == "keyword" or not len(index):
         return [], index.search_words(question, depth, where=where)
-    with ThreadPoolExecutor(1) as thread:
+    with threads(1) as thread:
         embedding = thread.submit(lambda: index.embedder.embed_question(question))
         index.preload()
         vector = result_of(embedding)
