@@ -167,6 +167,8 @@ class OpenVINOEmbedder:
     def _compile(self, hint: str, *, keep: bool) -> Any:
         # said outright because OpenVINO would otherwise choose bf16 or f16 by itself where the CPU has it
         settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
+        if hint == "LATENCY":  # pinned to a core on which a model server's threads spin, one text takes seconds
+            settings["ENABLE_CPU_PINNING"] = False
         kept = {"CACHE_DIR": str(self._graph.folder / "compiled"), "CACHE_MODE": "OPTIMIZE_SPEED"} if keep else {}
         path = str(self._graph.folder / "openvino.xml")
         try:
