@@ -166,7 +166,7 @@ class OpenVINOEmbedder:
 
     def _compile(self, hint: str, *, keep: bool) -> Any:
         # said outright because OpenVINO would otherwise choose bf16 or f16 by itself where the CPU has it
-        settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
         if hint == "LATENCY":  # pinned to a core on which a model server's threads spin, one text takes seconds
             settings["ENABLE_CPU_PINNING"] = False
         kept = {"CACHE_DIR": str(self._graph.folder / "compiled"), "CACHE_MODE": "OPTIMIZE_SPEED"} if keep else {}
