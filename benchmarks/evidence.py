@@ -9,9 +9,9 @@ asked of all passages, of all but their own, and of all but those of their own a
 of all. The constants are fitted on ClapNQ: what is measured of it is measured of each half with those that the other half
 gives, and as built. XQuAD and PubMedQA are never fitted on. XQuAD's questions are also asked of their own article alone, an index
 of five paragraphs, with and without their own. FinanceBench's, long questions of long filings that are much alike, are asked of
-all its filings, of all but those of their own company, of their own filing alone, and of two of other companies, each alone; nothing
-is fitted on them. PersianQA, which the packaged embedder cannot read, is asked of its own passages by
-words alone.
+all its filings, of all but those of their own company, of their own filing alone, and of two of other companies, each alone; only
+the bias was chosen with an eye on them. PersianQA, which the packaged embedder cannot read, is asked of its own passages by words
+alone.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ pieces, in the words of the document that the final summary cites, and in both a
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -57,15 +56,12 @@ class Recording(HttpGenerator):
         super().__init__(url, **options)  # type: ignore[arg-type]
         self.about_pieces: list[str] = []
 
-    async def stream(self, prompt: Prompt, sampling: rag.Sampling) -> AsyncGenerator[str | Usage, None]:
+    async def complete(self, prompt: Prompt, sampling: rag.Sampling) -> tuple[str, Usage]:
         """As the generator does it."""
-        written = []
-        async with aclosing(super().stream(prompt, sampling)) as stream:
-            async for piece in stream:
-                written.append(piece if isinstance(piece, str) else "")
-                yield piece
+        text, usage = await super().complete(prompt, sampling)
         if prompt.messages[0].content.startswith("Sum up the text"):
-            self.about_pieces.append("".join(written))
+            self.about_pieces.append(text)
+        return text, usage
 
 
 def measure(server: WarmServer, data: Path, size: Size) -> str:

@@ -174,7 +174,8 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
                     server.goes_on.wait()
                     self._send(refusal)
                 else:
-                    self._stream(payload, fault if isinstance(fault, Broken) else None)
+                    answer = self._stream if payload.get("stream") else self._whole
+                    answer(payload, fault if isinstance(fault, Broken) else None)
             finally:
                 with server._lock:
                     server.running -= 1
@@ -195,6 +196,21 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
                 self._event({"choices": [], "usage": _usage(server, payload, pieces)})
             self._chunk(b"data: [DONE]\n\n")
             self._chunk(b"")
+
+        def _whole(self, payload: dict[str, Any], fault: Broken | None) -> None:
+            """Nothing until all of it is there. A fault breaks the connection off, or is sent instead of it."""
+            if fault:
+                if fault.how == "silence":
+                    self._break(fault)
+                elif isinstance(fault.how, bytes):
+                    self._send(fault.how)
+                return
+            if self._wait():
+                pieces = server._pieces(payload)
+                message = {"role": "assistant", "content": "".join(pieces), "reasoning": None}
+                choice = {"index": 0, "message": message, "finish_reason": server.finish_reason}
+                told = {"usage": _usage(server, payload, pieces)} if server.tells_usage else {}
+                self._send({"object": "chat.completion", "choices": [choice], **told})
 
         def _break(self, fault: Broken) -> None:
             if fault.how == "silence":

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from fakes import ScriptedGenerator
+from fakes import HashEmbedder, ScriptedGenerator
 
 import rag
 from rag.errors import ModelError, UsageError
@@ -21,6 +21,16 @@ pytestmark = pytest.mark.usefixtures("keep_workers")
 def library(index, folder):
     rag.sync([folder], index=index)
     return index
+
+
+def test_a_long_report_does_not_hide_its_own_best_passage_from_the_evidence(tmp_path, monkeypatch):
+    pages = "\n\n".join(f"The tower of page {number} is tall and its keeper sleeps." for number in range(40))
+    with rag.open_index(tmp_path / "i", create=True, embedder=HashEmbedder(name="minilm")) as opened:
+        others = [Document(f"Soup number {number} costs four crowns.", f"soup {number}", "") for number in range(12)]
+        add_documents([Document(pages, "report", ""), *others], index=opened, sizes=rag.ChunkSizes(16, 0))
+        found = rag.ask("How tall is the tower?", index=opened, llm="extractive").evidence
+        monkeypatch.setattr("rag.evidence.LONG", 1000)
+        assert found > rag.ask("How tall is the tower?", index=opened, llm="extractive").evidence
 
 
 def scripted(*pieces, **options):

@@ -464,6 +464,126 @@ class TestManyStreams:
             assert set(pool.map(lambda _: write(generator), range(8))) == {"".join(ANSWER)}
 
 
+def complete(generator: HttpGenerator, prompt: Prompt = ASKED, **sampling: object) -> tuple[str, Usage]:
+    return asyncio.run(generator.complete(prompt, Sampling(**sampling)))
+
+
+class TestWholeAnswers:
+    def test_they_are_what_a_stream_is(self, server):
+        generator = opened(server)
+        server.cached_tokens = 3
+        *pieces, usage = asyncio.run(parts(generator, WITH_SOURCES, top_k=7))
+        assert complete(generator, WITH_SOURCES, top_k=7) == ("".join(pieces), usage)
+        streamed, whole = server.chats()
+        assert {**whole, "stream": True, "stream_options": {"include_usage": True}} == streamed
+
+    def test_other_servers_than_vllm_stream_them(self, server):
+        server.models = [{"id": "double", "owned_by": "openai"}]
+        generator = opened(server)
+        assert not generator.gives_whole_answers
+        assert complete(generator)[0] == "".join(ANSWER)
+        assert server.chats()[0]["stream"]
+
+    def test_options_and_windows_are_refused_as_in_a_stream(self, server):
+        server.window = 20
+        with pytest.raises(ModelError, match="maximum context length is 20 tokens"):
+            complete(opened(server), max_tokens=19)
+
+    def test_what_a_server_does_not_know_is_left_out(self, server):
+        server.refuses = {"structured_outputs"}
+        assert complete(opened(server), WITH_SOURCES)[0] == "".join(ANSWER)
+
+    @pytest.mark.parametrize("fault", [Refused(503, "busy"), Broken("reset")])
+    def test_a_call_that_fails_is_made_again_though_the_connection_breaks(self, server, fault):
+        generator = opened(server)
+        server.faults = [fault] * 4
+        assert complete(generator)[0] == "".join(ANSWER)
+        assert len(server.chats()) == 5
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (b'{"choices": [{"mess', "which is not JSON"),
+            (b"17", "which is not JSON"),
+            (b'{"choices": [{"message": "text"}]}', "no part of one"),
+            (b'{"choices": [{"message": {"content": 5}}]}', "no part of one"),
+            (b'{"choices": []}', "stopped before its answer was complete"),
+            (b'{"error": {"message": "the engine is dead"}}', "gave up in the middle of an answer: 'the engine is dead'"),
+        ],
+    )
+    def test_what_is_no_answer_is_told(self, server, body, message):
+        server.faults = [Broken(body)]
+        with pytest.raises(ModelError, match=message):
+            complete(opened(server))
+
+    @pytest.mark.parametrize("reason", ["content_filter", "abort", "error"])
+    def test_one_that_the_server_cut_short_is_an_error(self, server, reason):
+        server.finish_reason = reason
+        with pytest.raises(ModelError, match=f"broke its answer off: {reason}"):
+            complete(opened(server))
+
+    def test_an_answer_without_text_is_empty(self, server):
+        server.faults = [Broken(b'{"choices": [{"message": {"content": null}, "finish_reason": "length"}]}')]
+        assert complete(opened(server))[0] == ""
+
+    def test_a_server_that_gets_on_with_others_is_waited_for(self, server):
+        generator, looks = impatient(opened(server), 0.05), []
+
+        def metrics(_: object) -> bytes:
+            looks.append(len(looks))
+            if len(looks) == 4:
+                server.goes_on.set()
+            return b'vllm:prompt_tokens_total{engine="0"} 5.0\nvllm:generation_tokens_total{engine="0"} %d\n' % len(looks)
+
+        server.routes["/metrics"] = metrics
+        server.goes_on.clear()
+        assert complete(generator)[0] == "".join(ANSWER)
+        assert len(looks) >= 4
+
+    @pytest.mark.parametrize(
+        "metrics", [b'vllm:generation_tokens_total{engine="0"} 7.0\n', b"process_cpu_seconds_total 1\n", Refused(404, "no")]
+    )
+    def test_one_that_does_nothing_any_more_is_told(self, server, metrics):
+        server.routes["/metrics"] = lambda _: metrics
+        server.faults = [Broken("silence")]
+        with pytest.raises(ModelError, match=r"was silent for too long before the answer was complete\. Ask again"):
+            complete(impatient(opened(server), 0.02))
+        assert server.hung_up.wait(5)
+
+    def test_one_that_is_gone_is_told(self, server):
+        generator = impatient(opened(server), 0.02)
+        server.faults = [Broken("silence")]
+        server.routes["/metrics"] = lambda _: Refused(500, "the engine is dead")
+        server.routes["/v1/models"] = lambda _: Refused(500, "the engine is dead")
+        with pytest.raises(ModelError, match="the engine is dead"):
+            complete(generator)
+
+    def test_the_server_sees_that_nobody_waits(self, server):
+        generator = opened(server)
+        server.goes_on.clear()
+
+        async def left() -> None:
+            task = asyncio.create_task(generator.complete(ASKED, Sampling()))
+            while not (server.running or task.done()):
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(left())
+        assert server.hung_up.wait(5)
+        assert generator._streams._lanes == {}
+
+    def test_a_batch_asks_for_whole_answers_and_a_person_for_streams(self, server, index, folder):
+        rag.sync([folder], index=index)
+        server.answer = ("The tower is 34 metres tall [1].",)
+        llm = opened(server)
+        (batched,) = rag.ask_many(["How tall is the tower?"], index=index, llm=llm)
+        watched = rag.ask("How tall is the tower?", index=index, llm=llm, on_sentence=lambda *_: None)
+        assert batched.text == watched.text == "The tower is 34 metres tall [1]."
+        assert [chat.get("stream", False) for chat in server.chats()] == [False, True]
+
+
 class TestGate:
     def test_push_backs_halve_once_for_calls_that_were_under_way_together(self):
         async def limits() -> list[int]:

@@ -220,6 +220,8 @@ def test_summaries_can_be_awaited_one_by_one(tmp_path):
 
 def test_a_generator_that_gives_whole_answers_is_asked_for_them(tmp_path):
     class Whole(SummaryModel):
+        gives_whole_answers = True
+
         async def complete(self, prompt, sampling):
             self.prompts.append(prompt)
             return first_sentences(prompt.messages), Usage(5, 5)

@@ -10,8 +10,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, UsageError
-from rag.generators.http_served import exact_count, look, most_tokens, plain
+from rag.generators.http_served import Progress, exact_count, look, most_tokens, plain
 from rag.generators.http_stream import Streams
+from rag.generators.whole import joined
 from rag.sampling import ALL_OPTIONS, check_options
 from rag.servers import Server, origin, shown
 from rag.types import Usage
@@ -131,6 +132,26 @@ class HttpGenerator:
             answer.usage = Usage(tokens, answer.pieces)
         yield answer.usage
 
+    @property
+    def gives_whole_answers(self) -> bool:
+        """Whether it is vLLM: for each token of a stream it wakes up its client, whose batch may share the machine with it."""
+        return self._served.kind == "vLLM"
+
+    async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
+        """The whole answer at once, for batches that nobody watches. Cancelling it makes the server stop.
+
+        It is asked for again where the connection is lost before it is there. `timeout` is then how long the server, with all
+        that it has to do, may make no progress. Raises ModelError and UsageError as `stream` does.
+        """
+        if not self.gives_whole_answers:
+            return await joined(self.stream(prompt, sampling))
+        check_options(sampling, model=self.name, able=self.options)
+        request = self._request(prompt, sampling)
+        del request["stream"], request["stream_options"]
+        answer = _Answer(self.description)
+        text = answer.text_of(await self._streams.whole(request, Progress(self._server).is_made)) + answer.rest()
+        return text, answer.usage or Usage(prompt.tokens, answer.pieces)
+
     def close(self) -> None:
         """Drop the connections. The generator can be used again."""
         self._server.close()
@@ -177,12 +198,16 @@ class _Answer:
         self.events = self.pieces = self.characters = 0
 
     def text_of(self, event: dict[str, Any]) -> str:
-        """The text that an event adds, in whole characters. Raises ModelError for one that is no part of an answer."""
+        """The text that an event adds, or that a whole answer is, in whole characters.
+
+        Raises ModelError for what is no part of an answer.
+        """
         self.events += 1
         try:
             self.usage = _usage(event) or self.usage
             for choice in event.get("choices") or ():
-                text = choice["delta"].get("content") or ""
+                said = choice["message"] if "message" in choice else choice["delta"]
+                text = said.get("content") or ""
                 self._end(choice.get("finish_reason"))
                 self.pieces += bool(text)
                 self.characters += len(text)

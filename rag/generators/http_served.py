@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -26,6 +27,8 @@ MESSAGE_TOKENS = 16
 """What a chat template is given in a bound: words of its own, and marks around each message."""
 
 MODELS_SHOWN = 20
+
+MOST_LOOKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,41 @@ def exact_count(server: Server, served: Served) -> Count | None:
     except RefusedError:
         return None
     return count if isinstance(answer, dict) and _number(answer.get(field)) else None
+
+
+class Progress:
+    """Whether a server gets on with its work, from one look to the next.
+
+    vLLM counts the tokens that it has read and written for everyone. Of a server that does not tell, MOST_LOOKS find it at
+    work as long as it answers. Looking raises ModelError where the server cannot be reached.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._tokens: float | None = None
+        self._looks = 0
+
+    def is_made(self) -> bool:
+        """The first look finds some."""
+        try:
+            tokens = tokens_so_far(self._server.text(self._server.root + "/metrics"))
+        except RefusedError:
+            tokens = None
+        if tokens is None:
+            self._looks += 1
+            _listed(self._server, needed=True)
+            return self._looks <= MOST_LOOKS
+        before, self._tokens = self._tokens, tokens
+        return tokens != before
+
+
+def tokens_so_far(metrics: str) -> float | None:
+    """Of vLLM's metrics the tokens that it has read and written since it started; None where they do not tell."""
+    counted = re.findall(r"^vllm:(?:prompt|generation)_tokens_total(?:{.*})? (\S+)$", metrics, re.MULTILINE)
+    try:
+        return sum(map(float, counted)) if counted else None
+    except ValueError:
+        return None
 
 
 def most_tokens(messages: Sequence[Message]) -> int:

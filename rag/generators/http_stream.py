@@ -1,4 +1,4 @@
-"""Server-sent events of a model server: asked for again while nothing has come, no more at once than the server bears."""
+"""Answers of a model server, as events or whole: asked for again while nothing has come, no more at once than the server bears."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ from rag.servers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 
 LEFT_OUT_WHERE_REFUSED = ("structured_outputs", "stream_options")
 """Parts of a request that help and that a server may not know, in the order in which they are given up."""
+
+SILENT = "was silent for too long"
 
 LONGEST_EVENT = 1_000_000
 """Bytes; an event of a chat holds a few tokens."""
@@ -36,10 +38,10 @@ _NOT_UNDERSTOOD = {400, 422}
 
 
 class Streams:
-    """Streamed calls to one URL from any number of event loops, at most `most` at once in each.
+    """Calls for answers to one URL from any number of event loops, at most `most` at once in each.
 
     `timeout` and `connect` are in seconds: the longest silence in an answer, and the longest time to connect. An event loop
-    has its connections only as long as it has streams.
+    has its connections only as long as it has calls.
     """
 
     def __init__(self, url: str, *, api_key: str | None, timeout: float, connect: float, backoff: float, most: int) -> None:
@@ -70,26 +72,56 @@ class Streams:
                             break
                         yield _event(data, self._url)
             except httpx.HTTPError as error:
-                reason = "was silent for too long" if isinstance(error, httpx.TimeoutException) else f"was lost ({error})"
-                raise ModelError(
-                    f"The connection to {origin(self._url)} {reason} before the answer was complete. Ask again; the server's log "
-                    "tells more."
-                ) from error
+                reason = SILENT if isinstance(error, httpx.TimeoutException) else f"was lost ({error})"
+                raise self._broken_off(reason) from error
             lane.gate.went_well()
+
+    async def whole(self, request: Mapping[str, Any], is_at_work: Callable[[], bool]) -> dict[str, Any]:
+        """The JSON of an answer that comes in one piece. Cancelling it hangs up.
+
+        Nothing is heard of such an answer until it is there. So `is_at_work`, called in a thread whenever `timeout` has passed,
+        tells whether the server goes on with what it has to do. Raises RefusedError or ModelError.
+        """
+        async with self._lane() as lane, lane.gate:
+            call = asyncio.create_task(self._whole(lane, request))
+            try:
+                while not (await asyncio.wait({call}, timeout=self._options["timeout"].read))[0]:
+                    if not await asyncio.to_thread(is_at_work):
+                        raise self._broken_off(SILENT)
+            finally:
+                call.cancel()
+                await asyncio.wait({call})
+            answer = call.result()
+            lane.gate.went_well()
+            return answer
+
+    async def _whole(self, lane: _Lane, request: Mapping[str, Any]) -> dict[str, Any]:
+        response = await self._understood(lane, request)
+        async with aclosing(response):
+            try:
+                return _event(await response.aread(), self._url)
+            except httpx.HTTPError as error:
+                raise self._broken_off(f"was lost ({error})") from error
+
+    def _broken_off(self, reason: str) -> ModelError:
+        return ModelError(
+            f"The connection to {origin(self._url)} {reason} before the answer was complete. Ask again; the server's log "
+            "tells more."
+        )
 
     @asynccontextmanager
     async def _lane(self) -> AsyncIterator[_Lane]:
-        """What this event loop's streams share; the last one to end closes it."""
+        """What this event loop's calls share; the last one to end closes it."""
         loop = asyncio.get_running_loop()
         lane = self._lanes.get(loop)
         if lane is None:
             lane = self._lanes[loop] = _Lane(httpx.AsyncClient(**self._options), Gate(self._most))
-        lane.streams += 1
+        lane.calls += 1
         try:
             yield lane
         finally:
-            lane.streams -= 1
-            if not lane.streams:
+            lane.calls -= 1
+            if not lane.calls:
                 del self._lanes[loop]
                 await lane.client.aclose()
 
@@ -113,9 +145,12 @@ class Streams:
     async def _begun(self, lane: _Lane, request: Mapping[str, Any]) -> httpx.Response:
         """The response as soon as it begins; failures until then are tried again."""
         attempt, started = 1, lane.gate.now()
+        timeout = self._options["timeout"]
+        if not request.get("stream"):  # then it begins when it is complete
+            timeout = httpx.Timeout(**{**timeout.as_dict(), "read": None})
         while True:
             try:
-                asked = lane.client.build_request("POST", self._url, json=request)
+                asked = lane.client.build_request("POST", self._url, json=request, timeout=timeout)
                 response = await lane.client.send(asked, stream=True)
                 if response.is_success:
                     return response
@@ -184,7 +219,7 @@ class Gate:
 
 class _Lane:
     def __init__(self, client: httpx.AsyncClient, gate: Gate) -> None:
-        self.client, self.gate, self.streams = client, gate, 0
+        self.client, self.gate, self.calls = client, gate, 0
 
 
 async def event_data(blocks: AsyncIterator[bytes], url: str = "") -> AsyncGenerator[bytes, None]:

@@ -46,6 +46,7 @@ class VllmGenerator:
 
     max_sources = None
     options = ALL_OPTIONS
+    gives_whole_answers = True
 
     def __init__(
         self,

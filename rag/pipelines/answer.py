@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rag.evidence import THRESHOLD, answerability
+from rag.generators.whole import gives_whole_answers, whole_answer
 from rag.pipelines.thoughts import Sign, without_thoughts
 from rag.sentences import sentence_spans
 from rag.types import Answer, Usage
@@ -83,7 +84,8 @@ async def _write(
     held: list[Sentence] = []
     supported = False
     said: set[frozenset[str]] = set()
-    pieces = llm.stream(prompt, asking.sampling) if on_sentence or not hasattr(llm, "complete") else _whole(prompt, llm, asking)
+    at_once = gives_whole_answers(llm) and not on_sentence
+    pieces = _whole(prompt, llm, asking) if at_once else llm.stream(prompt, asking.sampling)
     async with aclosing(_sentences(without_thoughts(pieces), written)) as texts:
         async for text in texts:
             if isinstance(text, Sign):
@@ -115,9 +117,9 @@ async def _write(
                 held = []
 
 
-async def _whole(prompt: Prompt, llm: Any, asking: Asking) -> AsyncGenerator[str | Usage, None]:
-    """The answer in one piece, for which some generators need less than for many."""
-    text, usage = await llm.complete(prompt, asking.sampling)
+async def _whole(prompt: Prompt, llm: Generator, asking: Asking) -> AsyncGenerator[str | Usage, None]:
+    """The answer in one piece."""
+    text, usage = await whole_answer(llm, prompt, asking.sampling)
     yield text
     yield usage
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from rag.generators.whole import whole_answer
 from rag.summaries.store import Reply, call_key
-from rag.types import Prompt, Usage
+from rag.types import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rag.protocols import Generator
     from rag.sampling import Sampling
     from rag.summaries.store import CallStore
-    from rag.types import Message
+    from rag.types import Message, Usage
 
     OnReply = Callable[[Usage, bool], None]
     Turn = tuple[int, ...]
@@ -26,15 +27,6 @@ _Result = TypeVar("_Result")
 
 ASIDE = 2
 """Judging is Python code, of which one thread runs at a time; a second one is ready when the first lets go."""
-
-
-@runtime_checkable
-class Completes(Protocol):
-    """A generator that can give a whole answer at once."""
-
-    async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
-        """The text and its usage."""
-        ...
 
 
 class Slots:
@@ -140,7 +132,7 @@ class Calls:
     async def _made(self, key: bytes, prompt: Prompt, sampling: Sampling, turn: Turn) -> Reply:
         try:
             async with self.slots.taken(turn):
-                reply = await _written(self.llm, prompt, sampling)
+                reply = Reply(*await whole_answer(self.llm, prompt, sampling))
             if self._store:
                 self._store.keep(key, reply)
                 self._done_here.add(key)
@@ -152,19 +144,3 @@ class Calls:
     def _told(self, usage: Usage, *, known: bool) -> None:
         if self._on_reply:
             self._on_reply(usage, known)
-
-
-async def _written(llm: Generator, prompt: Prompt, sampling: Sampling) -> Reply:
-    """The whole answer."""
-    if isinstance(llm, Completes):
-        text, usage = await llm.complete(prompt, sampling)
-        return Reply(text, usage)
-    pieces: list[str] = []
-    usage = Usage()
-    async with aclosing(llm.stream(prompt, sampling)) as stream:
-        async for piece in stream:
-            if isinstance(piece, Usage):
-                usage = piece
-            else:
-                pieces.append(piece)
-    return Reply("".join(pieces), usage)
