@@ -2,8 +2,8 @@
 
     python benchmarks/answers.py ../shared/data/clapnq_dev --model FOLDER --python .venv-vllm/bin/python
 
-Every contestant gets the same passages and writes as many tokens. Each meets a server that has read none of the prompts
-before: the server's prefix cache is emptied between runs. Tokens are those that the server counts. LangChain and LlamaIndex
+Every contestant gets the same passages, instructions of the same length, and writes as many tokens. Each meets a server that has
+read none of the prompts before: the server's prefix cache is emptied between runs. Tokens are those that the server counts. LangChain and LlamaIndex
 run in environments of their own: `benchmarks/environments.sh answers-langchain answers-llamaindex`.
 """
 
@@ -115,7 +115,11 @@ def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> 
     ):
         questions, prompts = answerable(arguments, index, llm, Asking(k=arguments.passages, sampling=sampling))
         told = [
-            {"question": question, "passages": [passage.text for passage in prompt.passages]}
+            {
+                "question": question,
+                "passages": [passage.text for passage in prompt.passages],
+                "instructions": prompt.messages[0].content,
+            }
             for question, prompt in zip(questions, prompts, strict=True)
         ]
         few = min(arguments.one_by_one or len(told), len(told))

@@ -9,7 +9,9 @@ LangChain runs in an environment of its own: `benchmarks/environments.sh summari
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import summaries_coverage
 import summaries_quality
@@ -34,6 +36,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="for vLLM: a folder")
     parser.add_argument("--python", type=Path, required=True, help="the Python that has vLLM")
     parser.add_argument("--window", type=int, default=4096)
+    parser.add_argument("--rounds", type=int, help="of `speed`")
+    parser.add_argument("--documents", type=int, help="of each collection, for `quality` (all)")
     parser.add_argument("--quick", action="store_true", help="sizes that show only that everything runs")
     parser.add_argument("--output", type=Path, metavar="FILE")
     arguments = parser.parse_args()
@@ -47,9 +51,17 @@ def main() -> None:
         for name in arguments.parts or PARTS:
             measure, usual, quick = PARTS[name]
             note(f"{name} …")
-            sections.append(measure(server, arguments.data, quick if arguments.quick else usual))  # type: ignore[operator]
+            size = sized(name, quick if arguments.quick else usual, arguments)
+            sections.append(measure(server, arguments.data, size))  # type: ignore[operator]
     title = f"## Summaries through vLLM\n\n{facts}\n- Model {arguments.model.name}, window {arguments.window}."
     publish("\n\n".join([title, *sections]) + "\n", arguments.output)
+
+
+def sized(name: str, size: Any, arguments: argparse.Namespace) -> Any:
+    """The size of a part, with what the command line says of it."""
+    if name == "speed" and arguments.rounds:
+        return replace(size, rounds=arguments.rounds)
+    return replace(size, documents=arguments.documents) if name == "quality" and arguments.documents else size
 
 
 if __name__ == "__main__":

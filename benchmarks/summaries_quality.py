@@ -6,11 +6,14 @@ that the document bears out says how far it can be believed. Both are taken for 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -22,13 +25,16 @@ import rag
 from rag.generators.http import HttpGenerator
 from rag.generators.vllm_server import WarmServer
 from rag.pipelines.summarize_document import Frame, Wish, plan
-from rag.types import Document
+from rag.summaries.telling import telling_sentences
+from rag.types import Prompt
 
 MEASURES = ("rouge1", "rouge2", "rougeL", "full", "supported")
 TOKENS_A_WORD = 1.75
 """Room for the peers' answers: what ours have for so many words."""
 
 CUT_SHORT = "one prompt, document cut"
+QUOTED = "sentences of the document, no model"
+AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ def _section(name: str, tasks: Sequence[Task], words: int, server: WarmServer, l
         "rag map-reduce, looking back": lambda: run.ours(chain="map-reduce", look_back=True),
         "rag refine": lambda: run.ours(chain="refine"),
         CUT_SHORT: run.cut_short,
+        QUOTED: run.quoted,
         "LangChain map_reduce": lambda: run.peer("map_reduce"),
         "LangChain refine": lambda: run.peer("refine"),
     }
@@ -66,7 +73,7 @@ def _section(name: str, tasks: Sequence[Task], words: int, server: WarmServer, l
         found[contestant] = [marks(text, task) for text, task in zip(summaries(), tasks, strict=True)]
         note(f"{name}: {contestant} {_means(found[contestant])}")
     pairs = [("rag map-reduce", "LangChain map_reduce"), ("rag refine", "LangChain refine"), ("rag map-reduce", CUT_SHORT)]
-    pairs += [("rag map-reduce, looking back", "rag map-reduce"), ("rag refine", "rag map-reduce")]
+    pairs += [("rag map-reduce, looking back", "rag map-reduce"), ("rag refine", "rag map-reduce"), ("rag map-reduce", QUOTED)]
     header = ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "borne out fully", "at all", "words", "empty")
     of_two = [(f"{a} − {b}", *(_difference(found[a], found[b], measure) for measure in MEASURES)) for a, b in pairs]
     return "\n\n".join(
@@ -96,13 +103,15 @@ class _Run:
         self.told: list[str] = []
 
     def ours(self, **wishes: object) -> list[str]:
-        """Documents with a question of their own are summed up one by one, with that focus."""
+        """Documents with a question of their own are summed up each with that focus."""
         with tempfile.TemporaryDirectory() as folder:
             common = {"llm": self.llm, "words": self.words, "piece_tokens": self.size.tokens, "calls": f"{folder}/c.sqlite"}
             if not any(task.question for task in self.tasks):
                 outcomes = list(rag.summarize_many([task.document for task in self.tasks], **common, **wishes))
             else:
-                outcomes = [rag.summarize(task.document, focus=task.question, **common, **wishes) for task in self.tasks]
+                with ThreadPoolExecutor(AT_ONCE) as pool:
+                    summarize = partial(rag.summarize, **common, **wishes)
+                    outcomes = list(pool.map(lambda task: summarize(task.document, focus=task.question), self.tasks))
         failed = [one for one in outcomes if isinstance(one, rag.FailedSummary)]
         self.told += [f"{wishes}: {one.source} failed: {one.error}" for one in failed]
         texts = {one.source: one.plain_text for one in outcomes if isinstance(one, rag.Summary)}
@@ -110,13 +119,23 @@ class _Run:
 
     def cut_short(self) -> list[str]:
         """As much of a document as fits one prompt, and the rest left out."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(self._cut_short, self.tasks))
+
+    def _cut_short(self, task: Task) -> str:
+        wish = Wish(chain="map-reduce", words=self.words, focus=task.question, piece_tokens=self.llm.window)
+        piece = plan(task.document, Frame.of(wish, self.llm)).pieces[0]
+        messages = wish.asking.of_piece(piece, words=self.words, window=self.llm.window)
+        sampling = rag.Sampling(max_tokens=ceil(self.words * TOKENS_A_WORD))
+        return asyncio.run(self.llm.complete(Prompt("", (), messages), sampling))[0]
+
+    def quoted(self) -> list[str]:
+        """What fills up short summaries, alone: sentences of the document, chosen without a model."""
         texts = []
         for task in self.tasks:
-            wish = Wish(chain="map-reduce", words=self.words, focus=task.question, piece_tokens=self.llm.window)
-            begun = plan(task.document, Frame.of(wish, self.llm)).pieces[0].text
-            with tempfile.TemporaryDirectory() as folder:
-                wishes = {"words": self.words, "focus": task.question, "calls": f"{folder}/c.sqlite"}
-                texts.append(rag.summarize(replace_text(task.document, begun), llm=self.llm, **wishes).plain_text)
+            text = task.document.text
+            spans = telling_sentences(text, self.words, focus=task.question)
+            texts.append(" ".join(" ".join(text[start:end].split()) for start, end in spans))
         return texts
 
     def peer(self, chain: str) -> list[str]:
@@ -133,8 +152,3 @@ class _Run:
             done = langchain(self.server, Path(file.name), chain=chain, form="gather", max_tokens=most)
         self.told += [f"LangChain {chain}, {len(done['errors'])} failed: {error}" for error in done["errors"][:1]]
         return list(done["texts"])
-
-
-def replace_text(document: Document, text: str) -> Document:
-    """Another text under the same name."""
-    return replace(document, text=text)

@@ -1,5 +1,6 @@
 """LangChain's retrieval chain (`create_retrieval_chain` over `create_stuff_documents_chain`), the passages being given.
 
+Its instructions are ours, so that the prompts of all contestants are of the same length: those of its documentation are shorter.
 Reads questions and passages from a JSON file; prints seconds and the number of answers.
 """
 
@@ -13,13 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-SYSTEM = (
-    "You are an assistant for question-answering tasks. Use the following pieces of retrieved context to answer the question. "
-    "If you don't know the answer, say that you don't know. Use three sentences maximum and keep the answer concise.\n\n{context}"
-)
 
-
-def chain_over(passages: dict[str, list[str]], arguments: argparse.Namespace) -> Any:
+def chain_over(passages: dict[str, list[str]], instructions: str, arguments: argparse.Namespace) -> Any:
     from langchain_classic.chains import create_retrieval_chain
     from langchain_classic.chains.combine_documents import create_stuff_documents_chain
     from langchain_core.documents import Document
@@ -36,7 +32,8 @@ def chain_over(passages: dict[str, list[str]], arguments: argparse.Namespace) ->
         timeout=3600,
         extra_body={"ignore_eos": True},
     )
-    prompt = ChatPromptTemplate.from_messages([("system", SYSTEM), ("human", "{input}")])
+    system = instructions.replace("{", "{{").replace("}", "}}") + "\n\n{context}"
+    prompt = ChatPromptTemplate.from_messages([("system", system), ("human", "{input}")])
     found = RunnableLambda(lambda asked: [Document(page_content=text) for text in passages[asked["input"]]])
     return create_retrieval_chain(found, create_stuff_documents_chain(model, prompt))
 
@@ -50,7 +47,7 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, required=True)
     arguments = parser.parse_args()
     asked = json.loads(arguments.questions.read_text(encoding="utf-8"))
-    chain = chain_over({one["question"]: one["passages"] for one in asked}, arguments)
+    chain = chain_over({one["question"]: one["passages"] for one in asked}, asked[0]["instructions"], arguments)
     inputs = [{"input": one["question"]} for one in asked]
     started = time.perf_counter()
     answers = [chain.invoke(one) for one in inputs] if arguments.form == "default" else asyncio.run(chain.abatch(inputs))

@@ -46,6 +46,8 @@ MOST_TO_THINK = 16_384
 CUT = "answers longer than asked, cut at a sentence"
 SHORTENED = "texts shortened at a sentence to fit the window"
 SILENT_MERGES = "merges to which the model said nothing; the parts stand in their place"
+UNFOUNDED_MERGES = "merges of which the document bore nothing out; the parts stand in their place"
+UNFOUNDED_STEPS = "steps of which the document bore nothing out; the summary stayed as it was"
 ONLY_THOUGHTS = "answers that were nothing but thoughts, also with all the room that the window left"
 SILENT_PIECES = "pieces about which the model said nothing"
 ERASED = "steps that would have erased the summary; what they added was taken"
@@ -163,10 +165,13 @@ async def merge(parts: Sequence[Part], work: Work, *, is_final: bool) -> Part:
         sentences, tokens = _cut(sentences, tokens, room_of_all, work)
     basis = await work.calls.aside((work.turn,), work.judge.basis_of, judged)
     merged = await work.calls.aside((work.turn,), work.judge.part, sentences, tokens, basis)
-    if merged.judged:
-        return merged
-    work.tally.notes[SILENT_MERGES] += 1
-    return _condensed(carried, room, basis)
+    if not merged.judged:
+        work.tally.notes[SILENT_MERGES] += 1
+    elif any(part.is_borne_out for part in parts) and not merged.is_borne_out:
+        work.tally.notes[UNFOUNDED_MERGES] += 1
+    else:
+        return replace(merged, merged=tuple(judged))
+    return replace(_condensed(carried, room, basis), merged=tuple(judged))
 
 
 async def _looked_up(judged: Sequence[Judged], parts: int, room: int, taken: int, work: Work) -> list[str]:
@@ -220,6 +225,9 @@ async def refined(summary: Part, piece: Piece, work: Work) -> Part:
         return summary
     basis = [piece.passage, *await work.calls.aside((work.turn,), work.judge.basis_of, summary.judged)]
     new = await work.calls.aside((work.turn,), work.judge.part, sentences, tokens, basis)
+    if summary.is_borne_out and not new.is_borne_out:
+        work.tally.notes[UNFOUNDED_STEPS] += 1
+        return summary
     if count_words(new.text) >= LEAST_SHARE_KEPT * count_words(summary.text):
         return new
     work.tally.notes[ERASED] += 1

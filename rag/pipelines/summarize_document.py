@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import floor, log
 from typing import TYPE_CHECKING
 
@@ -250,12 +251,17 @@ async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, 
         return parts
     each = planned.words / len(parts)
     can_grow = planned.document_words > 1.5 * planned.words
-    return list(await asyncio.gather(*(to_length(part, round(each), work, can_grow=can_grow) for part in parts)))
+    edges = [number / len(parts) for number in range(len(parts) + 1)]
+    brought = (
+        to_length(part, round(each), work, can_grow=can_grow, stretch=stretch)
+        for part, stretch in zip(parts, pairwise(edges), strict=True)
+    )
+    return list(await asyncio.gather(*brought))
 
 
 def _notes(summary: Summary, tally: Tally, judge: Judge, wish: Wish) -> Iterator[str]:
     """What a reader should know."""
-    for what, times in sorted(tally.notes.items()):
+    for what, times in sorted((+tally.notes).items()):
         yield f"{times} × {what}"
     if judge.dropped:
         yield f"{judge.dropped} × sentences left out that the document does not bear out"

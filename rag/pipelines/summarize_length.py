@@ -1,30 +1,73 @@
-"""A summary brought to the words that were asked for: cut at a sentence, or asked for once more in another length."""
+"""A summary brought to the words that were asked for: cut at a sentence, or asked for once more in another length.
+
+A small model may still write far less. Then the best sentences of the parts that its summary was made of are taken over, and
+after those sentences of the document itself, each of which is borne out.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.pipelines.summarize_chains import CUT, answered, fitted
 from rag.summaries.wording import count_words, says_nothing, statements
+from rag.words import stems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rag.citations import Judged
     from rag.pipelines.summarize_chains import Work
     from rag.summaries.parts import Part
     from rag.types import Message
 
 TOLERANCE = 0.15
+FROM_PARTS = "sentences taken over from the parts, since the model wrote fewer words than were asked for"
+FROM_DOCUMENT = "sentences of the document itself added, since the model wrote fewer words than were asked for"
 
 
-async def to_length(part: Part, words: int, work: Work, *, can_grow: bool) -> Part:
-    """The part with as close to `words` words as cutting and one request bring it; `can_grow` says whether more may be asked."""
+async def to_length(part: Part, words: int, work: Work, *, can_grow: bool, stretch: tuple[float, float] = (0.0, 1.0)) -> Part:
+    """The part with close to `words` words; `can_grow` says whether there is more to tell.
+
+    `stretch` is what it tells of, as shares of the document. An answer to a question is left as short as it is.
+    """
     part = _cut(part, words, work)
     if _is_near(part, words) or (count_words(part.text) < words and not can_grow):
         return part
-    other = await _asked_anew(part, words, work)
-    return min(part, _cut(other, words, work), key=lambda one: _distance(one, words)) if other else part
+    if other := await _asked_anew(part, words, work):
+        part = min(part, _cut(other, words, work), key=lambda one: _distance(one, words))
+    if _is_near(part, words) or count_words(part.text) > words or work.asking.is_question:
+        return part
+    return await work.calls.aside((work.turn,), _filled, part, words, work, stretch)
+
+
+def _filled(part: Part, words: int, work: Work, stretch: tuple[float, float]) -> Part:
+    """The part, after it what its own parts said beside that, and after those sentences of the document."""
+    of_parts = _left_out(part, words - count_words(part.text))
+    longer = _longer(part, of_parts)
+    missing = words - count_words(longer.text)
+    own = work.judge.telling(stretch, missing, said=longer.sentences, focus=work.asking.focus)
+    work.tally.notes[FROM_PARTS] += len(of_parts)
+    work.tally.notes[FROM_DOCUMENT] += len(own)
+    return _longer(longer, own)
+
+
+def _left_out(part: Part, words: int) -> list[Judged]:
+    """Of what the part was made of, the sentences that are borne out best and say something new, in their order."""
+    said = [frozenset(stems(text)) for text in part.sentences]
+    kept: list[int] = []
+    for place, (sentence, _) in sorted(enumerate(part.merged), key=lambda one: -one[1][0].score):
+        length, meant = count_words(sentence.text), frozenset(stems(sentence.text))
+        if sentence.support != "none" and length <= words and not any(meant <= earlier for earlier in said):
+            kept.append(place)
+            said.append(meant)
+            words -= length
+    return [part.merged[place] for place in sorted(kept)]
+
+
+def _longer(part: Part, more: Sequence[Judged]) -> Part:
+    return part.only([*part.judged, *more])
 
 
 def _distance(part: Part, words: int) -> int:
@@ -65,4 +108,4 @@ async def _asked_anew(part: Part, words: int, work: Work) -> Part | None:
         return None
     sentences = await asyncio.to_thread(statements, text)
     written = await work.calls.aside((work.turn,), work.judge.part, sentences, max(1, round(tokens)), part.basis)
-    return written if written.judged else None
+    return replace(written, merged=part.merged) if written.judged else None

@@ -7,22 +7,28 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rag.citations import Citations
 from rag.summaries.pieces import passage_of
+from rag.summaries.telling import telling_sentences
+from rag.types import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rag.citations import Judged
     from rag.protocols import Verifier
-    from rag.types import Citation, Document, Passage, Sentence
+    from rag.types import Citation, Document, Passage
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A judged text. `tokens` is its size as the model counts; `basis` is what its sentences were held against."""
+    """A judged text. `tokens` is its size as the model counts; `basis` is what its sentences were held against.
+
+    `merged` are the sentences of the parts that it was made of.
+    """
 
     judged: tuple[Judged, ...] = ()
     tokens: int = 0
     basis: tuple[Passage, ...] = ()
+    merged: tuple[Judged, ...] = ()
 
     @property
     def sentences(self) -> list[str]:
@@ -35,6 +41,11 @@ class Part:
         return " ".join(self.sentences)
 
     @property
+    def is_borne_out(self) -> bool:
+        """Whether the document bears out any of it."""
+        return any(sentence.support != "none" for sentence, _ in self.judged)
+
+    @property
     def carried(self) -> tuple[Judged, ...]:
         """What goes on into a merge: the sentences that the document bears out, or all where it bears out none."""
         return tuple(one for one in self.judged if one[0].support != "none") or self.judged
@@ -43,7 +54,7 @@ class Part:
         """The part with some of its sentences, or others judged against the same."""
         length = sum(len(sentence.text) + 1 for sentence, _ in judged)
         share = length / max(1, sum(len(sentence.text) + 1 for sentence, _ in self.judged))
-        return Part(tuple(judged), max(1, round(self.tokens * share)) if judged else 0, self.basis)
+        return replace(self, judged=tuple(judged), tokens=max(1, round(self.tokens * share)) if judged else 0)
 
 
 @runtime_checkable
@@ -73,6 +84,20 @@ class Judge:
         kept = [one for one in judged if one[0].support != "none"]
         self.dropped += len(judged) - len(kept)
         return part if len(kept) == len(judged) else part.only(kept)
+
+    def quoted(self, spans: Iterable[tuple[int, int]]) -> list[Judged]:
+        """Spans of the document as sentences that bear themselves out, white space in them made single spaces."""
+        passages = [passage_of(self._document, number, *span) for number, span in enumerate(spans, 1)]
+        return [
+            (Sentence(" ".join(passage.text.split()), support="full", score=1.0), [(passage, 0, len(passage.text))])
+            for passage in passages
+        ]
+
+    def telling(self, stretch: tuple[float, float], words: int, *, said: Sequence[str], focus: str) -> list[Judged]:
+        """Sentences of the document, of `words` words at most, that say most of a stretch of it (as shares of its length)."""
+        start, end = (round(share * len(self._document.text)) for share in stretch)
+        found = telling_sentences(self._document.text[start:end], words, said=said, focus=focus)
+        return self.quoted((start + first, start + last) for first, last in found)
 
     def _checked(self, sentences: Sequence[str], basis: Sequence[Passage]) -> list[Judged]:
         if isinstance(self._verifier, ChecksAll):

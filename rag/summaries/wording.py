@@ -24,6 +24,10 @@ NOTHING = re.compile(
 )
 
 
+LOOP = re.compile(r"(.{4,240}?)\1{3,}", re.DOTALL)
+LEAST_LOOP = 40
+"""Characters; what is said four times in fewer may be meant."""
+
 THOUGHTS = re.compile(r"\A\s*(?:<think>)?(?:(?!<think>).)*?</think>\s*", re.DOTALL)
 """What a reasoning model writes first. Templates of some write the opening tag, so that it is not in the answer."""
 
@@ -51,7 +55,8 @@ def says_nothing(text: str) -> bool:
 def statements(text: str) -> list[str]:
     """The sentences of what a model wrote: without markers, bullets, emphasis, tags in front, and lines that only lead on.
 
-    A sentence without a word that an earlier one does not have says nothing new, and is left out: small models go in circles.
+    A sentence without a word that an earlier one does not have says nothing new, and is left out: small models go in circles. So
+    is, within a sentence, what is said again and again.
     """
     found: list[str] = []
     said: list[frozenset[str]] = []
@@ -60,11 +65,18 @@ def statements(text: str) -> list[str]:
         if not re.search(r"\w", line) or line.endswith((":", "：")):
             continue
         for start, end in sentence_spans(line):
-            words = frozenset(stems(line[start:end]))
+            sentence = without_loops(line[start:end])
+            words = frozenset(stems(sentence))
             if not any(words <= earlier for earlier in said):
-                found.append(line[start:end])
+                found.append(sentence)
                 said.append(words)
     return found
+
+
+def without_loops(sentence: str) -> str:
+    """The sentence with what stands in it four times in a row or more standing there once; an ellipsis ends one that ends so."""
+    shorter = LOOP.sub(lambda loop: loop[1] if len(loop[0]) >= LEAST_LOOP else loop[0], sentence)
+    return shorter if shorter == sentence or ends_whole(shorter) else f"{shorter.rstrip(' ,')} …"
 
 
 def ends_whole(text: str) -> bool:

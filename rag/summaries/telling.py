@@ -1,0 +1,92 @@
+"""The sentences of a document that say most of what it is about, from its beginning to its end.
+
+Each stretch of the document gives its best one: the sentence whose words are the likeliest in the whole, where a word that was said
+already counts as its likelihood squared (SumBasic; Nenkova and Vanderwende, "The Impact of Frequency on Summarization", 2005).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rag.citations import without_markers
+from rag.sentences import sentence_spans
+from rag.summaries.wording import count_words, ends_whole
+from rag.words import content_stems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+LEAST_WORDS, MOST_WORDS = 6, 45
+"""Of a sentence that is worth quoting: shorter ones lean on others, longer ones are mostly tables."""
+
+TALK = '"“”„«»「」'
+
+MOST_SENTENCES = 4000
+"""Of a longer text, so many that lie evenly in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    start: int
+    end: int
+    words: frozenset[str]
+    length: int
+
+
+def telling_sentences(text: str, words: int, *, said: Iterable[str] = (), focus: str = "") -> list[tuple[int, int]]:
+    """(start, end) of sentences of the text, in its order, of `words` words together at most.
+
+    `said` are sentences that the reader has: what they say is left out or counts less. With a `focus`, only sentences with a word
+    of it count.
+    """
+    asked = frozenset(content_stems(focus))
+    sentences = [one for one in _sentences(text) if not asked or one.words & asked]
+    if not sentences or words < LEAST_WORDS:
+        return []
+    counts = Counter(word for one in sentences for word in one.words)
+    likely = {word: count / len(sentences) for word, count in counts.items()}
+    known = [frozenset(content_stems(one)) for one in said]
+    for word in frozenset().union(*known) & likely.keys():
+        likely[word] **= 2
+    chosen: list[_Sentence] = []
+    while fitting := [one for one in sentences if one.length <= words and not any(one.words <= told for told in known)]:
+        stretches = max(1, round(words / (sum(one.length for one in fitting) / len(fitting))))
+        for stretch in _stretches(fitting, stretches / (len(text) + 1)):
+            if still := [one for one in stretch if one.length <= words and one.words not in known]:
+                best = max(still, key=lambda one: _worth(one, likely, asked))
+                chosen.append(best)
+                known.append(best.words)
+                words -= best.length
+                likely.update({word: likely[word] ** 2 for word in best.words})
+    return sorted((one.start, one.end) for one in chosen)
+
+
+def _stretches(sentences: Iterable[_Sentence], a_character: float) -> list[list[_Sentence]]:
+    """The sentences by the stretch in which they begin."""
+    return [list(stretch) for _, stretch in groupby(sentences, lambda one: int(one.start * a_character))]
+
+
+def _worth(sentence: _Sentence, likely: dict[str, float], asked: frozenset[str]) -> tuple[int, float]:
+    """What bears on more of the question goes first."""
+    return len(sentence.words & asked), sum(likely[word] for word in sentence.words) / len(sentence.words)
+
+
+def _sentences(text: str) -> list[_Sentence]:
+    """Those that can stand alone: no talk, which leans on what was said before, and nothing that looks like a marker."""
+    spans = sentence_spans(text)
+    found: list[_Sentence] = []
+    for start, end in _evenly(spans, MOST_SENTENCES):
+        sentence = text[start:end]
+        length = count_words(sentence)
+        is_whole = LEAST_WORDS <= length <= MOST_WORDS and sentence[:1].isalnum() and ends_whole(sentence)
+        is_plain = not any(mark in sentence for mark in TALK) and without_markers(sentence) == sentence
+        if is_whole and is_plain and (words := frozenset(content_stems(sentence))):
+            found.append(_Sentence(start, end, words, length))
+    return found
+
+
+def _evenly(spans: Sequence[tuple[int, int]], most: int) -> Sequence[tuple[int, int]]:
+    return spans if len(spans) <= most else [spans[number * len(spans) // most] for number in range(most)]
