@@ -3,8 +3,8 @@
     python benchmarks/answers.py ../shared/data/clapnq_dev --model FOLDER --python .venv-vllm/bin/python
 
 Every contestant gets the same passages, instructions of the same length, and writes as many tokens. Each meets a server that has
-read none of the prompts before: the server's prefix cache is emptied between runs. Tokens are those that the server counts. LangChain and LlamaIndex
-run in environments of their own: `benchmarks/environments.sh answers-langchain answers-llamaindex`.
+read none of the prompts before: the server's prefix cache is emptied between runs. Tokens are those that the server counts.
+LangChain and LlamaIndex run in environments of their own: `benchmarks/environments.sh answers-langchain answers-llamaindex`.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> 
             "sent straight": (len(told), lambda: asyncio.run(sent_straight(server, prompts, arguments.max_tokens))),
             "rag.ask_many": (
                 len(told),
-                lambda: rag.ask_many(questions, index=index, llm=llm, sampling=sampling, k=arguments.passages),
+                lambda: asked_anew(questions, folder / "index", llm, sampling, arguments.passages),
             ),
             "sent straight, one by one": (
                 few,
@@ -175,6 +175,14 @@ def answerable(
         if len(questions) == arguments.questions:
             break
     return questions, prompts
+
+
+def asked_anew(questions: Sequence[str], index: Path, llm: HttpGenerator, sampling: rag.Sampling, k: int) -> None:
+    """Ours with all that it does: index opened, embedder loaded (it knows no question yet), passages found, answers checked."""
+    with rag.open_index(index) as opened:
+        answers = rag.ask_many(questions, index=opened, llm=llm, sampling=sampling, k=k)
+    if failed := [answer.error for answer in answers if isinstance(answer, rag.FailedAnswer)]:
+        raise SystemExit(f"{len(failed)} questions failed: {failed[0]}")
 
 
 def timed(run: Callable[[], object], server: WarmServer, asked: int) -> Took:

@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rag.protocols import ChecksAll
 from rag.types import Citation, Sentence
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Citations:
     def begin_anew(self) -> None:
         """Forget what was judged and cited, which is no part of the answer."""
         self._last: Judged | None = None
+        self._expected: dict[str, Judged] = {}
         self._marks_come_first = False
         self.citations: list[Citation] = []
         self.invented = 0
@@ -72,6 +74,11 @@ class Citations:
     def removed(self) -> int:
         """Markers that the model wrote and that were no good."""
         return self.invented + self.wrong
+
+    def expect(self, texts: Sequence[str]) -> None:
+        """Judge sentences together, which takes less time, before they are judged one by one."""
+        bodies = list(filter(None, (without_markers(text).strip() for text in texts)))
+        self._expected = dict(zip(bodies, checked_all(self._verifier, bodies, self._passages), strict=True))
 
     def judge(self, text: str) -> Judged:
         """The sentence without the model's markers, judged, and the spans that it rests on.
@@ -86,7 +93,7 @@ class Citations:
         body = without_markers(text).strip()
         if not body:
             return Sentence(""), []
-        sentence, spans = self._verifier.check(body, self._passages)
+        sentence, spans = self._expected.get(body) or self._verifier.check(body, self._passages)
         judged = sentence, [*spans, *self._kept(written_numbers(text), sentence, spans)]
         self._last = judged
         return judged
@@ -122,6 +129,13 @@ class Citations:
         pages, place = self._locate(passage.source, first, last) if self._locate else (passage.pages, passage.place)
         self.citations.append(Citation(marker, passage.source, pages, first, last, quote, passage.chunk, place))
         return marker
+
+
+def checked_all(verifier: Verifier, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
+    """Each sentence judged, together where the verifier can."""
+    if isinstance(verifier, ChecksAll):
+        return verifier.check_all(sentences, passages)
+    return [verifier.check(sentence, passages) for sentence in sentences]
 
 
 def written_numbers(text: str) -> list[int]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, log
 from typing import TYPE_CHECKING
 
@@ -151,6 +152,12 @@ def measured(
     return float(meaning.cosines[0]), float(meaning.lead), near, share, asked
 
 
+def sentences_read(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | None = None) -> list[str]:
+    """The sentences whose meaning `evidence` asks for."""
+    wanted = {word: (weights or {}).get(word, 1.0) for word in question_words(question)}
+    return [one.text for one in sorted(_sentences(hits, wanted), key=lambda one: -one.share)[:SENTENCES_READ]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Sentence:
     """A sentence of a hit, the share of the question's words that it holds, and of those that the title does not have."""
@@ -166,11 +173,15 @@ def _sentences(hits: Sequence[Hit], wanted: Mapping[str, float]) -> Iterator[_Se
         known = frozenset(stems(f"{hit.title} {hit.heading}"))
         asked = {word: weight for word, weight in wanted.items() if word not in known}
         doubted = sum(asked.values()) + DOUBT
-        for start, end in sentence_spans(hit.text):
-            words = frozenset(stems(hit.text[start:end]))
+        for start, end, words in _words_of_sentences(hit.text):
             held = sum(weight for word, weight in wanted.items() if word in words)
             held_of_asked = sum(weight for word, weight in asked.items() if word in words)
             yield _Sentence(hit.text[start:end], held / total, (held_of_asked + DOUBT) / doubted)
+
+
+@lru_cache(maxsize=1024)
+def _words_of_sentences(text: str) -> list[tuple[int, int, frozenset[str]]]:
+    return [(start, end, frozenset(stems(text[start:end]))) for start, end in sentence_spans(text)]
 
 
 def answerability(evidence: float, said_not_found: bool, best_support_score: float) -> float:

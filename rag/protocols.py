@@ -42,6 +42,15 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
+class EmbedsQuestions(Protocol):
+    """An embedder that takes less time for several questions than for one after the other, and keeps their vectors for a while."""
+
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        """float32, shape (len(texts), dimension): row by row what `embed_question` gives."""
+        ...
+
+
+@runtime_checkable
 class Generator(Protocol):
     """A model that writes an answer piece by piece."""
 
@@ -98,4 +107,15 @@ class Verifier(Protocol):
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> tuple[Sentence, list[tuple[Passage, int, int]]]:
         """The judged sentence, and the supporting spans as (passage, start, end) with offsets into the passage's text."""
+        ...
+
+
+@runtime_checkable
+class ChecksAll(Protocol):
+    """A verifier that takes several sentences at once."""
+
+    def check_all(
+        self, sentences: Sequence[str], passages: Sequence[Passage]
+    ) -> list[tuple[Sentence, list[tuple[Passage, int, int]]]]:
+        """Each sentence as `check` judges it."""
         ...

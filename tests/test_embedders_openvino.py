@@ -114,6 +114,23 @@ def test_a_question_asked_again_is_not_computed_again_and_what_is_kept_is_bounde
     assert len(minilm._kept) == 2
 
 
+def test_several_questions_at_once_have_the_vectors_that_they_have_one_by_one(minilm, monkeypatch):
+    texts = [
+        "How tall is the tower?",
+        "",
+        "carp",
+        "How tall is the tower?",
+        "The keeper sleeps in the tower. " * 60,
+        "soup " * 300,
+    ]
+    together = minilm.embed_questions(texts)
+    monkeypatch.setattr(minilm, "_kept", {})
+    alone = np.stack([minilm.embed_question(text) for text in texts])
+    assert (together * alone).sum(axis=1).min() > 0.999
+    monkeypatch.setattr(minilm, "_infer", None)
+    assert np.array_equal(minilm.embed_questions(texts[:4]), alone[:4])
+
+
 @pytest.mark.parametrize("frees", ["embedder.close()", "del embedder"])
 def test_control_c_after_another_thread_freed_the_graph_is_an_interrupt(tiny_folder, cache, frees):
     code = f"""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import ModelError
+from rag.protocols import EmbedsQuestions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rag.protocols import Vectors
+    from rag.protocols import Embedder, Vectors
 
 
 def length_sorted(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
@@ -24,6 +25,15 @@ def length_sorted(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]
         batch.append(position)
     if batch:
         yield batch
+
+
+def embedded_questions(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """float32, shape (len(texts), dimension): the texts as questions, together where the embedder can."""
+    if not texts:
+        return np.zeros((0, embedder.identity.dimension), np.float32)
+    if isinstance(embedder, EmbedsQuestions):
+        return embedder.embed_questions(texts)
+    return np.stack([embedder.embed_question(text) for text in texts])
 
 
 def refuse_overlong(counts: Sequence[int], limit: int, *, model: str, first: int = 0) -> None:

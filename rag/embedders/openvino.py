@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Inputs = dict[str, npt.NDArray[np.int64]]
     Batch = tuple[list[int], Inputs]
 
-MOST_KEPT = 512
+MOST_KEPT = 4096
 """Questions and sentences whose vectors are kept: searching, judging what was found and checking the answer ask for the same ones."""
 
 _SLICE = 512  # passages tokenised and sorted at a time: bounds memory, and is enough to keep padding rare
@@ -96,6 +96,19 @@ class OpenVINOEmbedder:
         with self._lock:
             return centre(np.stack([self._embed_one(part) for part in parts]))
 
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        """As `embed_question` gives them one by one, in half the time: float32, shape (len(texts), dimension)."""
+        with self._lock:
+            new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+            ids = self._token_ids(new, special=True)
+            longest = self.identity.max_tokens + self._tokenizer.num_special_tokens_to_add(is_pair=False)
+            short = [place for place, row in enumerate(ids) if len(row) <= longest]
+            for batch in length_sorted([len(ids[place]) for place in short], budget=self._batch_tokens):
+                places = [short[position] for position in batch]
+                for place, vector in zip(places, self._infer([ids[place] for place in places]), strict=True):
+                    self._keep(new[place], vector)
+        return np.stack([self.embed_question(text) for text in texts])
+
     def close(self) -> None:
         """Free the compiled graphs. A later call compiles them again."""
         with self._lock:
@@ -103,16 +116,24 @@ class OpenVINOEmbedder:
 
     def _embed_one(self, text: str) -> Vectors:
         if text not in self._kept:
-            if len(self._kept) == MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[text] = self._infer_one(text)
+            self._keep(text, self._infer_one(text))
         return self._kept[text]
 
+    def _keep(self, text: str, vector: Vectors) -> None:
+        if len(self._kept) >= MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[text] = vector
+
     def _infer_one(self, text: str) -> Vectors:
+        (vector,) = self._infer(self._token_ids([text], special=True))
+        return np.asarray(vector, np.float32)
+
+    def _infer(self, ids: list[list[int]]) -> Vectors:
+        """The vectors of a few short texts, which go through the graph together."""
         if self._question_request is None:
             self._question_request = self._compile("LATENCY", keep=self._keep_compiled).create_infer_request()
-        self._question_request.infer(_padded(self._token_ids([text], special=True)))
-        return unit(np.array(self._question_request.get_output_tensor(0).data[0], np.float32))
+        self._question_request.infer(_padded(ids))
+        return unit(np.array(self._question_request.get_output_tensor(0).data, np.float32))
 
     def _in_flight(self, batches: Iterator[Batch]) -> Iterator[tuple[list[int], Vectors]]:
         """The graph's rows for each batch, in order, with as many batches running as the CPU has streams.

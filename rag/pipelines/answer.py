@@ -17,6 +17,7 @@ from rag.words import is_negated, stems
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from rag.citations import Citations
     from rag.pipelines.question import Asking, Prepared
     from rag.protocols import Generator
     from rag.types import Citation, Prompt, Sentence
@@ -85,7 +86,7 @@ async def _write(
     supported = False
     said: set[frozenset[str]] = set()
     at_once = gives_whole_answers(llm) and not on_sentence
-    pieces = _whole(prompt, llm, asking) if at_once else llm.stream(prompt, asking.sampling)
+    pieces = _whole(prompt, llm, asking, citations) if at_once else llm.stream(prompt, asking.sampling)
     async with aclosing(_sentences(without_thoughts(pieces), written)) as texts:
         async for text in texts:
             if isinstance(text, Sign):
@@ -117,9 +118,10 @@ async def _write(
                 held = []
 
 
-async def _whole(prompt: Prompt, llm: Generator, asking: Asking) -> AsyncGenerator[str | Usage, None]:
-    """The answer in one piece."""
+async def _whole(prompt: Prompt, llm: Generator, asking: Asking, citations: Citations) -> AsyncGenerator[str | Usage, None]:
+    """The answer in one piece, all of whose sentences are there to be judged."""
     text, usage = await whole_answer(llm, prompt, asking.sampling)
+    citations.expect([text[start:end] for start, end in sentence_spans(text)])
     yield text
     yield usage
 

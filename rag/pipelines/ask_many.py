@@ -7,6 +7,7 @@ answered from the same passages stand together, so that a server which keeps the
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ from rag.pipelines.answer import write
 from rag.pipelines.answer_file import AnswerFile
 from rag.pipelines.answer_keys import answer_keys
 from rag.pipelines.loops import run
-from rag.pipelines.question import PASSAGES, Prepared, asked_as, prepare
+from rag.pipelines.question import PASSAGES, Prepared, asked_as, prepare, retrieve_distinct, sentences_to_embed
+from rag.protocols import EmbedsQuestions
 from rag.specs import using_index, using_llm
 from rag.types import Answer
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from rag.indexes.index import Index
     from rag.pipelines.question import Asking
-    from rag.pipelines.retrieve import Mode
+    from rag.pipelines.retrieve import Mode, Retrieved
     from rag.prompts import Prompts
     from rag.protocols import Generator, Reranker, Verifier
     from rag.sampling import Sampling
@@ -195,14 +197,44 @@ async def _prepare_all(questions: Sequence[_Numbered], work: _Work, workers: int
 
 
 def _prepared_window(window: Sequence[_Numbered], work: _Work) -> list[tuple[int, Prepared | FailedAnswer]]:
-    return [(place, _prepared(question, work)) for place, question in window]
+    """Step by step for all of them, so that the embedder gets what a step needs of it together."""
+    questions = [question for _, question in window if isinstance(question, str)]
+    _embed_together(lambda: questions, work)
+    found = [(place, question, _retrieved(question, work)) for place, question in window]
+    _embed_together(lambda: [text for _, question, one in found for text in _to_embed(question, one, work)], work)
+    return [(place, _prepared(question, one, work)) for place, question, one in found]
 
 
-def _prepared(question: str | FailedAnswer, work: _Work) -> Prepared | FailedAnswer:
+def _embed_together(texts: Callable[[], Sequence[str]], work: _Work) -> None:
+    """So that the embedder knows them when it is asked for one by one. What fails is told of the question it fails for."""
+    if work.asking.mode == "keyword" or not len(work.index):
+        return
+    with suppress(RagError):
+        if isinstance(work.index.embedder, EmbedsQuestions) and (known := texts()):
+            work.index.embedder.embed_questions(known)
+
+
+def _retrieved(question: str | FailedAnswer, work: _Work) -> Retrieved | FailedAnswer:
     if isinstance(question, FailedAnswer):
         return question
     try:
-        return prepare(question, index=work.index, llm=work.llm, asking=work.asking)
+        return retrieve_distinct(question, work.index, work.asking)
+    except RagError as error:
+        return FailedAnswer(question, str(error))
+
+
+def _to_embed(question: str | FailedAnswer, found: Retrieved | FailedAnswer, work: _Work) -> list[str]:
+    if isinstance(found, FailedAnswer) or isinstance(question, FailedAnswer):
+        return []
+    return sentences_to_embed(question, found, work.index)
+
+
+def _prepared(question: str | FailedAnswer, found: Retrieved | FailedAnswer, work: _Work) -> Prepared | FailedAnswer:
+    if isinstance(found, FailedAnswer):
+        return found
+    assert isinstance(question, str)
+    try:
+        return prepare(question, index=work.index, llm=work.llm, asking=work.asking, retrieved=found)
     except RagError as error:
         return FailedAnswer(question, str(error))
 

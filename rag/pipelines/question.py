@@ -7,9 +7,10 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from rag.arguments import require
-from rag.citations import Citations
+from rag.citations import Citations, checked_all
 from rag.context import distinct, merged
-from rag.evidence import THRESHOLD, Meaning, compared, evidence, question_words, rarity
+from rag.embedders.batches import embedded_questions
+from rag.evidence import THRESHOLD, Meaning, compared, evidence, question_words, rarity, sentences_read
 from rag.pipelines.fit import pack_prompts
 from rag.pipelines.retrieve import Retrieved, candidates, check_choice, check_filters, near_ones, retrieve
 from rag.prompts import Prompts
@@ -104,13 +105,15 @@ class Prepared:
     citations: Citations
 
 
-def prepare(question: str, *, index: Index, llm: Generator, asking: Asking, said: str = "") -> Prepared:
+def prepare(
+    question: str, *, index: Index, llm: Generator, asking: Asking, said: str = "", retrieved: Retrieved | None = None
+) -> Prepared:
     """Search, judge whether the passages may hold an answer, and make the prompt. Raises UsageError where nothing fits.
 
-    `said` is what a person said where `question` is that with a topic added: the sentence that answers it need not hold the
-    topic, which stands in those around it.
+    `retrieved` is what `retrieve_distinct` has found already. `said` is what a person said where `question` is that with a topic
+    added: the sentence that answers it need not hold the topic, which stands in those around it.
     """
-    retrieved = _retrieve_distinct(question, index, asking)
+    retrieved = retrieved or retrieve_distinct(question, index, asking)
     prompts = asking.prompts or Prompts()
     with threads(1) as thread:  # compiles the templates, while judging computes outside of Python's lock
         thread.submit(lambda: [prompts.template(task) for task in ANSWER_TASKS])
@@ -136,7 +139,7 @@ def prepare(question: str, *, index: Index, llm: Generator, asking: Asking, said
     return Prepared(question, retrieved.hits, likelihood, prompt, citations)
 
 
-def _retrieve_distinct(question: str, index: Index, asking: Asking) -> Retrieved:
+def retrieve_distinct(question: str, index: Index, asking: Asking) -> Retrieved:
     """The `k` best hits that each say something new."""
     k = asking.k
     retrieved = retrieve(
@@ -175,8 +178,13 @@ class _ChunkOfEachSpan:
         self._hits = hits
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
-        judged, spans = self._verifier.check(sentence, passages)
-        return judged, [(self._of_its_chunk(*span), span[1], span[2]) for span in spans]
+        return self.check_all([sentence], passages)[0]
+
+    def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
+        return [
+            (judged, [(self._of_its_chunk(*span), span[1], span[2]) for span in spans])
+            for judged, spans in checked_all(self._verifier, sentences, passages)
+        ]
 
     def _of_its_chunk(self, passage: Passage, start: int, end: int) -> Passage:
         first, last = passage.start + start, passage.start + end
@@ -185,9 +193,18 @@ class _ChunkOfEachSpan:
         return replace(passage, chunk=holder.chunk)
 
 
-def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:
+def sentences_to_embed(question: str, retrieved: Retrieved, index: Index) -> list[str]:
+    """What judging the passages will ask the embedder for."""
+    return sentences_read(question, retrieved.hits, _weights(question, index)) if _is_calibrated(retrieved, index) else []
+
+
+def _weights(question: str, index: Index) -> dict[str, float]:
     words = question_words(question)
-    weights = rarity(words, index.word_frequencies(words), len(index))
+    return rarity(words, index.word_frequencies(words), len(index))
+
+
+def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:
+    weights = _weights(question, index)
     meaning = None
     if _is_calibrated(retrieved, index):
         documents = index.documents_of([chunk for chunk, _ in retrieved.near])
@@ -199,7 +216,7 @@ def _evidence(question: str, retrieved: Retrieved, index: Index) -> float:
 def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder) -> Meaning:
     """How near the question is to the best passages, which are known, and to other texts."""
     vector = cache(lambda: embedder.embed_question(question))
-    return Meaning(cosines, lambda texts: [float(embedder.embed_question(text) @ vector()) for text in texts])
+    return Meaning(cosines, lambda texts: (embedded_questions(embedder, texts) @ vector()).tolist())
 
 
 def _is_calibrated(retrieved: Retrieved, index: Index) -> bool:

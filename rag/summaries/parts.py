@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
-from rag.citations import Citations
+from rag.citations import Citations, checked_all
 from rag.summaries.pieces import passage_of
 from rag.summaries.telling import telling_sentences
 from rag.types import Sentence
@@ -57,15 +57,6 @@ class Part:
         return replace(self, judged=tuple(judged), tokens=max(1, round(self.tokens * share)) if judged else 0)
 
 
-@runtime_checkable
-class ChecksAll(Protocol):
-    """A verifier that takes several sentences at once."""
-
-    def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
-        """Each sentence as `check` judges it."""
-        ...
-
-
 class Judge:
     """Holds sentences against a document's words. `strict` drops those that nothing bears out."""
 
@@ -100,9 +91,7 @@ class Judge:
         return self.quoted((start + first, start + last) for first, last in found)
 
     def _checked(self, sentences: Sequence[str], basis: Sequence[Passage]) -> list[Judged]:
-        if isinstance(self._verifier, ChecksAll):
-            return self._verifier.check_all(sentences, basis)
-        return [self._verifier.check(sentence, basis) for sentence in sentences]
+        return checked_all(self._verifier, sentences, basis)
 
     def best_of(self, judged: Iterable[Judged], characters: float) -> list[Judged]:
         """The sentences that are borne out best, as many as rest on so many characters of the document."""

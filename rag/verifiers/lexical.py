@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from rag.embedders.batches import embedded_questions
 from rag.sentences import sentence_spans
 from rag.types import Sentence
 from rag.verifiers.clauses import Clause, clauses_of, of_another_subject
@@ -89,6 +90,35 @@ class _Claim:
         return cls(tokens, words, tuple(clauses_of(tokens, sentence)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """A sentence laid beside its sources: the best parts of them, none where nothing covers any of it."""
+
+    sentence: str
+    claim: _Claim
+    chosen: tuple[_Part, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Share of the sentence's words that the parts cover."""
+        return _share(self.claim, self.chosen)
+
+    @property
+    def quote(self) -> str:
+        """The best part's words."""
+        best = self.chosen[0]
+        return best.passage.text[best.start : best.end]
+
+
+def _laid(sentence: str, passages: Sequence[Passage]) -> _Laid:
+    claim = _Claim.of(sentence)
+    parts = _parts(claim, passages)
+    best = max(parts, key=lambda part: part.merit, default=None)
+    if best is None or not best.covered:
+        return _Laid(sentence, claim)
+    return _Laid(sentence, claim, (best, *_second(best, parts, claim)))
+
+
 class LexicalVerifier:
     """Judges by the words that a quote covers and the facts that agree; with an embedder, by nearness in meaning too.
 
@@ -102,30 +132,32 @@ class LexicalVerifier:
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
         """The judged sentence, and at most two supporting spans, the better one first."""
-        claim = _Claim.of(sentence)
-        parts = _parts(claim, passages)
-        best = max(parts, key=lambda part: part.merit, default=None)
-        if best is None or not best.covered:
-            return Sentence(sentence), []
-        chosen = [best, *_second(best, parts, claim)]
-        share = _share(claim, chosen)
-        if self._embedder is not None and share < FULL:
-            share = _blended(share, self._nearness(self._embedder, sentence, best))
-        score = min(share, DISAGREEMENT) if _disagree(claim, chosen) else share
-        support = support_of(score)
-        spans = [(part.passage, part.start, part.end) for part in chosen]
-        return Sentence(sentence, support=support, score=score), spans if support != "none" else []
+        return self.check_all([sentence], passages)[0]
 
-    def _nearness(self, embedder: Embedder, sentence: str, part: _Part) -> float:
-        """The cosine of the sentence to a quote."""
+    def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
+        """Each sentence as `check` judges it; what has to be embedded is embedded together."""
+        laid = [_laid(sentence, passages) for sentence in sentences]
+        if self._embedder is not None:
+            doubted = [one for one in laid if one.chosen and one.share < FULL]
+            self._embed([text for one in doubted for text in (one.sentence, one.quote)], self._embedder)
+        return [self._judged(one) for one in laid]
+
+    def _judged(self, laid: _Laid) -> Judged:
+        if not laid.chosen:
+            return Sentence(laid.sentence), []
+        share = laid.share
+        if self._embedder is not None and share < FULL:
+            share = _blended(share, float(self._vectors[laid.sentence] @ self._vectors[laid.quote]))
+        score = min(share, DISAGREEMENT) if _disagree(laid.claim, laid.chosen) else share
+        support = support_of(score)
+        spans = [(part.passage, part.start, part.end) for part in laid.chosen]
+        return Sentence(laid.sentence, support=support, score=score), spans if support != "none" else []
+
+    def _embed(self, texts: Sequence[str], embedder: Embedder) -> None:
         if len(self._vectors) > MOST_KEPT:
             self._vectors.clear()
-        rows = []
-        for text in (sentence, part.passage.text[part.start : part.end]):
-            if text not in self._vectors:
-                self._vectors[text] = embedder.embed_question(text)
-            rows.append(self._vectors[text])
-        return float(rows[0] @ rows[1])
+        if missing := [text for text in dict.fromkeys(texts) if text not in self._vectors]:
+            self._vectors.update(zip(missing, embedded_questions(embedder, missing), strict=True))
 
     def spans(self, sentence: str, passages: Sequence[Passage], n: int) -> list[Span]:
         """The `n` spans that cover most of the sentence, best first, none within another; for verifiers that read them."""
