@@ -1,6 +1,7 @@
 """Speed of the chains on one vLLM server: map-reduce and refine beside LangChain's, and all map prompts sent straight.
 
-Every contestant gets the same chunks and writes as many tokens a call; the server's prefix cache is emptied before each run.
+Every contestant gets the same chunks and writes as many tokens a call; no length is asked of ours, which would ask again for what is
+too short. The server's prefix cache is emptied before each run.
 """
 
 from __future__ import annotations
@@ -23,9 +24,6 @@ from rag.generators.vllm_server import WarmServer
 from rag.pipelines.summarize_document import Frame, Wish, plan
 from rag.types import Document, Prompt
 
-WORDS_A_TOKEN = 0.75
-"""So many words are asked for that no summary has to be asked for again in another length."""
-
 PEER = ROOT / ".bench" / "summaries-langchain" / "bin" / "python"
 
 
@@ -42,11 +40,6 @@ class Size:
     tokens: int = 650
     written: int = 100
     rounds: int = 5
-
-    @property
-    def words(self) -> int:
-        """Words that these tokens hold."""
-        return round(self.written * WORDS_A_TOKEN)
 
 
 QUICK = Size(chunks=3, refined=(2, 2), batch=(2, 2), tokens=200, written=24, rounds=1)
@@ -120,7 +113,7 @@ class _Bench:
         )
 
     def frame(self, chain: str) -> Frame:
-        return Frame.of(Wish(chain=chain, words=self.size.words, piece_tokens=self.size.tokens), self.llm)
+        return Frame.of(Wish(chain=chain, piece_tokens=self.size.tokens), self.llm)
 
     def documents(self, count: int, chunks: int, chain: str) -> list[Document]:
         """Stretches of the book, none shared by two, that are cut into so many pieces."""
@@ -147,7 +140,6 @@ class _Bench:
                     documents,
                     llm=self.llm,
                     chain=chain,
-                    words=self.size.words,
                     piece_tokens=self.size.tokens,
                     calls=Path(folder) / "calls.sqlite",
                 )
