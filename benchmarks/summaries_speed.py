@@ -1,7 +1,7 @@
 """Speed of the chains on one vLLM server: map-reduce and refine beside LangChain's, and all map prompts sent straight.
 
-Every contestant gets the same chunks and writes as many tokens a call; no length is asked of ours, which would ask again for what is
-too short. The server's prefix cache is emptied before each run.
+Every contestant gets the same chunks and writes as many tokens a call. Ours is made for as many words as these hold, without being
+asked for that length, since what is too short would be asked for again. The server's prefix cache is emptied before each run.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from answers import Took, ToTheLimit, sent_straight, timed
 from measure import ROOT, note, ratios, spread, table
@@ -22,7 +24,10 @@ from measure import ROOT, note, ratios, spread, table
 import rag
 from rag.generators.vllm_server import WarmServer
 from rag.pipelines.summarize_document import Frame, Wish, plan
+from rag.pipelines.summarize_wishes import wish_of
 from rag.types import Document, Prompt
+
+WORDS_A_TOKEN = 0.75
 
 PEER = ROOT / ".bench" / "summaries-langchain" / "bin" / "python"
 
@@ -40,6 +45,11 @@ class Size:
     tokens: int = 650
     written: int = 100
     rounds: int = 5
+
+    @property
+    def words(self) -> int:
+        """Words that these tokens hold."""
+        return round(self.written * WORDS_A_TOKEN)
 
 
 QUICK = Size(chunks=3, refined=(2, 2), batch=(2, 2), tokens=200, written=24, rounds=1)
@@ -113,7 +123,7 @@ class _Bench:
         )
 
     def frame(self, chain: str) -> Frame:
-        return Frame.of(Wish(chain=chain, piece_tokens=self.size.tokens), self.llm)
+        return Frame.of(Wish(chain=chain, piece_tokens=self.size.tokens, usual_words=self.size.words), self.llm)
 
     def documents(self, count: int, chunks: int, chain: str) -> list[Document]:
         """Stretches of the book, none shared by two, that are cut into so many pieces."""
@@ -134,7 +144,8 @@ class _Bench:
         return path
 
     def ours(self, documents: Sequence[Document], chain: str) -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        usual = partial(wish_of, usual_words=self.size.words)
+        with tempfile.TemporaryDirectory() as folder, patch("rag.pipelines.summarize.wish_of", usual):
             outcomes = list(
                 rag.summarize_many(
                     documents,
