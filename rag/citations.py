@@ -59,12 +59,12 @@ class Citations:
         self._verifier = verifier
         self._shown = {passage.number: passage for passage in (passages if shown is None else shown)}
         self._locate = locate
+        self._expected: dict[str, Judged] = {}
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget what was judged and cited, which is no part of the answer."""
         self._last: Judged | None = None
-        self._expected: dict[str, Judged] = {}
         self._marks_come_first = False
         self.citations: list[Citation] = []
         self.invented = 0

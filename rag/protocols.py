@@ -46,7 +46,7 @@ class EmbedsQuestions(Protocol):
     """An embedder that takes less time for several questions than for one after the other, and keeps their vectors for a while."""
 
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
-        """float32, shape (len(texts), dimension): row by row what `embed_question` gives."""
+        """float32, shape (len(texts), dimension): row by row what `embed_question` gives, up to rounding."""
         ...
 
 

@@ -98,6 +98,16 @@ class Server:
             attempt += 1
 
 
+def most_connections() -> int:
+    """So many of one process leave it files enough for all else; systems allow 256 or 1,024 files where nobody has said more."""
+    try:
+        import resource
+    except ImportError:
+        return 512
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 512 if files == resource.RLIM_INFINITY else max(8, files // 3)
+
+
 def client_options(base_url: str, *, api_key: str | None, timeout: float, connect: float = 10.0) -> dict[str, Any]:
     """What httpx clients of a server are made with. `timeout` and `connect` are in seconds."""
     return {

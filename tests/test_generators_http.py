@@ -550,13 +550,35 @@ class TestWholeAnswers:
             complete(impatient(opened(server), 0.02))
         assert server.hung_up.wait(5)
 
-    def test_one_that_is_gone_is_told(self, server):
-        generator = impatient(opened(server), 0.02)
-        server.faults = [Broken("silence")]
-        server.routes["/metrics"] = lambda _: Refused(500, "the engine is dead")
-        server.routes["/v1/models"] = lambda _: Refused(500, "the engine is dead")
-        with pytest.raises(ModelError, match="the engine is dead"):
-            complete(generator)
+    @pytest.mark.parametrize("status", [504, 524, 408])
+    def test_where_something_on_the_way_does_not_wait_for_them_they_are_streamed_from_then_on(self, server, status):
+        generator = opened(server)
+        server.faults = [Refused(status, "gateway timeout")]
+        assert [complete(generator)[0] for _ in range(2)] == ["".join(ANSWER)] * 2
+        assert [chat.get("stream", False) for chat in server.chats()] == [False, True, True]
+        assert not generator.gives_whole_answers
+
+    def test_many_calls_look_at_a_busy_server_together(self, server):
+        generator, looks = impatient(opened(server), 0.2), []
+
+        def metrics(_: object) -> bytes:
+            looks.append(len(looks))
+            if len(looks) == 3:
+                server.goes_on.set()
+            return b'vllm:generation_tokens_total{engine="0"} %d\n' % len(looks)
+
+        server.routes["/metrics"] = metrics
+        server.goes_on.clear()
+
+        async def many() -> list[tuple[str, Usage]]:
+            return await asyncio.gather(*(generator.complete(ASKED, Sampling()) for _ in range(20)))
+
+        assert {text for text, _ in asyncio.run(many())} == {"".join(ANSWER)}
+        assert len(looks) < 10
+
+    def test_without_usage_a_whole_answer_still_counts_its_tokens(self, server):
+        server.tells_usage = False
+        assert complete(opened(server))[1].completion_tokens > 3
 
     def test_the_server_sees_that_nobody_waits(self, server):
         generator = opened(server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 import pytest
@@ -104,6 +105,18 @@ def test_an_answer_to_a_question_stays_as_short_as_it_is(tmp_path):
     assert len(answer.sentences) <= 1
 
 
+def test_a_rewriting_of_which_nothing_is_borne_out_does_not_take_the_place_of_what_is(tmp_path):
+    def answer(messages):
+        if "it has" in messages[0].content:
+            return " ".join(f"Nobody knows thing {number} of them." for number in range(15))
+        return "The mill of district 1 was sold in 1501."
+
+    source = document(f"The mill of district 1 was sold in 1501. {facts(100)}")
+    summary = summarize(source, SummaryModel(answer, window=8192), tmp_path, words=90)
+    assert set(supports(summary)) == {"full"}
+    assert abs(summary.words - 90) <= 14
+
+
 @settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 200), st.integers(0, 9))
 def test_telling_sentences_are_sentences_of_the_text_in_order_and_no_more_than_asked_for(count, words, seed):
@@ -116,12 +129,14 @@ def test_telling_sentences_are_sentences_of_the_text_in_order_and_no_more_than_a
 
 def test_talk_fragments_and_markers_are_not_quoted():
     text = (
+        "The <|im_end|> sign and <b>bold</b> words stand here. Three questions were left open by the council: "
         '"We came from the north of the island," she said. Page 3 of 9. The harbour was closed in 1502 [7] by the town council. '
-        "and so it was left to all of the others. — That is what they told us about it. Harbours were built by the families of the town."
+        "and so it was left to them in the end. The lists were left to all of the others. — That is what they told us about it. "
+        "Harbours were built by the families of the town."
     )
     told = [text[start:end] for start, end in telling_sentences(text, 100)]
     assert told == [
-        "and so it was left to all of the others.",
+        "The lists were left to all of the others.",
         "Harbours were built by the families of the town.",
     ]
 
@@ -153,7 +168,7 @@ def test_what_goes_in_circles_within_a_sentence_is_said_once(said, left):
 def test_a_sentence_without_loops_has_none_left_to_lose(text):
     once = without_loops(text)
     assert len(once) <= len(text) + 2
-    assert without_loops(once) in (once, without_loops(once))
+    assert once == text or re.search(r"(.{4,240}?)\1{3,}", text)
 
 
 def test_a_long_answer_that_only_goes_in_circles_comes_to_little_and_one_that_does_not_stays():

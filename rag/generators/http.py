@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, UsageError
-from rag.generators.http_served import Progress, exact_count, look, most_tokens, plain
-from rag.generators.http_stream import Streams
+from rag.generators.http_served import exact_count, look, most_tokens, plain
+from rag.generators.http_stream import TOO_LATE, Streams
 from rag.generators.whole import joined
 from rag.sampling import ALL_OPTIONS, check_options
-from rag.servers import Server, origin, shown
+from rag.servers import RefusedError, Server, most_connections, origin, shown
 from rag.types import Usage
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ PENALTY_NAMES = {"vLLM": "repetition_penalty", "llama.cpp": "repeat_penalty"}
 PARALLEL = {"vLLM": 512, "": 8}
 """Streams worth having at once. vLLM batches what it can and lets the rest wait in its own queue; llama.cpp tells its slots."""
 
+CHARACTERS_A_TOKEN = 4
 COUNTED_PROMPTS = 1024
 CUT_SHORT = frozenset({"content_filter", "abort", "error"})
 """Why a server may end an answer that is not complete. "length" is no such reason: `max_tokens` was asked for."""
@@ -44,7 +45,7 @@ class HttpGenerator:
     smaller. Where the server does not tell, a warning says so: the window is then `window`, else CAUTIOUS_WINDOW, and a
     prompt counts as its UTF-8 bytes and what a chat template may add, which no byte-level tokenizer exceeds.
 
-    `timeout` is the longest silence and `connect_timeout` the longest time to connect, in seconds. No more than `parallel`
+    `timeout` is the longest silence of a stream and `connect_timeout` the longest time to connect, in seconds. No more than `parallel`
     streams of one event loop are sent at once, fewer while the server says that it is busy; the others wait. Calls are tried
     again until an answer has begun, the first time after `backoff` seconds. `constrain` lets vLLM write no bracketed number
     that is not a passage's; an opening bracket can then begin nothing else.
@@ -77,6 +78,7 @@ class HttpGenerator:
             self._server.close()
             raise
         self.name = self._served.model
+        self._is_impatient = False
         self._constrain = constrain and self._served.kind == "vLLM"
         exact = exact_count(self._server, self._served)
         self._count = lru_cache(maxsize=COUNTED_PROMPTS)(exact) if exact else most_tokens
@@ -85,7 +87,7 @@ class HttpGenerator:
         if untold := _untold(bool(known), exact is not None):
             warnings.warn(f"{shown(base_url)} does not tell {untold}", RuntimeWarning, stacklevel=2)
         self.options = ALL_OPTIONS if self._served.kind else STANDARD_OPTIONS
-        self.parallel = parallel or self._served.slots or PARALLEL.get(self._served.kind, 1)
+        self.parallel = parallel or self._served.slots or min(PARALLEL.get(self._served.kind, 1), most_connections())
         self._streams = Streams(
             f"{self._server.base_url}/chat/completions",
             api_key=api_key,
@@ -134,14 +136,17 @@ class HttpGenerator:
 
     @property
     def gives_whole_answers(self) -> bool:
-        """Whether it is vLLM: for each token of a stream it wakes up its client, whose batch may share the machine with it."""
-        return self._served.kind == "vLLM"
+        """Whether it is vLLM: for each token of a stream it wakes up its client, whose batch may share the machine with it.
+
+        No longer where something on the way has not waited for a whole answer.
+        """
+        return self._served.kind == "vLLM" and not self._is_impatient
 
     async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
         """The whole answer at once, for batches that nobody watches. Cancelling it makes the server stop.
 
-        It is asked for again where the connection is lost before it is there. `timeout` is then how long the server, with all
-        that it has to do, may make no progress. Raises ModelError and UsageError as `stream` does.
+        It is asked for again where the connection is lost before it is there. The server is given up when it has done nothing, for
+        anyone, between two looks that are `timeout` apart. Raises ModelError and UsageError as `stream` does.
         """
         if not self.gives_whole_answers:
             return await joined(self.stream(prompt, sampling))
@@ -149,8 +154,15 @@ class HttpGenerator:
         request = self._request(prompt, sampling)
         del request["stream"], request["stream_options"]
         answer = _Answer(self.description)
-        text = answer.text_of(await self._streams.whole(request, Progress(self._server).is_made)) + answer.rest()
-        return text, answer.usage or Usage(prompt.tokens, answer.pieces)
+        try:
+            told = await self._streams.whole(request, metrics=f"{self._server.root}/metrics")
+        except RefusedError as refused:
+            if refused.status not in TOO_LATE:
+                raise
+            self._is_impatient = True
+            return await joined(self.stream(prompt, sampling))
+        text = answer.text_of(told) + answer.rest()
+        return text, answer.usage or Usage(prompt.tokens, max(1, len(text) // CHARACTERS_A_TOKEN))
 
     def close(self) -> None:
         """Drop the connections. The generator can be used again."""

@@ -28,8 +28,6 @@ MESSAGE_TOKENS = 16
 
 MODELS_SHOWN = 20
 
-MOST_LOOKS = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -83,32 +81,6 @@ def exact_count(server: Server, served: Served) -> Count | None:
     except RefusedError:
         return None
     return count if isinstance(answer, dict) and _number(answer.get(field)) else None
-
-
-class Progress:
-    """Whether a server gets on with its work, from one look to the next.
-
-    vLLM counts the tokens that it has read and written for everyone. Of a server that does not tell, MOST_LOOKS find it at
-    work as long as it answers. Looking raises ModelError where the server cannot be reached.
-    """
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._tokens: float | None = None
-        self._looks = 0
-
-    def is_made(self) -> bool:
-        """The first look finds some."""
-        try:
-            tokens = tokens_so_far(self._server.text(self._server.root + "/metrics"))
-        except RefusedError:
-            tokens = None
-        if tokens is None:
-            self._looks += 1
-            _listed(self._server, needed=True)
-            return self._looks <= MOST_LOOKS
-        before, self._tokens = self._tokens, tokens
-        return tokens != before
 
 
 def tokens_so_far(metrics: str) -> float | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from rag.errors import ModelError
+from rag.generators.http_served import tokens_so_far
 from rag.servers import (
     BUSY,
     CallError,
@@ -24,10 +25,14 @@ from rag.servers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 LEFT_OUT_WHERE_REFUSED = ("structured_outputs", "stream_options")
 """Parts of a request that help and that a server may not know, in the order in which they are given up."""
+
+MOST_LOOKS = 5
+TOO_LATE = frozenset({408, 504, 524})
+"""What is answered by something between us and a server, which does not wait for a whole answer."""
 
 SILENT = "was silent for too long"
 
@@ -76,24 +81,36 @@ class Streams:
                 raise self._broken_off(reason) from error
             lane.gate.went_well()
 
-    async def whole(self, request: Mapping[str, Any], is_at_work: Callable[[], bool]) -> dict[str, Any]:
+    async def whole(self, request: Mapping[str, Any], *, metrics: str) -> dict[str, Any]:
         """The JSON of an answer that comes in one piece. Cancelling it hangs up.
 
-        Nothing is heard of such an answer until it is there. So `is_at_work`, called in a thread whenever `timeout` has passed,
-        tells whether the server goes on with what it has to do. Raises RefusedError or ModelError.
+        Nothing is heard of such an answer until it is there. So after each `timeout` vLLM's page of `metrics` is looked at, once
+        for all calls: if the server has read and written nothing for anyone between two looks, it is given up, and so it is after
+        MOST_LOOKS at a page that does not tell. Raises RefusedError or ModelError.
         """
         async with self._lane() as lane, lane.gate:
             call = asyncio.create_task(self._whole(lane, request))
             try:
-                while not (await asyncio.wait({call}, timeout=self._options["timeout"].read))[0]:
-                    if not await asyncio.to_thread(is_at_work):
-                        raise self._broken_off(SILENT)
+                await self._watch(call, lane, metrics)
             finally:
                 call.cancel()
                 await asyncio.wait({call})
+                if not call.cancelled():
+                    call.exception()  # so that asyncio does not miss it where another error is on its way
             answer = call.result()
             lane.gate.went_well()
             return answer
+
+    async def _watch(self, call: asyncio.Task[dict[str, Any]], lane: _Lane, metrics: str) -> None:
+        """Until the call has ended. Raises ModelError where the server has stopped working."""
+        silence = self._options["timeout"].read
+        before, untold = None, 0
+        while not (await asyncio.wait({call}, timeout=silence))[0]:
+            tokens = await lane.tokens_so_far(metrics, silence / 2)
+            untold = untold + 1 if tokens is None else 0
+            if not call.done() and (untold > MOST_LOOKS or (tokens is not None and tokens == before)):
+                raise self._broken_off(SILENT)
+            before = tokens
 
     async def _whole(self, lane: _Lane, request: Mapping[str, Any]) -> dict[str, Any]:
         response = await self._understood(lane, request)
@@ -157,6 +174,8 @@ class Streams:
                 async with aclosing(response):
                     await response.aread()
                 failure: CallError = refusal(response)
+                if response.status_code in TOO_LATE and not request.get("stream"):
+                    raise failure
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = unreachable(self._url, error, attempt=attempt)
             if isinstance(failure, RefusedError) and failure.status in BUSY:
@@ -220,6 +239,20 @@ class Gate:
 class _Lane:
     def __init__(self, client: httpx.AsyncClient, gate: Gate) -> None:
         self.client, self.gate, self.calls = client, gate, 0
+        self._looking = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._tokens: float | None = None
+
+    async def tokens_so_far(self, metrics: str, seconds: float) -> float | None:
+        """What the server has read and written by now, or did `seconds` ago at most; None where it does not tell."""
+        async with self._looking:
+            if self.gate.now() - self._looked_at > seconds:
+                try:
+                    self._tokens = tokens_so_far((await self.client.get(metrics)).text)
+                except (httpx.HTTPError, httpx.InvalidURL):
+                    self._tokens = None
+                self._looked_at = self.gate.now()
+            return self._tokens
 
 
 async def event_data(blocks: AsyncIterator[bytes], url: str = "") -> AsyncGenerator[bytes, None]:

@@ -11,6 +11,7 @@ from rag.evidence import THRESHOLD, answerability
 from rag.generators.whole import gives_whole_answers, whole_answer
 from rag.pipelines.thoughts import Sign, without_thoughts
 from rag.sentences import sentence_spans
+from rag.summaries.wording import without_thoughts as text_without_thoughts
 from rag.types import Answer, Usage
 from rag.words import is_negated, stems
 
@@ -121,7 +122,8 @@ async def _write(
 async def _whole(prompt: Prompt, llm: Generator, asking: Asking, citations: Citations) -> AsyncGenerator[str | Usage, None]:
     """The answer in one piece, all of whose sentences are there to be judged."""
     text, usage = await whole_answer(llm, prompt, asking.sampling)
-    citations.expect([text[start:end] for start, end in sentence_spans(text)])
+    said = text_without_thoughts(text)
+    citations.expect([said[start:end] for start, end in sentence_spans(said)])
     yield text
     yield usage
 

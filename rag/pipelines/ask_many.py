@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     OnAnswer = Callable[["Answer | FailedAnswer"], None]
     _Numbered = tuple[int, "str | FailedAnswer"]
 
+EMBEDDED_TOGETHER = 32
 FIRST_WINDOW, LARGEST_WINDOW = 4, 256
 """Questions that are prepared together; each window is twice as long as the one before it."""
 
@@ -210,8 +211,11 @@ def _embed_together(texts: Callable[[], Sequence[str]], work: _Work) -> None:
     if work.asking.mode == "keyword" or not len(work.index):
         return
     with suppress(RagError):
-        if isinstance(work.index.embedder, EmbedsQuestions) and (known := texts()):
-            work.index.embedder.embed_questions(known)
+        embedder = work.index.embedder
+        if isinstance(embedder, EmbedsQuestions):
+            known = texts()
+            for start in range(0, len(known), EMBEDDED_TOGETHER):  # others who need the embedder take their turn in between
+                embedder.embed_questions(known[start : start + EMBEDDED_TOGETHER])
 
 
 def _retrieved(question: str | FailedAnswer, work: _Work) -> Retrieved | FailedAnswer:

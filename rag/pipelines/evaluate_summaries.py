@@ -78,11 +78,15 @@ def evaluate_summaries(
     )
 
 
+AT_ONCE = 64
+"""Documents; each has its store of finished calls open."""
+
+
 async def _summarized(
     wanted: Sequence[ToSummarize], llm: Generator, wishes: Wishes, progress: Progress
 ) -> list[Summary | FailedSummary]:
     """As many documents at once as the model takes calls; one that fails fails alone."""
-    slots = asyncio.Semaphore(max(1, llm.parallel))
+    slots = asyncio.Semaphore(max(1, min(llm.parallel, AT_ONCE)))
 
     async def one(wish: ToSummarize) -> Summary | FailedSummary:
         source: Document | str = wish.path or Document(wish.text, wish.id, wish.title)

@@ -61,9 +61,10 @@ def summarize(source: Source, *, llm: Model | str = "local", **wishes: Unpack[Wi
     """The summary of one document, a file or one that is loaded, of any length; each sentence with the words it rests on.
 
     `chain` is "stuff" (one prompt), "map-reduce" (pieces side by side, merged level by level), "refine" (piece after piece) or
-    "auto", which says why in `reason`. `words` is kept within 15 % as far as one more request can; `focus` says what the
-    summary is to be about; `strict` leaves out what the document does not bear out. `piece_tokens` and `piece_words` bound
-    what the model is shown and asked at a time; with `look_back`, merges are shown words of the document too. `prompts`,
+    "auto", which says why in `reason`. `words` is kept within 15 %, with sentences of the document where the model writes far less;
+    `focus` says what the summary is to be about; `strict` leaves out what the document does not bear out. `piece_tokens` and
+    `piece_words` bound what the model is shown and asked at a time; with `look_back`, merges are shown words of the document too.
+    `prompts`,
     `sampling` and `verifier` are as in `ask`. Finished calls are kept in the SQLite file `calls` (default: in the cache
     folder) and not made again, unless `fresh` is set.
 

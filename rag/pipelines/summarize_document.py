@@ -252,8 +252,9 @@ async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, 
     each = planned.words / len(parts)
     can_grow = planned.document_words > 1.5 * planned.words
     edges = [number / len(parts) for number in range(len(parts) + 1)]
+    said = [text for part in parts for text in part.sentences]
     brought = (
-        to_length(part, round(each), work, can_grow=can_grow, stretch=stretch)
+        to_length(part, round(each), work, can_grow=can_grow, stretch=stretch, said=said)
         for part, stretch in zip(parts, pairwise(edges), strict=True)
     )
     return list(await asyncio.gather(*brought))

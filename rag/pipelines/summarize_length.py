@@ -27,27 +27,31 @@ FROM_PARTS = "sentences taken over from the parts, since the model wrote fewer w
 FROM_DOCUMENT = "sentences of the document itself added, since the model wrote fewer words than were asked for"
 
 
-async def to_length(part: Part, words: int, work: Work, *, can_grow: bool, stretch: tuple[float, float] = (0.0, 1.0)) -> Part:
+async def to_length(
+    part: Part, words: int, work: Work, *, can_grow: bool, stretch: tuple[float, float] = (0.0, 1.0), said: Sequence[str] = ()
+) -> Part:
     """The part with close to `words` words; `can_grow` says whether there is more to tell.
 
-    `stretch` is what it tells of, as shares of the document. An answer to a question is left as short as it is.
+    `stretch` is what it tells of, as shares of the document, and `said` are the sentences of all parts. An answer to a question is
+    left as short as it is.
     """
     part = _cut(part, words, work)
     if _is_near(part, words) or (count_words(part.text) < words and not can_grow):
         return part
-    if other := await _asked_anew(part, words, work):
+    other = await _asked_anew(part, words, work)
+    if other and (other.is_borne_out or not part.is_borne_out):
         part = min(part, _cut(other, words, work), key=lambda one: _distance(one, words))
     if _is_near(part, words) or count_words(part.text) > words or work.asking.is_question:
         return part
-    return await work.calls.aside((work.turn,), _filled, part, words, work, stretch)
+    return await work.calls.aside((work.turn,), _filled, part, words, work, stretch, said)
 
 
-def _filled(part: Part, words: int, work: Work, stretch: tuple[float, float]) -> Part:
+def _filled(part: Part, words: int, work: Work, stretch: tuple[float, float], said: Sequence[str]) -> Part:
     """The part, after it what its own parts said beside that, and after those sentences of the document."""
     of_parts = _left_out(part, words - count_words(part.text))
     longer = _longer(part, of_parts)
     missing = words - count_words(longer.text)
-    own = work.judge.telling(stretch, missing, said=longer.sentences, focus=work.asking.focus)
+    own = work.judge.telling(stretch, missing, said=[*said, *longer.sentences], focus=work.asking.focus)
     work.tally.notes[FROM_PARTS] += len(of_parts)
     work.tally.notes[FROM_DOCUMENT] += len(own)
     return _longer(longer, own)

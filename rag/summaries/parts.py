@@ -86,9 +86,7 @@ class Judge:
 
     def telling(self, stretch: tuple[float, float], words: int, *, said: Sequence[str], focus: str) -> list[Judged]:
         """Sentences of the document, of `words` words at most, that say most of a stretch of it (as shares of its length)."""
-        start, end = (round(share * len(self._document.text)) for share in stretch)
-        found = telling_sentences(self._document.text[start:end], words, said=said, focus=focus)
-        return self.quoted((start + first, start + last) for first, last in found)
+        return self.quoted(telling_sentences(self._document.text, words, stretch=stretch, said=said, focus=focus))
 
     def _checked(self, sentences: Sequence[str], basis: Sequence[Passage]) -> list[Judged]:
         return checked_all(self._verifier, sentences, basis)

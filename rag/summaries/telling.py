@@ -6,14 +6,16 @@ already counts as its likelihood squared (SumBasic; Nenkova and Vanderwende, "Th
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rag.citations import without_markers
+from rag.prompts.data import as_data
 from rag.sentences import sentence_spans
-from rag.summaries.wording import count_words, ends_whole
+from rag.summaries.wording import count_words
 from rag.words import content_stems
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 LEAST_WORDS, MOST_WORDS = 6, 45
 """Of a sentence that is worth quoting: shorter ones lean on others, longer ones are mostly tables."""
 
-TALK = '"“”„«»「」'
+NOT_PLAIN = '"“”„«»「」<>'
+END = re.compile(r"[.!?…。！？।॥؟۔።။។]['’)\]]*\s*$")
 
 MOST_SENTENCES = 4000
 """Of a longer text, so many that lie evenly in it."""
@@ -36,14 +39,18 @@ class _Sentence:
     length: int
 
 
-def telling_sentences(text: str, words: int, *, said: Iterable[str] = (), focus: str = "") -> list[tuple[int, int]]:
+def telling_sentences(
+    text: str, words: int, *, stretch: tuple[float, float] = (0.0, 1.0), said: Iterable[str] = (), focus: str = ""
+) -> list[tuple[int, int]]:
     """(start, end) of sentences of the text, in its order, of `words` words together at most.
 
+    They begin in `stretch`, given as shares of the text's length.
     `said` are sentences that the reader has: what they say is left out or counts less. With a `focus`, only sentences with a word
     of it count.
     """
     asked = frozenset(content_stems(focus))
-    sentences = [one for one in _sentences(text) if not asked or one.words & asked]
+    first, last = (share * len(text) for share in stretch)
+    sentences = [one for one in _sentences(text) if first <= one.start < last and (not asked or one.words & asked)]
     if not sentences or words < LEAST_WORDS:
         return []
     counts = Counter(word for one in sentences for word in one.words)
@@ -54,8 +61,8 @@ def telling_sentences(text: str, words: int, *, said: Iterable[str] = (), focus:
     chosen: list[_Sentence] = []
     while fitting := [one for one in sentences if one.length <= words and not any(one.words <= told for told in known)]:
         stretches = max(1, round(words / (sum(one.length for one in fitting) / len(fitting))))
-        for stretch in _stretches(fitting, stretches / (len(text) + 1)):
-            if still := [one for one in stretch if one.length <= words and one.words not in known]:
+        for near in _stretches(fitting, stretches / (len(text) + 1)):
+            if still := [one for one in near if one.length <= words and one.words not in known]:
                 best = max(still, key=lambda one: _worth(one, likely, asked))
                 chosen.append(best)
                 known.append(best.words)
@@ -75,14 +82,15 @@ def _worth(sentence: _Sentence, likely: dict[str, float], asked: frozenset[str])
 
 
 def _sentences(text: str) -> list[_Sentence]:
-    """Those that can stand alone: no talk, which leans on what was said before, and nothing that looks like a marker."""
+    """Those that can stand alone: no talk, which leans on what was said before, and nothing that looks like a marker or markup."""
     spans = sentence_spans(text)
     found: list[_Sentence] = []
     for start, end in _evenly(spans, MOST_SENTENCES):
         sentence = text[start:end]
         length = count_words(sentence)
-        is_whole = LEAST_WORDS <= length <= MOST_WORDS and sentence[:1].isalnum() and ends_whole(sentence)
-        is_plain = not any(mark in sentence for mark in TALK) and without_markers(sentence) == sentence
+        begins, ends = sentence[:1].isalnum() and not sentence[:1].islower(), END.search(sentence)
+        is_whole = LEAST_WORDS <= length <= MOST_WORDS and begins and ends
+        is_plain = not any(mark in sentence for mark in NOT_PLAIN) and without_markers(as_data(sentence)) == sentence
         if is_whole and is_plain and (words := frozenset(content_stems(sentence))):
             found.append(_Sentence(start, end, words, length))
     return found

@@ -22,7 +22,7 @@ from rag.verifiers.statements import tokens_of
 from rag.words import stems
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rag.protocols import Embedder, Vectors
     from rag.types import Passage
@@ -137,27 +137,32 @@ class LexicalVerifier:
     def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
         """Each sentence as `check` judges it; what has to be embedded is embedded together."""
         laid = [_laid(sentence, passages) for sentence in sentences]
+        vectors: Mapping[str, Vectors] = {}
         if self._embedder is not None:
             doubted = [one for one in laid if one.chosen and one.share < FULL]
-            self._embed([text for one in doubted for text in (one.sentence, one.quote)], self._embedder)
-        return [self._judged(one) for one in laid]
+            vectors = self._embedded([text for one in doubted for text in (one.sentence, one.quote)], self._embedder)
+        return [self._judged(one, vectors) for one in laid]
 
-    def _judged(self, laid: _Laid) -> Judged:
+    def _judged(self, laid: _Laid, vectors: Mapping[str, Vectors]) -> Judged:
         if not laid.chosen:
             return Sentence(laid.sentence), []
         share = laid.share
         if self._embedder is not None and share < FULL:
-            share = _blended(share, float(self._vectors[laid.sentence] @ self._vectors[laid.quote]))
+            share = _blended(share, float(vectors[laid.sentence] @ vectors[laid.quote]))
         score = min(share, DISAGREEMENT) if _disagree(laid.claim, laid.chosen) else share
         support = support_of(score)
         spans = [(part.passage, part.start, part.end) for part in laid.chosen]
         return Sentence(laid.sentence, support=support, score=score), spans if support != "none" else []
 
-    def _embed(self, texts: Sequence[str], embedder: Embedder) -> None:
+    def _embedded(self, texts: Sequence[str], embedder: Embedder) -> dict[str, Vectors]:
+        """The vector of each text; another thread may forget what is kept meanwhile."""
+        known = {text: self._vectors.get(text) for text in texts}
+        missing = [text for text, vector in known.items() if vector is None]
+        new = dict(zip(missing, embedded_questions(embedder, missing), strict=True))
         if len(self._vectors) > MOST_KEPT:
-            self._vectors.clear()
-        if missing := [text for text in dict.fromkeys(texts) if text not in self._vectors]:
-            self._vectors.update(zip(missing, embedded_questions(embedder, missing), strict=True))
+            self._vectors = {}
+        self._vectors.update(new)
+        return {text: vector for text, vector in {**known, **new}.items() if vector is not None}
 
     def spans(self, sentence: str, passages: Sequence[Passage], n: int) -> list[Span]:
         """The `n` spans that cover most of the sentence, best first, none within another; for verifiers that read them."""
