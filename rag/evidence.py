@@ -144,8 +144,7 @@ def measured(
     question: str, hits: Sequence[Hit], meaning: Meaning, weights: Mapping[str, float] | None = None
 ) -> tuple[float, float, float, float, float]:
     """What WEIGHTS are for, in that order."""
-    wanted = {word: (weights or {}).get(word, 1.0) for word in question_words(question)}
-    sentences = sorted(_sentences(hits, wanted), key=lambda one: -one.share)
+    sentences = _ranked(question, hits, weights)
     near = max(map(float, meaning.of([one.text for one in sentences[:SENTENCES_READ]])), default=0.0)
     share = max((one.share for one in sentences), default=0.0)
     asked = max((one.share_of_asked for one in sentences), default=0.0)
@@ -154,8 +153,13 @@ def measured(
 
 def sentences_read(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | None = None) -> list[str]:
     """The sentences whose meaning `evidence` asks for."""
+    return [one.text for one in _ranked(question, hits, weights)[:SENTENCES_READ]]
+
+
+def _ranked(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | None) -> list[_Sentence]:
+    """All sentences of the first hits, those that hold most of the question first."""
     wanted = {word: (weights or {}).get(word, 1.0) for word in question_words(question)}
-    return [one.text for one in sorted(_sentences(hits, wanted), key=lambda one: -one.share)[:SENTENCES_READ]]
+    return sorted(_sentences(hits, wanted), key=lambda one: -one.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +184,8 @@ def _sentences(hits: Sequence[Hit], wanted: Mapping[str, float]) -> Iterator[_Se
 
 
 @lru_cache(maxsize=1024)
-def _words_of_sentences(text: str) -> list[tuple[int, int, frozenset[str]]]:
-    return [(start, end, frozenset(stems(text[start:end]))) for start, end in sentence_spans(text)]
+def _words_of_sentences(text: str) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    return tuple((start, end, frozenset(stems(text[start:end]))) for start, end in sentence_spans(text))
 
 
 def answerability(evidence: float, said_not_found: bool, best_support_score: float) -> float:

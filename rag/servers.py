@@ -63,10 +63,6 @@ class Server:
         """The JSON at `base_url` + `path`. `path` may be a whole URL. Raises RefusedError or ModelError."""
         return self._call("GET", path, None)
 
-    def text(self, path: str) -> str:
-        """The text at `base_url` + `path`. `path` may be a whole URL. Raises RefusedError or ModelError."""
-        return self._answer("GET", path, None).text
-
     def post(self, path: str, payload: Mapping[str, Any]) -> Any:
         """The JSON answer to `payload`. `path` may be a whole URL. Raises RefusedError or ModelError."""
         return self._call("POST", path, payload)
@@ -79,9 +75,6 @@ class Server:
             client.close()
 
     def _call(self, method: str, path: str, payload: Mapping[str, Any] | None) -> Any:
-        return _json(self._answer(method, path, payload))
-
-    def _answer(self, method: str, path: str, payload: Mapping[str, Any] | None) -> httpx.Response:
         url = path if "://" in path else self.base_url + path
         with self._lock:
             client = self._client = self._client or httpx.Client(**self._options)
@@ -90,7 +83,7 @@ class Server:
             try:
                 response = client.request(method, url, json=payload)
                 if response.is_success:
-                    return response
+                    return _json(response)
                 failure: CallError = refusal(response)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = unreachable(url, error, attempt=attempt)

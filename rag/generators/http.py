@@ -29,7 +29,7 @@ CAUTIOUS_WINDOW = 4096
 STANDARD_OPTIONS = ALL_OPTIONS - {"top_k", "repetition_penalty"}
 PENALTY_NAMES = {"vLLM": "repetition_penalty", "llama.cpp": "repeat_penalty"}
 PARALLEL = {"vLLM": 512, "": 8}
-"""Streams worth having at once. vLLM batches what it can and lets the rest wait in its own queue; llama.cpp tells its slots."""
+"""Calls worth having at once. vLLM batches what it can and lets the rest wait in its own queue; llama.cpp tells its slots."""
 
 CHARACTERS_A_TOKEN = 4
 COUNTED_PROMPTS = 1024

@@ -64,8 +64,7 @@ def summarize(source: Source, *, llm: Model | str = "local", **wishes: Unpack[Wi
     "auto", which says why in `reason`. `words` is kept within 15 %, with sentences of the document where the model writes far less;
     `focus` says what the summary is to be about; `strict` leaves out what the document does not bear out. `piece_tokens` and
     `piece_words` bound what the model is shown and asked at a time; with `look_back`, merges are shown words of the document too.
-    `prompts`,
-    `sampling` and `verifier` are as in `ask`. Finished calls are kept in the SQLite file `calls` (default: in the cache
+    `prompts`, `sampling` and `verifier` are as in `ask`. Finished calls are kept in the SQLite file `calls` (default: in the cache
     folder) and not made again, unless `fresh` is set.
 
     Raises DocumentError, ModelError and UsageError. Also works where an event loop runs already, as in a notebook.
