@@ -77,6 +77,10 @@ bench-speed: $(READY)
 bench-quality: $(READY)
 	$(BIN)/python benchmarks/quality.py $(COLLECTIONS)
 	$(BIN)/python benchmarks/retrieval.py $(COLLECTIONS) $(DATA)/financebench/dev
+	$(BIN)/python benchmarks/among_others.py $(DATA)/clapnq_dev --others $(addprefix $(DATA)/,xquad/en pubmedqa cranfield scifact)
+	$(BIN)/python benchmarks/quality.py .bench/among-others/clapnq_dev-10000
+	bash benchmarks/environments.sh langchain
+	$(BIN)/python benchmarks/pages_found.py $(DATA)/financebench/dev
 
 bench-documents: $(READY)
 	bash benchmarks/environments.sh markitdown libraries

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from measure import machine_facts, publish, table
-from retrieval import build, page_task, read_lines
+from retrieval import Task, build, page_task, read_lines
 
 import rag
 from rag.context import distinct, merged
@@ -36,9 +36,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     task = page_task("pages", read_lines(arguments.collection / "questions.jsonl"))
-    gold: dict[str, set[str]] = {}
-    for relevant in task.relevant:
-        gold.setdefault(relevant.query_id, set()).add(relevant.doc_id)
+    gold = gold_pages(task)
     with rag.open_index(arguments.indexes / "financebench-dev", create=True) as index:
         build(index, arguments.collection)
         rows = [row(index, task.questions, gold, count) for count in COUNTS]
@@ -61,6 +59,14 @@ def row(index: rag.Index, questions: dict[str, str], gold: dict[str, set[str]], 
         shown += len(after)
     many = len(questions)
     return [count, many, *found, round(shown / many, 1), *(round(length / many) for length in lengths)]
+
+
+def gold_pages(task: Task) -> dict[str, set[str]]:
+    """The pages with the evidence, by question, as `pages_of` names them."""
+    gold: dict[str, set[str]] = {}
+    for relevant in task.relevant:
+        gold.setdefault(relevant.query_id, set()).add(relevant.doc_id)
+    return gold
 
 
 def pages_of(passages: Sequence[Hit] | Sequence[Passage]) -> set[str]:

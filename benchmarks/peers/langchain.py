@@ -1,12 +1,14 @@
 """LangChain + FAISS, as its vector store guide shows: TextLoader, RecursiveCharacterTextSplitter, HuggingFaceEmbeddings, FAISS.
 
-`search` asks a saved store one question; `import` makes such a store from passages and vectors that were embedded elsewhere.
+`search` asks a saved store one question; `import` makes such a store from passages and vectors that were embedded elsewhere;
+`pages` tells which pages of PDFs it finds for questions.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,33 @@ def import_passages(arguments: argparse.Namespace) -> None:
     print(json.dumps({"name": "LangChain", "chunks": len(texts)}))
 
 
+def find_pages(arguments: argparse.Namespace) -> None:
+    """Index PDFs as its tutorial on retrieval shows (PyPDFLoader, then the splitter), and tell each question's first pages.
+
+    Questions come as a JSON list on stdin.
+    """
+    from langchain_community.document_loaders import PyPDFLoader
+    from langchain_community.vectorstores import FAISS
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+    from transformers import AutoTokenizer
+
+    questions = json.load(sys.stdin)
+    pages = [page for file in arguments.files for page in PyPDFLoader(file).load()]
+    if arguments.characters:
+        splitter = RecursiveCharacterTextSplitter(chunk_size=arguments.size, chunk_overlap=arguments.overlap)
+    else:
+        splitter = RecursiveCharacterTextSplitter.from_huggingface_tokenizer(
+            AutoTokenizer.from_pretrained(model_folder()), chunk_size=arguments.size, chunk_overlap=arguments.overlap
+        )
+    chunks = splitter.split_documents(pages)
+    store = FAISS.from_documents(chunks, embeddings())
+    found = [
+        [(hit.metadata["source"], hit.metadata["page"] + 1) for hit in store.similarity_search(question, k=arguments.k)]
+        for question in questions
+    ]
+    print(json.dumps({"name": "LangChain", "pages": len(pages), "chunks": len(chunks), "found": found}))
+
+
 def main() -> None:
     prepare_process()
     parser = argparse.ArgumentParser(description=__doc__)
@@ -93,6 +122,13 @@ def main() -> None:
     imported.add_argument("export", metavar="EXPORT_DIR")
     imported.add_argument("--out", required=True, metavar="DIR")
     imported.set_defaults(run=import_passages)
+    paged = commands.add_parser("pages", help="which pages of PDFs are found for the questions on stdin")
+    paged.add_argument("files", nargs="+", metavar="PDF")
+    paged.add_argument("--size", type=int, required=True, metavar="N", help="of a chunk, in tokens of the embedder")
+    paged.add_argument("--overlap", type=int, required=True, metavar="N")
+    paged.add_argument("--characters", action="store_true", help="both are in characters")
+    paged.add_argument("-k", type=int, required=True, metavar="N")
+    paged.set_defaults(run=find_pages)
     arguments = parser.parse_args()
     arguments.run(arguments)
 

