@@ -48,13 +48,20 @@ _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _EUROPEAN = re.compile(r"[\x00-\u00ac\u00ae-\u02ff\u2000-\u2bff]*")
 
 
-def spelled(text: str) -> str:
-    """The text with its words as they are compared; white space and punctuation part them. Offsets are not kept."""
+def one_form(text: str) -> str:
+    """The text with each letter and digit in one form: as `spelled` has them, but words whole and signs in their order."""
     if text.isascii() or _EUROPEAN.fullmatch(text):
         return text
     text = _OTHER_FORMS.sub(lambda run: unicodedata.normalize("NFKC", run.group()), unicodedata.normalize("NFC", text))
     text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.digit(digit.group())), _LEFT_OUT.sub("", text))
-    text = _ARABIC_WORD.sub(lambda word: _arabic_stem(word.group()), text)
+    return _ARABIC_WORD.sub(lambda word: _ARABIC_MARK.sub("", word.group()).translate(_ARABIC_LETTERS), text)
+
+
+def spelled(text: str) -> str:
+    """The text with its words as they are compared; white space and punctuation part them. Offsets are not kept."""
+    if text.isascii() or _EUROPEAN.fullmatch(text):
+        return text
+    text = _ARABIC_WORD.sub(lambda word: _arabic_stem(word.group()), one_form(text))
     return PAIRED_RUN.sub(lambda run: f" {' '.join(pairs(run.group()))} ", text)
 
 
@@ -67,7 +74,7 @@ def pairs(run: str) -> list[str]:
 @lru_cache(maxsize=100_000)
 def _arabic_stem(word: str) -> str:
     """An ending is only taken off where two letters remain, and "and" (و) where three do."""
-    stem = _ARABIC_MARK.sub("", word).translate(_ARABIC_LETTERS)
+    stem = word
     if stem.startswith("و") and len(stem) > 3:
         stem = stem[1:]
     article = next((one for one in _ARTICLES if stem.startswith(one) and len(stem) >= len(one) + 2), "")

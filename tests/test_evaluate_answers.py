@@ -24,7 +24,9 @@ from rag.evaluation.reasons import (
     WRONGLY_REFUSED,
 )
 from rag.evaluation.report import write_report
+from rag.evaluation.words import evaluation_lines
 from rag.pipelines.evaluate_answers import evaluate_answers
+from rag.pipelines.evaluate_retrieval import Found
 from rag.pipelines.ingest import add_documents
 from rag.types import Document, Usage
 
@@ -176,7 +178,7 @@ def test_a_question_that_fails_has_the_first_step_that_lost_what_was_expected(
 ):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     if reason == NOT_RETRIEVED:  # dense search ranks whatever there is, so it must not reach that far
-        monkeypatch.setattr("rag.pipelines.evaluate_answers.ranked", lambda *_: [("d-paris", 1.0)])
+        monkeypatch.setattr("rag.pipelines.evaluate_answers.found_for", lambda *_: Found([("d-paris", 1.0)], None))
     assert reason_for(tmp_path, filled, Quoting(said, max_sources=sources), asked=asked) == reason
 
 
@@ -201,6 +203,31 @@ def test_a_hopeless_question_that_is_answered_and_a_good_one_that_is_refused_cou
     assert (means["refusal_precision"], means["refusal_recall"]) == (0.0, 0.0)
     assert means["refusal_accuracy"] == pytest.approx(3 / 5)
     assert means["citation_recall"] == pytest.approx(3 / 4)
+
+
+def test_an_evaluation_is_held_against_one_of_the_same_questions_only(towers, index, tmp_path):
+    first = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl")
+    write_report(tmp_path / "first", first)
+    again = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl", compare=[str(tmp_path / "first")])
+    assert {one.p for one in again.comparisons} <= {1.0, None}
+    rows = read_lines(tmp_path / "first" / "questions.jsonl")
+    for changed, message in (
+        ([{**row, "question": "Another?"} for row in rows], r"is another question there"),
+        ([{**row, "id": f"x{row['id']}"} for row in rows], r"has none of these questions, such as q-paris; it has xq-paris"),
+    ):
+        write_lines(tmp_path / "first" / "questions.jsonl", changed)
+        with pytest.raises(UsageError, match=message):
+            evaluate_answers(towers, index=index, llm=Quoting(), compare=[str(tmp_path / "first")])
+    with pytest.raises(UsageError, match=r"no evaluation in dense\. Name a folder"):
+        evaluate_answers(towers, index=index, llm=Quoting(), compare=["dense"])
+
+
+def test_a_source_that_is_not_there_is_told_also_where_the_answer_is_right(filled, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+    asked = {"id": "q1", "question": "How tall is the tower of Paris?", "answers": ["330"], "source": "d-pariss"}
+    evaluation = evaluate_answers(write_lines(tmp_path / "q.jsonl", [asked]), index=filled, llm=Quoting())
+    assert evaluation.after["unknown_sources"] == ["d-pariss"]
+    assert "1 of the expected sources are not in the index, such as d-pariss" in evaluation_lines(evaluation)
 
 
 def test_what_has_no_answers_to_compare_with_is_told(towers, index):
@@ -237,6 +264,22 @@ class TestFigures:
         assert not is_right("The tower is 333 m tall.", ["330 m tall"])
         assert is_right("In 1872, and 34,229 crowns were paid.", ["34229 crowns", "never"])
         assert not is_right("Something else.", ["the old mill"])
+
+    @pytest.mark.parametrize(
+        ("said", "right"),
+        [
+            ("كان ذلك عام ١٩٠٣", "1903"),
+            ("در سال ۱۳۶۵ بود", "1365"),
+            ("عاصمة مصر القاهرة.", "القاهره"),
+            ("ولد أحمد هناك", "احمد"),
+            ("1903년에 지었다", "1903"),
+            ("김철수가 지었다", "김철수"),
+            ("บ้านนี้สร้างโดยสมชาย", "สมชาย"),
+        ],
+    )
+    def test_letters_and_digits_of_other_scripts_have_one_form(self, said, right):
+        assert contains(said, [right]) == 1.0
+        assert is_right(said, [right])
 
     def test_scripts_without_spaces_are_compared_by_characters(self):
         assert token_f1("高度是三百米。", ["三百米"]) == pytest.approx(2 * 3 / 9)

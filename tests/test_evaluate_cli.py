@@ -14,7 +14,7 @@ from test_guide import place, run, shown_on, shows
 
 from rag.cli import main
 from rag.cli.evaluating import eval_group
-from rag.errors import SettingsError
+from rag.errors import SettingsError, UsageError
 from rag.evaluation.runs import read_run
 from rag.pipelines.evaluate_recipe import evaluates, read_evaluation_recipe
 
@@ -64,6 +64,23 @@ def test_lines_for_people_name_figures_differences_and_why_questions_failed(rag_
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.parametrize("how", [["--json"], []])
+def test_one_question_is_compared_without_a_range_and_without_chance(rag_command, towers, how):
+    done = rag_command("eval", "retrieval", "--data", "towers", "--compare", "keyword", "--limit", "1", *how)
+    assert done.exit_code == 0, done.output
+    if how:
+        assert {one["p"] for one in json.loads(done.stdout)["comparisons"]} == {None}
+    else:
+        assert any(line.split()[:2] == ["ndcg@10", "+0.000"] for line in done.stdout.splitlines())
+        assert " p " not in done.stdout
+
+
+def test_rankings_of_an_evaluation_before_do_not_stay_beside_the_report(rag_command, towers, tmp_path):
+    for mode in ("keyword", "dense"):
+        assert rag_command("eval", "retrieval", "--data", "towers", "--mode", mode, "--output", "out").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.run")) == ["dense.run"]
+
+
 def test_answers_are_kept_beside_the_report_and_a_question_that_is_no_text_is_told_with_its_line(rag_command, towers, tmp_path):
     done = rag_command("eval", "answers", "--data", str(towers), "--output", "out", "--json", "--run", "a.run")
     assert done.exit_code == 0, done.output
@@ -97,6 +114,11 @@ def test_summaries_and_drafts_have_their_commands(rag_command, tmp_path):
         (["retrieval", "--data", "nowhere"], 1, "Error: There is no nowhere. Name a folder with corpus.jsonl"),
         (["retrieval"], 2, "Missing option '--data'"),
         (["retrieval", "--data", "towers", "--metric", "ncdg@10"], 1, "'ncdg@10' is no metric. Did you mean 'ndcg'?"),
+        (["retrieval", "--data", "towers", "--metric", "ndcg@0"], 1, "'ndcg@0' is no metric."),
+        (["retrieval", "--data", "towers", "--metric", "p@"], 1, "'p@' is no metric."),
+        (["retrieval", "--data", "towers", "--output", "towers/qa.jsonl/x"], 1, "The report cannot be written to towers/qa"),
+        (["retrieval", "--data", "towers/qa.jsonl", "--split", "dev"], 1, "has no split 'dev'. Leave --split out."),
+        (["answers", "--data", "towers", "--compare", "dense"], 1, "There is no evaluation in dense. Name a folder"),
         (["retrieval", "--data", "towers", "--compare", "dens"], 1, "Did you mean 'dense'?"),
         (["answers", "--data", "towers/qrels"], 1, "has no corpus.jsonl. A collection has"),
         (["retrieval", "--data", "towers/qa.jsonl"], 1, "There is no index at indexes/default. Make one with"),
@@ -149,6 +171,19 @@ class TestRecipe:
     )
     def test_what_cannot_work_is_refused_before_anything_runs(self, recipe, old, new, message):
         with pytest.raises(SettingsError, match=message):
+            read_evaluation_recipe(recipe(GOOD.replace(old, new)))
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ('"out"', '"out"\nmetrics = ["ncdg@10"]', r"'ncdg@10' is no metric"),
+            ('"out"', '"out"\nmeasure = ["summaries"]', r"q\.jsonl, line 1: there is no summary to compare with"),
+            ('"q.jsonl"', '"bad.jsonl"', r"bad\.jsonl, line 1: nothing says what is expected"),
+        ],
+    )
+    def test_data_that_cannot_be_measured_are_told_before_anything_is_indexed(self, recipe, tmp_path, old, new, message):
+        write_lines(tmp_path / "bad.jsonl", [{"question": "?"}])
+        with pytest.raises(UsageError, match=message):
             read_evaluation_recipe(recipe(GOOD.replace(old, new)))
 
     def test_the_ready_made_recipe_names_every_key_there_is(self):

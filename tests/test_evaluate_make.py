@@ -93,6 +93,33 @@ def test_a_second_run_goes_on_and_changes_no_line(towns, tmp_path):
     assert draft_questions(index=towns, llm=Drafter(), output=path, count=5).written == 0
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"Dear Anna,\nthis is my letter.\nYours, Bert", r"line 1: not JSON"),
+        (b'{\n "a": 1\n}', r"line 1: not JSON"),
+        (b"one line", r"line 1: not JSON"),
+        (b"\xff\xfe", r"is not UTF-8 text"),
+        (b'{"id": "a", "question": "?"}\n{"id": "b", "accepted": true,, "x": 1}', r"line 2: not JSON"),
+        (b'no draft\n{"id": "b", "acc', r"line 1: not JSON"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_and_left_as_it_is(towns, tmp_path, content, message):
+    path = tmp_path / "letter.txt"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        draft_questions(index=towns, llm=Drafter(), output=path, count=3)
+    assert path.read_bytes() == content
+
+
+def test_questions_without_ids_are_counted_and_a_last_line_without_an_end_is_kept(towns, tmp_path):
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"question": "A?", "answers": ["x"]}\n{"question": "B?", "answers": ["y"]}')
+    made = draft_questions(index=towns, llm=Drafter(), output=path, count=3)
+    assert (made.written, made.before) == (1, 2)
+    assert [row["question"] for row in read_lines(path)][:2] == ["A?", "B?"]
+
+
 def test_the_same_seed_draws_the_same_passages(towns, tmp_path):
     drawn = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

@@ -153,6 +153,81 @@ def test_one_way_is_held_against_others_and_against_a_run_file(towers, empty, tm
         evaluate_retrieval(towers, index=empty, compare=[str(tmp_path / "other.run")])
 
 
+def many_alike(folder, count=600):
+    """Documents of a few words each, so that all modes rank hundreds, and one question about each of five."""
+    chance = random.Random(5)
+    words = [f"word{number}" for number in range(40)]
+    write_lines(
+        folder / "corpus.jsonl", [{"_id": f"d{n}", "text": " ".join(chance.choices(words, k=12))} for n in range(count)]
+    )
+    write_lines(folder / "queries.jsonl", [{"_id": f"q{n}", "text": " ".join(chance.sample(words, 3))} for n in range(5)])
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "test.tsv").write_text("".join(f"q{n}\td{n}\t1\n" for n in range(5)))
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+def test_what_else_is_asked_for_changes_no_figure_and_no_reason(tmp_path, empty, mode):
+    folder = many_alike(tmp_path / "many")
+    usual = evaluate_retrieval(folder, index=empty, modes=[mode], metrics=["ndcg@100"])
+    deep = evaluate_retrieval(folder, index=empty, modes=[mode], metrics=["ndcg@100", "recall@300"])
+    assert usual.main.values["ndcg@100"] == deep.main.values["ndcg@100"]
+    assert [row["reason"] for row in usual.questions] == [row["reason"] for row in deep.questions]
+    for number, ranking in deep.runs[mode].items():
+        assert ranking[:100] == usual.runs[mode][number]
+        assert len(ranking) > 100
+        assert [score for _, score in ranking] == sorted((score for _, score in ranking), reverse=True)
+
+
+def test_what_ties_is_judged_in_the_order_that_search_shows(tmp_path, empty):
+    folder = tmp_path / "alike"
+    write_lines(folder / "corpus.jsonl", [{"_id": f"d{n}", "text": "The tower is tall."} for n in range(4)])
+    write_lines(folder / "queries.jsonl", [{"_id": "q", "text": "tower"}])
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "test.tsv").write_text("q\td0\t1\n")
+    names = ["mrr@10", "ndcg@10", "success@1", "map"]
+    for mode in ("keyword", "hybrid"):
+        evaluation = evaluate_retrieval(folder, index=empty, modes=[mode], metrics=names)
+        rank = evaluation.questions[0]["first_rank"]
+        assert evaluation.main.means["mrr@10"] == evaluation.main.means["map"] == pytest.approx(1 / rank)
+        assert evaluation.main.means["success@1"] == (rank == 1)
+        assert rank == 1 + [hit.source for hit in rag.search("tower", index=empty, mode=mode)].index("d0")
+
+
+def test_a_passage_is_not_in_the_context_where_others_of_one_document_fill_it(tmp_path, empty):
+    long = " ".join(f"The cistern holds {number} litres of cistern water." for number in range(400))
+    add_documents(
+        [Document(long, "/d/long.txt", ""), Document("A cistern was once dug here by monks, who left.", "/d/log.txt", "")],
+        index=empty,
+    )
+    questions = write_lines(tmp_path / "q.jsonl", [{"question": "how many litres does the cistern hold", "source": "log"}])
+    evaluation = evaluate_retrieval(questions, index=empty, k=2)
+    assert evaluation.questions[0]["first_rank"] == 2
+    assert evaluation.questions[0]["reason"] == NOT_IN_CONTEXT
+
+
+def test_ids_of_a_collection_are_whole_and_not_ends_of_paths(towers, empty):
+    write_lines(towers / "corpus.jsonl", [*CORPUS, {"_id": "5.1", "text": "Five."}, {"_id": "5.2", "text": "Five."}])
+    with (towers / "qrels" / "test.tsv").open("a") as file:
+        file.write("q-paris\t5\t1\n")
+    evaluation = evaluate_retrieval(towers, index=empty)
+    assert evaluation.after["unknown_sources"] == ["5"]
+
+
+def test_a_run_may_call_documents_as_people_do_and_its_ids_are_taken_as_they_stand(tmp_path, empty):
+    add_documents(
+        [Document("The tower is tall.", "/docs/a%20b.txt", ""), Document("A bridge.", "/docs/c.txt", "")], index=empty
+    )
+    questions = write_lines(tmp_path / "q.jsonl", [{"id": "q1", "question": "tower", "source": "a%20b"}])
+    run = tmp_path / "theirs.run"
+    run.write_text("q1 Q0 a%20b.txt 1 2.0 theirs\nq1 Q0 c.txt 2 1.0 theirs\n")
+    evaluation = evaluate_retrieval(questions, index=empty, compare=[str(run)], metrics=["P@1"])
+    assert [figures.means["P@1"] for figures in evaluation.figures] == [1.0, 1.0]
+    run.write_text("q1 Q0 z.txt 1 2.0 theirs\n")
+    with pytest.raises(UsageError, match=r"ranks no document of the index, but z\.txt; the index has /docs/"):
+        evaluate_retrieval(questions, index=empty, compare=[str(run)])
+
+
 def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
     hidden = {"_id": "d-hidden", "text": "Zyzzyva."}
     write_lines(towers / "corpus.jsonl", [*CORPUS, hidden])
@@ -184,6 +259,8 @@ def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
             r"test\.tsv, line 7: .* is no judgement\. Write query-id, corpus-id and score with",
         ),
         ("qrels/test.tsv", "q-paris\td-paris\thigh", r"test\.tsv, line 7: "),
+        ("corpus.jsonl", '{"_id": "x", "text": "\\ud800"}', r'corpus\.jsonl, line 6: "text" holds half of a character'),
+        ("corpus.jsonl", '{"_id": "x", "text": "x", "title": "\\ud800"}', r'line 6: "title" holds half of a character'),
         (
             "qrels/test.tsv",
             "q-pari\td-paris\t1",
@@ -209,6 +286,12 @@ def test_a_malformed_line_is_named_with_its_file_and_what_it_should_be(towers, e
         ({"question": "?", "expected": [{"source": "a", "page": 1}, "b"]}, r"some sources have pages and some have none"),
         ({"question": "?", "answerable": "no"}, r'"answerable" is "no"\. Write true or false'),
         ({"question": "?", "answers": ["yes"]}, r"No question in .* says what should be found\. Give each a source"),
+        ({"question": "?", "source": None}, r"line 1: nothing says what is expected"),
+        ({"question": "?", "answers": [], "sources": []}, r"line 1: nothing says what is expected"),
+        ({"question": "?", "answers": ["  "]}, r"line 1: nothing says what is expected"),
+        ({"question": "?", "answers": ["yes"], "answerable": False}, r'line 1: this has no answer, and the answer "yes"'),
+        ({"question": "?", "source": "a", "accepted": "yes"}, r'line 1: "accepted" is "yes"\. Write true, false or null'),
+        ({"id": "\ud800", "question": "?", "source": "a"}, r'line 1: "id" holds half of a character'),
         ({"question": "?", "source": "a", "accepted": None}, r"None of the 1 questions in .* is accepted yet"),
     ],
 )
@@ -309,6 +392,11 @@ class TestStatistics:
     def test_the_p_of_few_questions_is_exact(self):
         gains = {"a": 1.0, "b": 2.0, "c": 3.0}
         assert compare("m", "x", gains, "y", dict.fromkeys(gains, 0.0)).p == pytest.approx(2 / 8)
+
+    def test_what_was_rounded_when_it_was_written_down_does_not_differ(self):
+        values = {str(number): 1 / 3 for number in range(14)}
+        told = compare("f1", "a", values, "b", {name: round(value, 6) for name, value in values.items()})
+        assert (told.difference, told.p) == (0.0, 1.0)
 
     def test_only_questions_that_both_have_count(self):
         told = compare("m", "x", {"a": 1.0, "b": 0.0}, "y", {"a": 0.5, "c": 1.0})

@@ -100,7 +100,15 @@ def test_a_document_that_fails_fails_alone(data, wishes, tmp_path):
             {"questions": [{}], "document": "x", "metadata": {}},
             r"line 1: this looks like SQuALITY, but 'passage_id' is missing",
         ),
+        (
+            {"questions": [{"question_text": "?", "responses": []}], "document": "x", "metadata": {"passage_id": 1}},
+            r"looks like SQuALITY, but \[\] is no summary",
+        ),
         ({"meeting_transcripts": [{}]}, r"line 1: this looks like QMSum, but 'speaker' is missing"),
+        (
+            {"meeting_transcripts": [], "specific_query_list": [{"query": "?", "answer": 5}]},
+            r"looks like QMSum, but \[5\] is no",
+        ),
     ],
 )
 def test_a_line_that_cannot_be_measured_is_named(tmp_path, row, message):

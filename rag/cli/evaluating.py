@@ -98,6 +98,7 @@ def retrieval_command(
     from rag.evaluation.metrics import USUAL
     from rag.pipelines.evaluate_retrieval import evaluate_retrieval
 
+    _prepare(output, run)
     settings = settings_with(embedder=embedder, reranker=reranker)
     with EvaluationProgress() as progress:
         evaluation = evaluate_retrieval(
@@ -145,6 +146,7 @@ def answers_command(
     from rag.pipelines.evaluate_answers import evaluate_answers
     from rag.sampling import Sampling
 
+    _prepare(output, run)
     settings = settings_with(embedder=embedder, reranker=reranker, llm=llm)
     with EvaluationProgress() as progress:
         evaluation = evaluate_answers(
@@ -185,6 +187,7 @@ def summaries_command(data: Path, llm: str | None, output: Path | None, as_json:
     """
     from rag.pipelines.evaluate_summaries import evaluate_summaries
 
+    _prepare(output)
     with EvaluationProgress() as progress:
         evaluation = evaluate_summaries(data, llm=llm_of(settings_with(llm=llm)), progress=progress, **chosen)
     _tell(evaluation, output, as_json)
@@ -192,7 +195,14 @@ def summaries_command(data: Path, llm: str | None, output: Path | None, as_json:
 
 @eval_group.command("make")
 @click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL or http://HOST:PORT/v1.")
-@click.option("--count", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="Questions to draft.")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Questions that the file is to have.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the passages.")
 @click.option(
     "--output",
@@ -252,6 +262,15 @@ def _index_of(data: Path, index_path: str | None, settings: Settings) -> str | N
     return index_path or (None if data.is_dir() else settings.index)
 
 
+def _prepare(output: Path | None, run: Path | None = None) -> None:
+    """Refuse, before hours of work, what cannot be written to."""
+    from rag.evaluation.report import prepare
+
+    for folder in (output, run.parent if run else None):
+        if folder:
+            prepare(folder)
+
+
 def _tell(evaluation: Evaluation, output: Path | None, as_json: bool, *, run: Path | None = None) -> None:
     """Figures to stdout, files to a folder. Exits with 3 where something failed that is no matter of quality."""
     from rag.evaluation.page import plain
@@ -261,7 +280,7 @@ def _tell(evaluation: Evaluation, output: Path | None, as_json: bool, *, run: Pa
 
     if run:
         name, ranking = next(iter(evaluation.runs.items()))
-        write_run(run, ranking, name=f"groundtext-{name}")
+        write_run(run, ranking, name=name)
     if output:
         write_report(output, evaluation)
     show(evaluation.to_dict(), evaluation_lines(evaluation), as_json)

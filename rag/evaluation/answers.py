@@ -2,7 +2,8 @@
 
 The normalisation, exact match and token F1 are those of SQuAD's evaluation (Rajpurkar et al., EMNLP 2016): lower case, without
 punctuation and English articles, compared as bags of words, the best of the right answers counting. Beyond SQuAD, which is English:
-punctuation of other scripts goes too, and Chinese and Japanese characters are words of their own, as in MLQA's evaluation.
+punctuation of other scripts goes too, letters and digits have one form (١ is 1, أ is ا), and the signs of scripts that do not part
+words, or as Korean does write endings to them, are words of their own, as in the evaluations of MLQA and KorQuAD.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rag.words import CJK_RUN, numbers
+from rag.scripts import PAIRED_RUN, one_form
+from rag.words import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,8 +26,8 @@ ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
 def normalised(text: str) -> list[str]:
     """The words that are compared."""
-    plain = "".join(sign for sign in text.lower() if not _is_punctuation(sign))
-    spaced = CJK_RUN.sub(lambda run: " " + " ".join(run.group()) + " ", ARTICLE.sub(" ", plain))
+    plain = "".join(sign for sign in one_form(text.lower()) if not _is_punctuation(sign))
+    spaced = PAIRED_RUN.sub(lambda run: " " + " ".join(run.group()) + " ", ARTICLE.sub(" ", plain))
     return spaced.split()
 
 
@@ -60,9 +62,13 @@ def contains(answer: str, right: Sequence[str]) -> float:
 def is_right(answer: str, right: Sequence[str]) -> bool:
     """Whether the answer has half of the words of a right one, and half of its numbers: enough to look no further for a mistake."""
     return any(
-        token_recall(answer, [gold]) >= HALF and len(numbers(gold) & numbers(answer)) >= HALF * len(numbers(gold))
+        token_recall(answer, [gold]) >= HALF and len(_numbers(gold) & _numbers(answer)) >= HALF * len(_numbers(gold))
         for gold in right
     )
+
+
+def _numbers(text: str) -> set[str]:
+    return numbers(one_form(text))
 
 
 def citation_precision(cited: Sequence[Sequence[str]], relevant: frozenset[str]) -> float:

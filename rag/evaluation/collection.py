@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError, nearest
-from rag.evaluation.lines import read_objects, shortened, text_lines, text_of
+from rag.evaluation.lines import read_objects, refuse_half_characters, shortened, text_lines, text_of
 from rag.evaluation.questions import Expected, Question, read_questions
 from rag.types import Document
 
@@ -42,6 +42,7 @@ def documents(folder: Path) -> Iterator[Document]:
         text, title = row.get("text"), row.get("title") or ""
         if not isinstance(text, str) or not isinstance(title, str):
             raise UsageError(f'{place}: "text" is {shortened(text)}, "title" {shortened(title)}. Write {DOCUMENT_LIKE}')
+        refuse_half_characters(row, ("text", "title"), place)
         if name in seen:
             raise UsageError(f'{place}: the _id "{name}" stands on an earlier line too. Give each document its own.')
         seen.add(name)
@@ -52,6 +53,8 @@ def documents(folder: Path) -> Iterator[Document]:
 def judged_questions(data: Path, *, split: str = "test") -> list[Question]:
     """The questions of a collection, or of a file of questions, with what should be found. Raises UsageError."""
     if not is_collection(data):
+        if split != "test":
+            raise UsageError(f"{data} is a file of questions and has no split '{split}'. Leave --split out.")
         return read_questions(data)
     _check_folder(data)
     if (data / QRELS).is_dir():

@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError
+from rag.words import LONE_SURROGATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 SHOWN = 60
@@ -19,7 +20,12 @@ def read_objects(path: Path, *, like: str) -> Iterator[tuple[str, dict[str, Any]
 
     `like` is what a right line looks like. Raises UsageError for a file that cannot be read and a line that is no object.
     """
-    for number, line in text_lines(path):
+    yield from objects_in(text_lines(path), path, like=like)
+
+
+def objects_in(lines: Iterable[tuple[int, str]], path: Path, *, like: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same of lines that have been read."""
+    for number, line in lines:
         if not line.strip():
             continue
         place = f"{path}, line {number}"
@@ -53,9 +59,17 @@ def text_of(told: Mapping[str, Any], name: str, *, place: str, like: str) -> str
     if not isinstance(value, str) or not value.strip():
         what = f'"{name}" is {shortened(value)}' if name in told else f'there is no "{name}"'
         raise UsageError(f"{place}: {what}. Write {like}")
-    if any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise UsageError(f'{place}: "{name}" holds half of a character (an escape from \\ud800 to \\udfff). Write it in UTF-8.')
+    refuse_half_characters(told, (name,), place)
     return value
+
+
+def refuse_half_characters(told: Mapping[str, Any], names: Iterable[str], place: str) -> None:
+    """Raise UsageError where a member that is a string cannot be written as UTF-8."""
+    for name in names:
+        if isinstance(value := told.get(name), str) and LONE_SURROGATE.search(value):
+            raise UsageError(
+                f'{place}: "{name}" holds half of a character (an escape from \\ud800 to \\udfff). Write it in UTF-8.'
+            )
 
 
 def shortened(value: object) -> str:

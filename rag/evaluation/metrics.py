@@ -22,6 +22,7 @@ NAMES = {
 
 SHOWN_NAMES = ("ndcg@10", "map", "mrr@10", "recall@100", "p@5", "success@5")
 ALLOWED = re.compile(r"[\w@.(),='α+-]{1,60}")
+NO_CUT = re.compile(r"@0*$|@0+\D")
 
 
 def measures_of(names: Sequence[str]) -> dict[str, Any]:
@@ -34,12 +35,17 @@ def measures_of(names: Sequence[str]) -> dict[str, Any]:
 
 
 def values_of(measures: Mapping[str, Any], questions: Sequence[Question], run: Run) -> dict[str, dict[str, float]]:
-    """For each metric the value (mostly 0 to 1) of each question; one that nothing was found for has 0."""
+    """For each metric the value (mostly 0 to 1) of each question; one that nothing was found for has 0.
+
+    Only the order of a ranking counts. Libraries put equal scores into orders of their own, each into another.
+    """
     import ir_measures
 
     judged = [ir_measures.Qrel(question.id, one.unit, one.level) for question in questions for one in question.expected]
     ranked = [
-        ir_measures.ScoredDoc(question.id, unit, score) for question in questions for unit, score in run.get(question.id, ())
+        ir_measures.ScoredDoc(question.id, unit, float(-rank))
+        for question in questions
+        for rank, (unit, _) in enumerate(run.get(question.id, ()))
     ]
     values = {name: dict.fromkeys((question.id for question in questions), 0.0) for name in measures}
     names: dict[Any, list[str]] = {}
@@ -67,13 +73,13 @@ def _measure(name: str) -> Any:
     stem, mark, cut = name.partition("@")
     spelled = NAMES.get(stem.lower(), stem) + mark + cut
     try:
-        if not ALLOWED.fullmatch(spelled):
+        if not ALLOWED.fullmatch(spelled) or NO_CUT.search(spelled):  # at which a library ends the process
             raise ValueError
         return ir_measures.parse_measure(spelled)
     except (NameError, ValueError, SyntaxError) as error:
         raise UsageError(
-            f"'{name}' is no metric.{nearest(stem.lower(), NAMES)} Known are names such as {', '.join(SHOWN_NAMES)}, and all of "
-            "ir-measures."
+            f"'{name}' is no metric.{nearest(stem.lower(), NAMES)} Known are names such as {', '.join(SHOWN_NAMES)}, and those of "
+            "ir-measures; a cut-off is 1 or more."
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.evaluation.plots import gains_plot, means_plot, reasons_plot
 from rag.evaluation.reasons import MEANINGS
+from rag.evaluation.statistics import gains_over
 
 if TYPE_CHECKING:
     from rag.evaluation.results import Evaluation
@@ -51,8 +52,7 @@ def _gains(evaluation: Evaluation) -> list[dict[str, Any]]:
     plots = []
     metric, values = next(iter(evaluation.main.values.items()))
     for other in evaluation.figures[1:]:
-        others = other.values.get(metric, {})
-        gains = [value - others[question] for question, value in values.items() if question in others]
+        gains = gains_over(values, other.values.get(metric, {}))
         if bars := gains_plot(gains):
             told = {"metric": metric, "name": evaluation.main.name, "other": other.name}
             plots.append({**told, "bars": bars, "most": max(map(abs, gains))})

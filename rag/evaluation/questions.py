@@ -78,6 +78,8 @@ def read_questions(path: Path) -> list[Question]:
     drafted = 0
     for place, told in read_objects(path, like=LIKE):
         if "accepted" in told and told["accepted"] is not True:
+            if told["accepted"] not in (None, False):
+                raise UsageError(f'{place}: "accepted" is {shortened(told["accepted"])}. Write true, false or null.')
             drafted += 1
             continue
         question = _question(told, place)
@@ -95,16 +97,19 @@ def read_questions(path: Path) -> list[Question]:
 
 def _question(told: Mapping[str, Any], place: str) -> Question:
     text = text_of(told, "question", place=place, like=LIKE)
-    number = str(told["id"]) if told.get("id") is not None else place.rsplit(" ", 1)[1]
+    number = place.rsplit(" ", 1)[1] if told.get("id") is None else text_of(told, "id", place=place, like=LIKE)
     answers = _answers(told, place)
     answerable = _answerable(told, place)
-    if not any(name in told for name in (*SOURCES, "answer", "answers", "answerable", "is_impossible")):
+    expected = _expected(told, place)
+    if not expected and not answers and answerable is None:
         others = [name for name in told if name not in KNOWN]
         hint = nearest(others[0], KNOWN) if others else ""
         raise UsageError(f"{place}: nothing says what is expected: a source, an answer, or answerable.{hint} Write {LIKE}")
     if answerable is False:
-        return Question(number, text, answerable=False)
-    return Question(number, text, _expected(told, place), answers, answerable)
+        if answers:
+            raise UsageError(f"{place}: this has no answer, and the answer {shortened(answers[0])}. Leave one of them out.")
+        return Question(number, text, answerable=False)  # a source says where one could look for an answer in vain
+    return Question(number, text, expected, answers, answerable)
 
 
 def _expected(told: Mapping[str, Any], place: str) -> tuple[Expected, ...]:

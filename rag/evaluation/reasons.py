@@ -16,9 +16,9 @@ IN_ORDER = (FAILED, NOT_INDEXED, NOT_RETRIEVED, NOT_IN_CONTEXT, WRONGLY_REFUSED,
 MEANINGS = {
     FAILED: "an error ended it; the row says which",
     NOT_INDEXED: "no document that should be found is in the index",
-    NOT_RETRIEVED: "search found nothing that should be found, however far down",
+    NOT_RETRIEVED: "search ranked no passage of what should be found",
     NOT_IN_CONTEXT: "search found it, but not among the passages that a model is shown",
-    WRONGLY_REFUSED: "the passages hold it, and the answer was that they do not",
+    WRONGLY_REFUSED: "the model was shown it, or nobody has said where it stands, and the answer was that there is none",
     NOT_CITED: "the model was shown it, and the answer rests on something else",
     WRONG: "the answer holds less than half of the words, or of the numbers, of every right answer",
     NOT_REFUSED: "the documents hold no answer, and one was given",
@@ -26,7 +26,7 @@ MEANINGS = {
 
 
 def lost_in_retrieval(*, indexed: bool, rank: int | None, context: int) -> str:
-    """Why search alone fails, or an empty string. `rank` is that of the best unit that should be found, from 1."""
+    """Why search alone fails, or an empty string. `rank` is that of the first passage of what should be found, from 1."""
     if not indexed:
         return NOT_INDEXED
     if rank is None:

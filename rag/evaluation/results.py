@@ -36,11 +36,11 @@ class Figures:
         return cls(name, values, means, {metric: interval_of(numbers) for metric, numbers in lists.items()})
 
     def against(self, other: Figures) -> list[Comparison]:
-        """Every metric that both have, this configuration's mean minus the other's."""
+        """Every metric that both have of a common question, this configuration's mean minus the other's."""
         return [
             compare(metric, self.name, by_question, other.name, other.values[metric])
             for metric, by_question in self.values.items()
-            if metric in other.values
+            if not by_question.keys().isdisjoint(other.values.get(metric, {}))
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError
-from rag.evaluation.lines import read_objects, text_of
+from rag.evaluation.lines import read_objects, shortened, text_of
 from rag.evaluation.results import Figures
 from rag.types import plain_dict
 
@@ -24,15 +24,31 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         file.writelines(json.dumps(plain_dict(dict(row)), ensure_ascii=False) + "\n" for row in rows)
 
 
-def figures_in(path: Path, metrics: Sequence[str]) -> Figures:
-    """The values of another evaluation from its file of rows, or from the folder that has it. Raises UsageError."""
+def figures_in(path: Path, metrics: Sequence[str], asked: Mapping[str, str]) -> Figures:
+    """The values of another evaluation from its file of rows, or from the folder that has it.
+
+    `asked` are the questions of this one by id. Raises UsageError where the other was of none of them, or has another question
+    under the id of one, since nothing could be held against it.
+    """
     file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise UsageError(f"There is no evaluation in {path}. Name a folder that another one left with --output.")
     values: dict[str, dict[str, float]] = {metric: {} for metric in metrics}
+    others = []
     for place, row in read_objects(file, like=LIKE):
         name = text_of(row, "id", place=place, like=LIKE)
+        others.append(name)
+        question = row.get("question")
+        if isinstance(question, str) and asked.get(name, question) != question:
+            raise UsageError(
+                f"{place}: {shortened(name)} is another question there, {shortened(question)}, and not {shortened(asked[name])}. "
+                "Name an evaluation of the same questions."
+            )
         for metric in metrics:
             if isinstance(value := row.get(metric), (int, float)) and not isinstance(value, bool):
                 values[metric][name] = float(value)
     if not any(values.values()):
-        raise UsageError(f"{file} has none of the figures {', '.join(metrics)}. Name {LIKE}")
+        raise UsageError(f"{file} has none of the figures {', '.join(metrics)}. Name an evaluation of the same kind.")
+    if asked.keys().isdisjoint(others):
+        raise UsageError(f"{file} has none of these questions, such as {next(iter(asked))}; it has {others[0]}.")
     return Figures.of(str(path), {metric: by_question for metric, by_question in values.items() if by_question})

@@ -19,29 +19,40 @@ Ranking = Sequence[tuple[str, float]]
 Run = Mapping[str, Ranking]
 """A ranking for each question's id."""
 
+OURS = "groundtext-"
+"""What the last column of our own runs begins with."""
+
 LIKE = "question-id Q0 document-id rank score name, with white space between them."
 
 
 def write_run(path: Path, run: Run, *, name: str) -> None:
-    """Write a run; white space in ids is percent-encoded, for it separates columns. Raises UsageError."""
+    """Write a run; white space in ids is percent-encoded, for it separates columns. Raises UsageError.
+
+    The last column is `name` after `groundtext-`, by which `read_run` knows that ids are encoded.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8") as file:
             for question, ranking in run.items():
                 for rank, (unit, score) in enumerate(ranking, 1):
-                    file.write(f"{encoded(question)} Q0 {encoded(unit)} {rank} {score!r} {encoded(name)}\n")
+                    file.write(f"{encoded(question)} Q0 {encoded(unit)} {rank} {score!r} {encoded(OURS + name)}\n")
     except OSError as error:
         raise UsageError(f"The run cannot be written to {path}: {error.strerror or error}.") from error
 
 
 def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
-    """The rankings of a run file, put in the order of their scores. Raises UsageError that names the line."""
+    """The rankings of a run file, put in the order of their scores. Raises UsageError that names the line.
+
+    What `write_run` has encoded is decoded in our own runs only; ids of other systems are taken as they stand.
+    """
     run: dict[str, dict[str, float]] = {}
     for number, line in text_lines(path):
         if not line.strip():
             continue
         try:
-            question, _, unit, _, score, _ = map(unquote, line.split())
+            question, _, unit, _, score, name = line.split()
+            if name.startswith(OURS):
+                question, unit = unquote(question), unquote(unit)
             if not isfinite(value := float(score)):
                 raise ValueError
         except ValueError as error:

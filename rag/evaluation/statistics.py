@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SAMPLES = 5000
+DIGITS = 6
+"""Of a value that is compared: as many as an evaluation writes down, so that it does not differ from what it left in a file."""
+
 NUMBERS_AT_ONCE = 2_000_000
 
 Interval = tuple[float, float]
@@ -62,9 +65,15 @@ def interval_of(values: Sequence[float]) -> Interval | None:
 
 def compare(metric: str, name: str, values: Mapping[str, float], other: str, others: Mapping[str, float]) -> Comparison:
     """`values` against `others`, both by question; what only one of them has does not count."""
-    gains = [value - others[question] for question, value in values.items() if question in others]
+    gains = gains_over(values, others)
     difference = float(np.mean(gains)) if gains else 0.0
     return Comparison(metric, name, other, difference, interval_of(gains), _chance(gains), len(gains))
+
+
+def gains_over(values: Mapping[str, float], others: Mapping[str, float]) -> list[float]:
+    """What each question that both have gains."""
+    common = [(value, others[question]) for question, value in values.items() if question in others]
+    return [round(round(value, DIGITS) - round(other, DIGITS), DIGITS) for value, other in common]
 
 
 def auroc(is_positive: Sequence[bool], scores: Sequence[float]) -> float | None:

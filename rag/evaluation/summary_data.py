@@ -13,7 +13,7 @@ from rag.errors import UsageError
 from rag.evaluation.lines import read_objects, shortened, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 LIKE = '{"id": "d1", "source": "report.pdf", "summaries": ["…"]}, or with "document": "the text" for "source"'
@@ -33,6 +33,8 @@ class ToSummarize:
 
 def read_summary_data(path: Path) -> list[ToSummarize]:
     """All that is to be summed up; paths are relative to the file. Raises UsageError that names the line."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder. Name a file of JSON lines, each with a document and its summaries.")
     found: dict[str, ToSummarize] = {}
     for place, row in read_objects(path, like=LIKE):
         for one in _of_row(row, place, path.parent):
@@ -57,7 +59,7 @@ def _of_own(row: Mapping[str, Any], place: str, folder: Path) -> ToSummarize:
     given = [one for name in ("summary", "summaries") if row.get(name) for one in _as_list(row[name])]
     if not given or not all(isinstance(one, str) and one.strip() for one in given):
         raise UsageError(f"{place}: there is no summary to compare with, but {shortened(given)}. Write {LIKE}")
-    number = str(row["id"]) if row.get("id") is not None else place.rsplit(" ", 1)[1]
+    number = place.rsplit(" ", 1)[1] if row.get("id") is None else text_of(row, "id", place=place, like=LIKE)
     title, focus = (str(row.get(name) or "") for name in ("title", "focus"))
     if "document" in row:
         return ToSummarize(
@@ -75,10 +77,10 @@ def _of_squality(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
     try:
         name = str(row["metadata"]["passage_id"])
         for number, question in enumerate(row["questions"], 1):
-            references = tuple(response["response_text"] for response in question["responses"])
-            yield ToSummarize(f"{name}-{number}", references, text=text, title=name, focus=question["question_text"])
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{place}: this looks like SQuALITY, but {error} is missing. Write {LIKE}") from error
+            references = _texts([response["response_text"] for response in question["responses"]])
+            yield ToSummarize(f"{name}-{number}", references, text=text, title=name, focus=str(question["question_text"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{place}: this looks like SQuALITY, but {_told(error)}. Write {LIKE}") from error
 
 
 def _of_qmsum(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
@@ -86,12 +88,25 @@ def _of_qmsum(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
     number = place.rsplit(" ", 1)[1]
     try:
         text = "\n".join(f"{turn['speaker']}: {turn['content']}" for turn in row["meeting_transcripts"])
-        queries = [*row.get("general_query_list", ()), *row.get("specific_query_list", ())]
+        queries = [*(row.get("general_query_list") or ()), *(row.get("specific_query_list") or ())]
         for place_in_meeting, query in enumerate(queries, 1):
             name = f"{number}-{place_in_meeting}"
-            yield ToSummarize(name, (query["answer"],), text=text, title=f"Meeting {number}", focus=query["query"])
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{place}: this looks like QMSum, but {error} is missing. Write {LIKE}") from error
+            references = _texts([query["answer"]])
+            yield ToSummarize(name, references, text=text, title=f"Meeting {number}", focus=str(query["query"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{place}: this looks like QMSum, but {_told(error)}. Write {LIKE}") from error
+
+
+def _texts(references: Sequence[object]) -> tuple[str, ...]:
+    """What people wrote. Raises ValueError where that is nothing, or no text."""
+    texts = tuple(one for one in references if isinstance(one, str) and one.strip())
+    if not texts or len(texts) < len(references):
+        raise ValueError(f"{shortened(list(references))} is no summary to compare with")
+    return texts
+
+
+def _told(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _as_list(value: object) -> list[Any]:

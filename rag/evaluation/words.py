@@ -29,6 +29,8 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         lines.append(f"  {'auroc of evidence':<{NAME}} {facts['auroc']:.3f}")
     if evaluation.comparisons:
         lines += ["", *map(_comparison, evaluation.comparisons)]
+    if unknown := facts.get("unknown_sources"):
+        lines += ["", f"{len(unknown)} of the expected sources are not in the index, such as {_short(unknown[0])}"]
     return lines + _failed(evaluation)
 
 
@@ -43,8 +45,9 @@ def _figures(figures: Figures, *, has_name: bool) -> list[str]:
 
 
 def _comparison(one: Any) -> str:
-    chance = "p <.001" if one.p is not None and one.p < 0.001 else f"p {one.p:.3f}"
-    range_ = f" [{one.interval[0]:+.3f} to {one.interval[1]:+.3f}], {chance}" if one.interval else ""
+    range_ = f" [{one.interval[0]:+.3f} to {one.interval[1]:+.3f}]" if one.interval else ""
+    if one.p is not None:
+        range_ += ", p <.001" if one.p < 0.001 else f", p {one.p:.3f}"
     return f"  {plain(one.metric):<{NAME}} {one.difference:+.3f}{range_}  {plain(one.name)} over {plain(one.other)}, {one.questions}"
 
 

@@ -114,31 +114,39 @@ def mirror(folder: Path, *, index: Index, is_own: bool, progress: Progress) -> i
     return len(changed)
 
 
-def with_known_sources(questions: Sequence[Question], index: Index) -> list[Question]:
-    """The questions with each expected source as the index calls it; one that is not there stays as it is written.
+class Names:
+    """The documents of an index by the names that people write: the end of a path, with or without the suffix.
 
-    A person may write the end of a path, with or without the suffix. Raises UsageError where several documents fit.
+    A collection's documents have ids, which are no paths and are written out in full.
     """
-    known = index.catalog.stamps()
-    by_name: dict[str, list[str]] = {}
-    for source in known:
-        for name in {Path(source).name, Path(source).stem}:
-            by_name.setdefault(name, []).append(source)
 
-    def named(name: str) -> str:
-        fitting = [source for source in by_name.get(Path(name).name, []) if _ends_with(source, name)]
-        if name in known or not fitting:
+    def __init__(self, index: Index, data: Path) -> None:
+        self.known = index.catalog.stamps().keys()
+        self._by_name: dict[str, list[str]] = {}
+        for source in () if is_collection(data) else self.known:
+            for name in {Path(source).name, Path(source).stem}:
+                self._by_name.setdefault(name, []).append(source)
+
+    def source(self, name: str) -> str:
+        """As the index calls it; what is not there stays as it is written. Raises UsageError where several documents fit."""
+        fitting = [source for source in self._by_name.get(Path(name).name, []) if _ends_with(source, name)]
+        if name in self.known or not fitting:
             return name
         if len(fitting) > 1:
-            raise UsageError(
-                f"The source '{name}' may be {fitting[0]} or {fitting[1]}. Write more of its path in the questions."
-            )
+            raise UsageError(f"The source '{name}' may be {fitting[0]} or {fitting[1]}. Write more of its path.")
         return fitting[0]
 
-    return [
-        replace(question, expected=tuple(replace(one, source=named(one.source)) for one in question.expected))
-        for question in questions
-    ]
+    def questions(self, read: Sequence[Question]) -> list[Question]:
+        """The same with each expected source as the index calls it."""
+        return [
+            replace(question, expected=tuple(replace(one, source=self.source(one.source)) for one in question.expected))
+            for question in read
+        ]
+
+    def unknown(self, questions: Sequence[Question]) -> list[str]:
+        """Expected sources that no document is called by, each once."""
+        expected = (one.source for question in questions for one in question.expected)
+        return [source for source in dict.fromkeys(expected) if source not in self.known]
 
 
 def embedder_of(index: Index) -> str | None:

@@ -13,8 +13,8 @@ from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.rows import figures_in
 from rag.evaluation.statistics import auroc
 from rag.pipelines.ask_many import FailedAnswer, ask_many
-from rag.pipelines.evaluate import Silent, data_at, embedder_of, index_for, is_indexed, with_known_sources
-from rag.pipelines.evaluate_retrieval import Way, first_rank, ranked
+from rag.pipelines.evaluate import Names, Silent, data_at, embedder_of, index_for, is_indexed
+from rag.pipelines.evaluate_retrieval import Way, found_for
 from rag.pipelines.question import PASSAGES, Asking, prepare
 from rag.pretrained import cache_folder, expanded
 from rag.sampling import Sampling
@@ -69,10 +69,11 @@ def evaluate_answers(
     started, told, path = time.perf_counter(), progress or Silent(), data_at(data)
     chosen = open_reranker(reranker, api_key=api_key) if isinstance(reranker, str) else reranker
     asking = Asking(k, mode, where, chosen, sampling or Sampling(), strict, verifier, prompts)
-    others = [figures_in(expanded(name), METRICS) for name in compare]
     read = answered_questions(path)[:limit]
+    others = [figures_in(expanded(name), METRICS, {one.id: one.text for one in read}) for name in compare]
     with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened, using_llm(llm) as model:
-        questions = with_known_sources(read, opened)
+        names = Names(opened, path)
+        questions = names.questions(read)
         told.begin("asking", len(questions))
         kept = output or _kept_for(path, opened, model, asking)
         given = _asked(questions, opened, model, asking, kept, fresh, told)
@@ -84,6 +85,7 @@ def evaluate_answers(
             rows.append(_row(question, answer, reason, values))
             told.advance()
         after = _facts(questions, given, opened, model, path, time.perf_counter() - started)
+        after["unknown_sources"] = names.unknown(questions)
     figures = [Figures.of(after["llm"], values), *others]
     answered = sum(not isinstance(answer, FailedAnswer) and answer.answerable for answer in given)
     before = {"documents": after.pop("documents"), "questions": len(questions), "answered": answered}
@@ -207,9 +209,9 @@ def _reason(question: Question, answer: Answer | FailedAnswer, index: Index, llm
         return WRONG if answer.answerable else WRONGLY_REFUSED
     if not question.relevant.isdisjoint(_shown(question, answer, index, llm, asking)):
         return NOT_CITED if answer.answerable else WRONGLY_REFUSED
-    ranking = ranked(question, index, Way(asking.mode, asking.where, asking.reranker))
+    found = found_for(question, index, Way(asking.mode, asking.where, asking.reranker))
     known = is_indexed(question, index.catalog.stamps())
-    return lost_in_retrieval(indexed=known, rank=first_rank(question, ranking), context=0)
+    return lost_in_retrieval(indexed=known, rank=found.passage, context=0)
 
 
 def _shown(question: Question, answer: Answer, index: Index, llm: Generator, asking: Asking) -> set[str]:

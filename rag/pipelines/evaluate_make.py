@@ -13,7 +13,7 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, UsageError
-from rag.evaluation.lines import read_objects
+from rag.evaluation.lines import objects_in
 from rag.indexes.filters import select_chunks
 from rag.pipelines.evaluate import Silent
 from rag.pipelines.loops import run
@@ -43,6 +43,7 @@ LEAST_WORDS = 25
 PASSAGES_A_DRAFT = 8
 """Passages that are drawn for each question, for some give none."""
 
+LINE_START = '{"id": "'
 ROOM = 80
 EXAMPLE_DRAFT = f"Question: {OWN_EXAMPLE.question}\nAnswer: the Vereen family"
 DRAFT = re.compile(r"question\s*:\s*(?P<question>[^\n]*?[?？؟])\s*(?:\n\s*)*answer\s*:\s*(?P<answer>[^\n]+)\n", re.IGNORECASE)
@@ -83,8 +84,9 @@ def draft_questions(
     with using_index(index) as opened, using_llm(llm) as model:
         if model.name == "extractive":
             raise UsageError("The generator 'extractive' quotes and cannot write questions. Name a model with --llm.")
-        known = _known(path)
-        wanted = max(0, count - len(known))
+        there = _there(path)
+        known = {str(row.get("id")) for row in there}
+        wanted = max(0, count - len(there))
         told.begin("drafting", wanted)
         drawn = [hit for hit in _drawn(opened, PASSAGES_A_DRAFT * count, seed, where) if _key(hit) not in known]
         if wanted and not drawn:
@@ -100,7 +102,7 @@ def draft_questions(
         raise ModelError(
             f"{model.name} wrote no question that its passage answers, from {drafter.useless} passages. Try a larger model."
         )
-    return Drafting(drafter.written, len(known), drafter.useless)
+    return Drafting(drafter.written, len(there), drafter.useless)
 
 
 class _Drafter:
@@ -192,23 +194,36 @@ def _key(hit: Hit) -> str:
     return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
-def _known(path: Path) -> set[str]:
-    """The ids in a file of drafts. A last line that a kill has torn is taken away."""
+def _there(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file of drafts. A last line that a kill has torn is taken away, once all others are known to be questions.
+
+    Raises UsageError for a file of another kind, which is left as it is.
+    """
     if not path.exists():
-        return set()
+        return []
     content = path.read_bytes()
-    whole, _, last = content.rpartition(b"\n")
-    if last.strip():
-        is_torn = not _is_object(last)
-        path.write_bytes(whole + b"\n" * bool(whole) if is_torn else content + b"\n")
-    return {str(row.get("id")) for _, row in read_objects(path, like=LIKE)}
-
-
-def _is_object(line: bytes) -> bool:
+    whole, newline, last = content.rpartition(b"\n")
+    is_torn = _is_torn(last.decode(errors="ignore"))
+    kept = whole + newline if is_torn else content
     try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
+        lines = kept.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text, so it is no file of drafts. Name another file.") from error
+    rows = [row for _, row in objects_in(enumerate(lines, 1), path, like=LIKE)]
+    if last:
+        path.write_bytes(kept if is_torn else content + b"\n")
+    return rows
+
+
+def _is_torn(line: str) -> bool:
+    """Whether this is the beginning of a line as `_line` gives it, and not one that somebody has changed."""
+    if not line or not line.startswith(LINE_START[: len(line)]):
         return False
+    try:
+        json.loads(line)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(line) or error.msg.startswith(("Unterminated string", "Invalid \\escape", "Invalid \\uXXXX"))
+    return False
 
 
 def _drawn(index: Index, count: int, seed: int, where: Mapping[str, str] | None) -> list[Hit]:

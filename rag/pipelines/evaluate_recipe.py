@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rag.errors import SettingsError, nearest
-from rag.evaluation.collection import is_collection
-from rag.evaluation.metrics import USUAL
+from rag.evaluation.collection import answered_questions, is_collection, judged_questions
+from rag.evaluation.metrics import USUAL, measures_of
 from rag.evaluation.report import write_report
+from rag.evaluation.summary_data import read_summary_data
 from rag.pipelines.evaluate_answers import evaluate_answers
 from rag.pipelines.evaluate_retrieval import evaluate_retrieval
 from rag.pipelines.evaluate_summaries import evaluate_summaries
@@ -72,7 +73,7 @@ def evaluates(path: Path) -> bool:
 
 
 def read_evaluation_recipe(path: Path) -> EvaluationRecipe:
-    """Raises SettingsError for an unknown or missing key, or a value of the wrong kind, and names it."""
+    """Raises SettingsError for an unknown or missing key, or a value of the wrong kind, and UsageError for data that cannot be read."""
     tables = read_tables(path, TABLES, optional=frozenset({"sources", "index"}))
     recipe = EvaluationRecipe(path.resolve().parent, **tables)
     _check(path, recipe)
@@ -146,6 +147,18 @@ def _measured(what: str, recipe: EvaluationRecipe, folder: Path, progress: Progr
     )
 
 
+def _check_data(wanted: EvaluateTable, data: Path) -> None:
+    """Read what will be measured. Raises UsageError that names the line, or the metric."""
+    measures = wanted.measure or ["retrieval"]
+    if "retrieval" in measures:
+        measures_of(wanted.metrics or USUAL)
+        judged_questions(data, split=wanted.split)
+    if "answers" in measures:
+        answered_questions(data)
+    if "summaries" in measures:
+        read_summary_data(data)
+
+
 def _check(path: Path, recipe: EvaluationRecipe) -> None:
     """What would fail, or do harm, after hours is refused before."""
     wanted, data = recipe.evaluate, recipe.path(recipe.evaluate.data)
@@ -165,5 +178,6 @@ def _check(path: Path, recipe: EvaluationRecipe) -> None:
     is_asked = set(wanted.measure or ["retrieval"]) != {"summaries"}
     if is_asked and not recipe.index and not is_collection(data):
         raise SettingsError(f"{path}: {data} holds questions only; [index] must say which documents they are about.")
+    _check_data(wanted, data)
     if recipe.sources and is_under(str(recipe.output), [str(recipe.path(name)) for name in recipe.sources.paths]):
         raise SettingsError(f"{path}: 'output' in [evaluate] lies among the sources. Choose another folder.")

@@ -7,7 +7,7 @@ import time
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Unpack
 
-from rag.errors import RagError, UsageError
+from rag.errors import RagError
 from rag.evaluation.reasons import FAILED
 from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.rouge import METRICS as ROUGE_METRICS
@@ -51,10 +51,8 @@ def evaluate_summaries(
     `questions.jsonl` files of other evaluations of the same data. Raises UsageError for data that cannot be read.
     """
     started, told, path = time.perf_counter(), progress or Silent(), expanded(data)
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder. Name a file of JSON lines, each with a document and its summaries.")
-    others = [figures_in(expanded(name), METRICS) for name in compare]
     wanted = read_summary_data(path)[:limit]
+    others = [figures_in(expanded(name), METRICS, {one.id: _asked_for(one) for one in wanted}) for name in compare]
     rouge = Rouge(reference for one in wanted for reference in one.references)
     with using_llm(llm) as model:
         told.begin("summarizing", len(wanted))
@@ -114,8 +112,13 @@ def _values(wanted: Sequence[ToSummarize], outcomes: Sequence[Summary | FailedSu
     return values
 
 
+def _asked_for(one: ToSummarize) -> str:
+    """What stands for the question of an answer."""
+    return one.focus or one.title or one.path
+
+
 def _row(one: ToSummarize, outcome: Summary | FailedSummary, values: Values) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": one.id, "question": one.focus or one.title or one.path, "source": one.path or one.title}
+    row: dict[str, Any] = {"id": one.id, "question": _asked_for(one), "source": one.path or one.title}
     if isinstance(outcome, FailedSummary):
         return {**row, "reason": FAILED, "error": outcome.error}
     return {
