@@ -33,6 +33,11 @@ class UsageError(RagError):
     """An argument that cannot work, whatever the documents hold."""
 
 
+def why_unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file of text could not be read, to stand behind a colon."""
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+
+
 class SpecError(UsageError):
     """A model string that names no known component."""
 

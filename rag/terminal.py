@@ -76,7 +76,8 @@ def answer_lines(answer: Answer, *, with_text: bool = True) -> list[str]:
 
 def answer_footnote(answer: Answer) -> str:
     """One line about how the answer came about."""
-    return f"{answer.model} · evidence {answer.evidence:.2f} · {answer.seconds:.1f} s"
+    cut = " · cut at the most tokens that it may have (--max-tokens)" if answer.cut else ""
+    return f"{answer.model} · evidence {answer.evidence:.2f} · {answer.seconds:.1f} s{cut}"
 
 
 def hit_lines(hits: Iterable[Hit]) -> list[str]:

@@ -252,7 +252,8 @@ class Answer:
 
     `evidence` (0 to 1) is how likely it is that the documents hold the answer, judged before the model wrote.
     `removed_citations` counts those that the model wrote and that are no good: invented numbers, and sources that do not
-    support the sentence. `asked` is what the person said, where `question` is that made whole.
+    support the sentence. `asked` is what the person said, where `question` is that made whole. `cut` is whether the model used
+    up the tokens that it had, so that its answer may end too early.
     """
 
     question: str
@@ -267,6 +268,7 @@ class Answer:
     seconds: float = 0.0
     removed_citations: int = 0
     asked: str = ""
+    cut: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as docs/guide.md describes it."""
@@ -283,6 +285,7 @@ class Answer:
             "seconds": round(self.seconds, 4),
             "removed_citations": self.removed_citations,
             "asked": self.asked or self.question,
+            "cut": self.cut,
         }
 
     @classmethod
@@ -300,6 +303,7 @@ class Answer:
             usage=Usage(**told["usage"]),
             seconds=told["seconds"],
             removed_citations=told["removed_citations"],
+            cut=told.get("cut", False),
             asked=told["asked"],
         )
 

@@ -12,7 +12,8 @@ from rag.pipelines.answer import NOT_FOUND
 from rag.pipelines.ingest import add_documents
 from rag.pipelines.retrieve import candidates
 from rag.sampling import Sampling
-from rag.types import Document
+from rag.terminal import answer_footnote
+from rag.types import Answer, Document
 
 pytestmark = pytest.mark.usefixtures("keep_workers")
 
@@ -131,6 +132,33 @@ def test_ask_works_inside_a_running_event_loop_and_so_does_its_twin(library):
 
     first, second = asyncio.run(both())
     assert first.text == second.text == "The tower is 34 metres tall [1]."
+
+
+def test_a_model_that_uses_up_its_tokens_before_it_answers_has_not_looked_in_vain(library):
+    sampling = Sampling(max_tokens=3)
+    with pytest.raises(ModelError, match=r"scripted used up its 3 tokens before it wrote an answer\. .*--max-tokens"):
+        rag.ask("How tall is the tower?", index=library, llm=scripted("<think>", " a", " b"), sampling=sampling)
+
+
+def test_an_answer_that_ended_for_want_of_room_says_so(library):
+    whole, cut = (
+        rag.ask(
+            "How tall is the tower?",
+            index=library,
+            llm=scripted("The tower is 34 metres tall."),
+            sampling=Sampling(max_tokens=most),
+        )
+        for most in (7, 6)
+    )
+    assert (whole.cut, cut.cut) == (False, True)
+    assert "cut at the most tokens" in answer_footnote(cut)
+    assert "cut" not in answer_footnote(whole)
+    assert Answer.from_dict(cut.to_dict()).cut
+
+
+def test_markers_are_no_words_of_a_text_that_is_checked():
+    (sentence,) = rag.check("The tower is 34 metres tall [1].", sources=["The tower is 34 metres tall."])
+    assert (sentence.text, sentence.support, sentence.citations) == ("The tower is 34 metres tall.", "full", (1,))
 
 
 def test_a_model_that_fails_says_so(library):

@@ -101,6 +101,7 @@ def test_the_whole_path_in_json(rag, folder):
         "seconds",
         "removed_citations",
         "asked",
+        "cut",
     }
     text = Path(answer["citations"][0]["source"]).read_text(encoding="utf-8")
     assert text[answer["citations"][0]["start"] : answer["citations"][0]["end"]] == answer["citations"][0]["quote"]

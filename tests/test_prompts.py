@@ -132,7 +132,7 @@ BAD = {
     "nesting": ("answer.system.jinja", "{{ " + "(" * 30_000 + "1" + ")" * 30_000 + " }}", "nested too deeply"),
     "many ifs": ("answer.system.jinja", "{% if system %}" * 2000 + "{% endif %}" * 2000, "nested too deeply"),
     "length": ("answer.system.jinja", "x" * 70_000, "more than 65536 characters"),
-    "not text": ("answer.system.jinja", b"\xff\xfe\xff", "cannot be read as UTF-8"),
+    "not text": ("answer.system.jinja", b"\xff\xfe\xff", "cannot be read: it is not UTF-8 text"),
 }  # fmt: skip
 
 

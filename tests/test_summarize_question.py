@@ -36,12 +36,22 @@ def test_a_fact_is_found_at_any_depth_and_quoted(tmp_path, at):
     assert answer.answerable
     assert answer.text == "The password of the archive is Marigold [1]."
     assert document.text[answer.citations[0].start : answer.citations[0].end] == answer.citations[0].quote
-    assert answer.evidence == 1
+    assert answer.evidence > 0.9
 
 
 def test_what_the_document_does_not_hold_is_not_found(tmp_path):
     answer = ask(Document(facts(200), "long.txt", "Long"), tmp_path)
     assert (answer.answerable, answer.text, answer.citations) == (False, "Not found in these documents.", ())
+
+
+def test_a_small_model_that_answers_whatever_it_is_asked_is_not_believed_without_evidence(tmp_path):
+    document = planted(0.5)
+    for most, is_answered in ((1, False), (None, True)):
+        model = SummaryModel(lambda messages: PLANTED if "Marigold" in shown(messages) else "Nothing.", window=1024)
+        model.max_sources = most
+        answer = ask_document("Who composed the opera?", document, llm=model, calls=tmp_path / f"{most}.sqlite")
+        assert answer.answerable == is_answered
+        assert answer.evidence < 0.1
 
 
 def test_without_a_model_the_best_sentences_of_the_document_are_quoted():

@@ -42,6 +42,37 @@ def test_the_same_fact_in_another_spelling_is_supported_in_full(sentence):
     assert support(sentence) == "full"
 
 
+TOWER = Passage(1, "The tower is 34 metres tall. It was built between 1871 and 1874 by masons from Brin.", "tower.md")
+CAPTAIN = Passage(2, "The ferry captain is called Red Anna. She sails at 9 each day.", "ferry.md")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Bosun is 34 metres tall.",
+        "The bridge is 34 metres tall.",
+        "Bosun was built between 1871 and 1874.",
+        "The ferry captain is 34 metres tall.",
+        "Red Anna was built by masons from Brin.",
+    ],
+)
+def test_what_a_source_says_of_something_else_is_not_supported_in_full(sentence):
+    assert support(sentence, TOWER, CAPTAIN) == "partial"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Currently, the tower is 34 metres tall.",
+        "In total the tower is 34 metres tall.",
+        "The tower was built between 1871 and 1874.",
+        "The tower is 34 metres tall and the captain of the ferry is called Red Anna.",
+    ],
+)
+def test_what_leads_up_to_a_sentence_is_not_its_subject_which_may_be_named_before_a_quote(sentence):
+    assert support(sentence, TOWER, CAPTAIN) == "full"
+
+
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [

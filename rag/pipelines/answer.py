@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rag.errors import ModelError
 from rag.evidence import THRESHOLD, answerability
 from rag.generators.whole import gives_whole_answers, whole_answer
 from rag.pipelines.thoughts import Sign, without_thoughts
@@ -38,10 +39,11 @@ class _Written:
     sentences: list[Sentence]
     usage: Usage
     said_not_found: bool = False
+    has_text: bool = False
 
     def begin_anew(self) -> None:
         """Forget what turned out to be no part of the answer."""
-        self.sentences, self.said_not_found = [], False
+        self.sentences, self.said_not_found, self.has_text = [], False, False
 
 
 async def write(
@@ -49,13 +51,20 @@ async def write(
 ) -> Answer:
     """The answer to a prepared question; without a prompt, the model is not asked.
 
-    `started` is when the question was asked, by time.perf_counter().
+    `started` is when the question was asked, by time.perf_counter(). Raises ModelError where the model used up its tokens before
+    it wrote anything, as one that thinks first may: that tells nothing of the documents.
     """
     started = time.perf_counter() if started is None else started
     written = _Written([], Usage())
     if prepared.prompt is not None:
         written.usage = Usage(prepared.prompt.tokens)
         await _write(prepared.prompt, prepared, llm, asking, written, on_sentence)
+    cut = written.usage.completion_tokens >= asking.sampling.max_tokens
+    if cut and not written.has_text:
+        raise ModelError(
+            f"{llm.name} used up its {asking.sampling.max_tokens} tokens before it wrote an answer. Give it more room: --max-tokens, or "
+            "Sampling(max_tokens=…)."
+        )
     best = max((sentence.score for sentence in written.sentences if sentence.support != "none"), default=0.0)
     answerable = best > 0 and answerability(prepared.evidence, written.said_not_found, best) >= THRESHOLD
     sentences = written.sentences if answerable else []
@@ -71,6 +80,7 @@ async def write(
         usage=written.usage,
         seconds=time.perf_counter() - started,
         removed_citations=prepared.citations.removed,
+        cut=cut and answerable,
     )
 
 
@@ -95,6 +105,7 @@ async def _write(
                 citations.begin_anew()
                 held, supported, said = [], False, set()
                 continue
+            written.has_text = True
             judged = citations.judge(text)
             words = frozenset([*stems(judged[0].text), *(["not"] if is_negated(judged[0].text) else [])])
             if words in said:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.arguments import listed, require_call, require_text
+from rag.citations import without_markers
 from rag.pipelines.answer import write
 from rag.pipelines.loops import run
 from rag.pipelines.question import PASSAGES, asked_as, opened_verifier, prepare
@@ -88,14 +89,19 @@ async def _asked(
 
 
 def check(text: str, *, sources: Sequence[str], verifier: Verifier | str | None = None) -> list[Sentence]:
-    """Each sentence of any text, judged against any passages; citation markers are the numbers of the sources, from 1."""
+    """Each sentence of any text, judged against any passages; citation markers are the numbers of the sources, from 1.
+
+    Markers that stand in the text are no words of it: they are left out and not looked at.
+    """
     require_text(text, "The text to check")
     texts = listed(sources, "sources")
     passages = [Passage(number, source, f"source {number}") for number, source in enumerate(texts, 1)]
     judge = opened_verifier(verifier) or LexicalVerifier()
     checked = []
     for start, end in sentence_spans(text):
-        sentence, spans = judge.check(text[start:end], passages)
+        if not (body := without_markers(text[start:end]).strip()):
+            continue
+        sentence, spans = judge.check(body, passages)
         numbers = tuple(dict.fromkeys(passage.number for passage, _, _ in spans))
         checked.append(replace(sentence, citations=numbers))
     return checked

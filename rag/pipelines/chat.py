@@ -23,7 +23,7 @@ from rag.pipelines.history import Turn, session_at
 from rag.pipelines.loops import run
 from rag.pipelines.question import PASSAGES, asked_as, prepare
 from rag.prompts import Prompts
-from rag.sampling import Sampling
+from rag.sampling import Sampling, check_options
 from rag.specs import using_index, using_llm
 from rag.summaries.wording import without_thoughts
 from rag.types import Answer, Hits, Message, Prompt, Usage
@@ -88,6 +88,7 @@ class Chat:
             indexes = [opened.enter_context(using_index(one)) for one in named]
             self._index = indexes[0] if len(indexes) == 1 else cast("Index", Indexes(indexes))
             self._llm = opened.enter_context(using_llm(llm))
+            check_options(self._asking.sampling, model=self._llm.name, able=self._llm.options)
             self._session = session_at(session, index=indexes[0].path)
             self._opened = opened.pop_all()
         own = prompts or Prompts()

@@ -33,6 +33,11 @@ async def extracted(question: str, document: Document, *, llm: Generator, asking
     return await write(prepared, llm=llm, asking=asking, started=started)
 
 
+def evidence_of(question: str, document: Document) -> float:
+    """How likely it is, by words alone, that the document holds an answer: 0 to 1."""
+    return evidence(question, _best_passages(question, document))
+
+
 def _prepared(question: str, document: Document, asking: Asking) -> Prepared:
     """Words alone tell whether there is an answer. None counts for more by its rarity: a document is no collection."""
     hits = _best_passages(question, document)

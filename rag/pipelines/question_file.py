@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rag.arguments import is_whole
-from rag.errors import UsageError
+from rag.errors import UsageError, why_unreadable
 from rag.pipelines.ask_many import FailedAnswer
 from rag.pretrained import expanded
 
@@ -29,7 +29,7 @@ def read_questions(path: str | Path) -> tuple[list[str | FailedAnswer], list[str
     try:
         text = sys.stdin.read() if name == "-" else expanded(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The questions in {name} cannot be read as UTF-8 text: {error}.") from error
+        raise UsageError(f"The questions in {name} cannot be read: {why_unreadable(error)}.") from error
     is_json = name.lower().endswith((".jsonl", ".json")) or text.lstrip().startswith("{")
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     questions: list[str | FailedAnswer] = []

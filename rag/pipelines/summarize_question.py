@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Unpack
 from rag import documents as loaders
 from rag.arguments import require, require_text
 from rag.errors import UsageError
+from rag.evidence import THRESHOLD, answerability
 from rag.generators.extractive import ExtractiveGenerator
 from rag.pipelines.answer import NOT_FOUND
-from rag.pipelines.extract import extracted
+from rag.pipelines.extract import evidence_of, extracted
 from rag.pipelines.loops import run
 from rag.pipelines.question import asked_as, opened_verifier
 from rag.pipelines.summarize import summarized
@@ -32,9 +33,10 @@ def ask_document(question: str, document: Source, *, llm: Generator | str = "loc
     """The answer to a question, from every piece of a file or a loaded document, each sentence with the words it rests on.
 
     Every piece is asked, and what the pieces say is merged as in `summarize`, whose options it takes but for `focus`. There is
-    no search, so there are no hits; `evidence` is the support of the best sentence. Without a model (`extractive`), the best
-    sentences of the passages that share most words with the question are quoted; of the options, `strict`, `sampling` and
-    `verifier` apply. Raises DocumentError, ModelError and UsageError.
+    no search, so there are no hits; `evidence` goes by the words that the document and the question have in common. A small model
+    (`max_sources` 1) answers whatever it is asked, so of what it says without such evidence nothing is kept. Without a model
+    (`extractive`), the best sentences of the passages that share most words with the question are quoted; of the options, `strict`,
+    `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
     """
     return run(aask_document(question, document, llm=llm, **wishes))
 
@@ -58,12 +60,15 @@ async def aask_document(question: str, document: Source, *, llm: Generator | str
         if isinstance(model, ExtractiveGenerator):
             return await _extracted(question, loaded, model, wishes)
         summary = await summarized(loaded, llm=model, wish=wish, wishes=chosen)
-    answerable = any(sentence.support != "none" for sentence in summary.sentences)
+        likelihood = await asyncio.to_thread(evidence_of, question, loaded)
+        best = max((sentence.score for sentence in summary.sentences if sentence.support != "none"), default=0.0)
+        is_likely = model.max_sources != 1 or answerability(likelihood, False, best) >= THRESHOLD
+    answerable = best > 0 and is_likely
     return Answer(
         question=question,
         text=summary.text if answerable else NOT_FOUND,
         answerable=answerable,
-        evidence=max((sentence.score for sentence in summary.sentences), default=0.0),
+        evidence=likelihood,
         sentences=summary.sentences if answerable else (),
         citations=summary.citations if answerable else (),
         hits=Hits(question=question),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import UsageError, nearest
+from rag.errors import UsageError, nearest, why_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ def load_examples(path: Path | str) -> tuple[Example, ...]:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The examples in {path} cannot be read as UTF-8 text: {error}.") from error
+        raise UsageError(f"The examples in {path} cannot be read: {why_unreadable(error)}.") from error
     examples = tuple(_example(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip())
     if not examples:
         raise UsageError(f"There are no examples in {path}.")

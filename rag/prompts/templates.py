@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import UsageError, nearest
+from rag.errors import UsageError, nearest, why_unreadable
 from rag.prompts.data import as_data
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _read(path: Path) -> str:
         with path.open(encoding="utf-8-sig") as file:
             source = file.read(LONGEST_TEMPLATE + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as UTF-8 text: {error}.") from error
+        raise UsageError(f"{path} cannot be read: {why_unreadable(error)}.") from error
     if len(source) > LONGEST_TEMPLATE:
         raise UsageError(f"{path} has more than {LONGEST_TEMPLATE} characters.")
     return source

@@ -1,15 +1,17 @@
 """The default verifier: the words and facts of a sentence laid beside those of the source; needs no model.
 
 The quote is the span of one or two neighbouring source sentences that covers most of the sentence's content words. What it
-covers is the score, lowered where a fact disagrees (see `rag.verifiers.disagreements`).
+covers is the score, lowered where a fact disagrees (see `rag.verifiers.disagreements`), and where the quote does not say what the
+sentence is about: words that agree may be said of something else.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from rag.embedders.batches import embedded_questions
@@ -18,7 +20,7 @@ from rag.types import Sentence
 from rag.verifiers.clauses import Clause, clauses_of, of_another_subject
 from rag.verifiers.disagreements import disagreements
 from rag.verifiers.quantities import scales_named
-from rag.verifiers.statements import tokens_of
+from rag.verifiers.statements import losses, tokens_of
 from rag.words import stems
 
 if TYPE_CHECKING:
@@ -51,6 +53,13 @@ MOST_KEPT = 512
 NUMBER_MERIT = 2
 """A number that agrees tells more of where a sentence comes from than a word."""
 
+ONE_WORD = re.compile(r"[\w'’]+[\s-]+")
+LEADS_UP = re.compile(r"[\w'’-]+\s?[,，、،]")
+LED_UP_TO = re.compile(
+    r"\W*(?:in|on|at|by|for|from|with|within|after|before|during|since|under|over|as|to|of|like|unlike|among)\b", re.IGNORECASE
+)
+"""What a sentence begins with whose subject comes later: "In total the tower is …"."""
+
 SENTENCES_BEFORE = 2
 """So many sentences in front of a quote may hold the name that it calls "it"."""
 
@@ -82,12 +91,25 @@ class _Claim:
     tokens: tuple[Token, ...]
     words: frozenset[str]
     clauses: tuple[Clause, ...]
+    subject: tuple[Token, ...]
 
     @classmethod
     def of(cls, sentence: str) -> _Claim:
         tokens = tokens_of(sentence)
         words = frozenset(t.key for t in tokens if t.kind != "denial") or frozenset(stems(sentence))
-        return cls(tokens, words, tuple(clauses_of(tokens, sentence)))
+        return cls(tokens, words, tuple(clauses_of(tokens, sentence)), _subject(tokens, sentence))
+
+
+def _subject(tokens: Sequence[Token], sentence: str) -> tuple[Token, ...]:
+    """The first content word of a sentence and those right behind it ("hormone insulin regulates"); nothing where that is no subject.
+
+    A number is none, nor a word with a comma behind it ("Currently, …"), a gain or loss, or what stands after a preposition.
+    """
+    about = [token for token in tokens if token.kind not in ("number", "denial") and not LEADS_UP.match(sentence, token.start)]
+    if not about or LED_UP_TO.match(sentence) or about[0].kind == "opposite" or about[0].stem in losses():
+        return ()
+    behind = takewhile(lambda pair: ONE_WORD.fullmatch(sentence, pair[0].start, pair[1].start), pairwise(about))
+    return (about[0], *(token for _, token in behind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +124,17 @@ class _Laid:
     def share(self) -> float:
         """Share of the sentence's words that the parts cover."""
         return _share(self.claim, self.chosen)
+
+    @property
+    def has_its_subject(self) -> bool:
+        """Whether the best part, or what surrounds it, has one of the words that say what the sentence is about."""
+        words, best = self.claim.subject, self.chosen[:1]
+        return not words or any(word.key in best[0].covered or _explained(word, best) for word in words)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether words alone do not tell."""
+        return self.share < FULL or not self.has_its_subject
 
     @property
     def quote(self) -> str:
@@ -139,7 +172,7 @@ class LexicalVerifier:
         laid = [_laid(sentence, passages) for sentence in sentences]
         vectors: Mapping[str, Vectors] = {}
         if self._embedder is not None:
-            doubted = [one for one in laid if one.chosen and one.share < FULL]
+            doubted = [one for one in laid if one.chosen and one.is_doubtful]
             vectors = self._embedded([text for one in doubted for text in (one.sentence, one.quote)], self._embedder)
         return [self._judged(one, vectors) for one in laid]
 
@@ -147,8 +180,11 @@ class LexicalVerifier:
         if not laid.chosen:
             return Sentence(laid.sentence), []
         share = laid.share
-        if self._embedder is not None and share < FULL:
-            share = _blended(share, float(vectors[laid.sentence] @ vectors[laid.quote]))
+        if laid.is_doubtful and self._embedder is not None:
+            blended = _blended(share, float(vectors[laid.sentence] @ vectors[laid.quote]))
+            share = blended if share < FULL else min(share, blended)
+        elif laid.is_doubtful:
+            share = min(share, DISAGREEMENT)
         score = min(share, DISAGREEMENT) if _disagree(laid.claim, laid.chosen) else share
         support = support_of(score)
         spans = [(part.passage, part.start, part.end) for part in laid.chosen]
