@@ -343,10 +343,20 @@ class TestFailures:
         with pytest.raises(ModelError, match="took too long to answer"):
             write(generator)
 
-    def test_a_server_that_does_not_stream_is_told(self, server):
+    def test_the_answer_of_a_server_that_does_not_stream_is_taken_as_it_is(self, server):
         generator = opened(server)
-        server.routes["/v1/chat/completions"] = lambda _: {"choices": [{"message": {"content": "Paris"}}]}
-        with pytest.raises(ModelError, match="does not stream"):
+        whole = {
+            "choices": [{"message": {"content": "Paris"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 1},
+        }
+        server.routes["/v1/chat/completions"] = lambda _: whole
+        assert write(generator) == "Paris"
+
+    @pytest.mark.parametrize("sent", [{"object": "list"}, {"choices": []}, ["Paris"]])
+    def test_what_is_neither_a_stream_nor_an_answer_is_told(self, server, sent):
+        generator = opened(server)
+        server.routes["/v1/chat/completions"] = lambda _: sent
+        with pytest.raises(ModelError, match=r"sent no answer, but .*(list|choices|Paris)"):
             write(generator)
 
     def test_a_count_that_stops_coming_is_told(self, server):

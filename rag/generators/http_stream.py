@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -70,8 +70,9 @@ class Streams:
             try:
                 async with aclosing(response), aclosing(event_data(response.aiter_bytes(), self._url)) as received:
                     if "json" in response.headers.get("Content-Type", ""):
-                        await response.aread()
-                        raise ModelError(f"The model server at {origin(self._url)} does not stream: {excerpt(response)}.")
+                        yield await self._in_one_piece(response)
+                        lane.gate.went_well()
+                        return
                     async for data in received:
                         if data == b"[DONE]":
                             break
@@ -119,6 +120,14 @@ class Streams:
                 return _event(await response.aread(), self._url)
             except httpx.HTTPError as error:
                 raise self._broken_off(f"was lost ({error})") from error
+
+    async def _in_one_piece(self, response: httpx.Response) -> dict[str, Any]:
+        """The answer of a server that does not stream. Raises ModelError where it sends something else instead."""
+        with suppress(ValueError):
+            answer = json.loads(await response.aread())
+            if isinstance(answer, dict) and answer.get("choices"):
+                return answer
+        raise ModelError(f"The model server at {origin(self._url)} sent no answer, but {excerpt(response)}.")
 
     def _broken_off(self, reason: str) -> ModelError:
         return ModelError(
