@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
+from httpx import USE_CLIENT_DEFAULT
 
 from rag.errors import ModelError, UsageError
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
 """Seconds; a server that asks for a longer wait is not asked again."""
+
+LONGEST_LOOK = 30.0
+"""Seconds for what a server has only to look up, such as its models."""
 
 BUSY = frozenset({429, 503})
 _WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -44,13 +48,16 @@ class RefusedError(CallError):
 class Server:
     """An HTTP server that speaks JSON. Calls may come from several threads, also after `close()`.
 
-    `timeout` is in seconds and holds for one attempt; `backoff` is the wait before the second attempt, doubled each time.
+    `timeout` is in seconds and holds for one attempt (at most LONGEST_LOOK for `get`); `backoff` is the wait before the second attempt,
+    doubled each time.
     """
 
     def __init__(self, base_url: str, *, api_key: str | None = None, timeout: float = 120.0, backoff: float = 0.25) -> None:
         self.base_url = base_url.rstrip("/")
         self.backoff = backoff
         self._options = client_options(base_url, api_key=api_key, timeout=timeout)
+        usual: httpx.Timeout = self._options["timeout"]
+        self._look = httpx.Timeout(min(timeout, LONGEST_LOOK), connect=usual.connect, pool=None)
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
 
@@ -81,7 +88,9 @@ class Server:
         attempt = 1
         while True:
             try:
-                response = client.request(method, url, json=payload)
+                response = client.request(
+                    method, url, json=payload, timeout=self._look if payload is None else USE_CLIENT_DEFAULT
+                )
                 if response.is_success:
                     return _json(response)
                 failure: CallError = refusal(response)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 import httpx
 import pytest
 
-from rag.servers import client_options
+from rag.errors import ModelError
+from rag.servers import Server, client_options
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/v1", "HTTP://model.example/v1"])
@@ -24,3 +26,12 @@ def test_a_server_that_shows_a_certificate_has_to_show_a_valid_one(url):
     assert isinstance(verify, ssl.SSLContext)
     assert verify.verify_mode is ssl.CERT_REQUIRED
     assert verify.check_hostname
+
+
+def test_what_a_server_has_only_to_look_up_is_not_waited_for_as_long_as_an_answer(monkeypatch):
+    monkeypatch.setattr("rag.servers.LONGEST_LOOK", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as hung:  # connects, and never answers
+        server = Server(f"http://127.0.0.1:{hung.getsockname()[1]}/v1", timeout=3600, backoff=0.01)
+        with pytest.raises(ModelError, match="took too long to answer"):
+            server.get("/models")
+        server.close()
