@@ -60,6 +60,10 @@ def test_what_a_source_says_of_something_else_is_not_supported_in_full(sentence)
     assert support(sentence, TOWER, CAPTAIN) == "partial"
 
 
+def test_where_words_are_not_parted_none_is_taken_for_the_subject():
+    assert support("该塔建于一八七一年三月五日。", Passage(1, "这座塔建于一八七一年三月五日。", "ta.txt")) == "full"
+
+
 @pytest.mark.parametrize(
     "sentence",
     [

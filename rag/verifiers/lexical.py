@@ -15,6 +15,7 @@ from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from rag.embedders.batches import embedded_questions
+from rag.scripts import PAIRED_RUN
 from rag.sentences import sentence_spans
 from rag.types import Sentence
 from rag.verifiers.clauses import Clause, clauses_of, of_another_subject
@@ -103,10 +104,13 @@ class _Claim:
 def _subject(tokens: Sequence[Token], sentence: str) -> tuple[Token, ...]:
     """The first content word of a sentence and those right behind it ("hormone insulin regulates"); nothing where that is no subject.
 
-    A number is none, nor a word with a comma behind it ("Currently, …"), a gain or loss, or what stands after a preposition.
+    A number is none, nor a word with a comma behind it ("Currently, …"), a gain or loss, or what stands after a preposition. Where
+    words are not parted, nobody knows which one comes first.
     """
     about = [token for token in tokens if token.kind not in ("number", "denial") and not LEADS_UP.match(sentence, token.start)]
-    if not about or LED_UP_TO.match(sentence) or about[0].kind == "opposite" or about[0].stem in losses():
+    if not about or LED_UP_TO.match(sentence) or PAIRED_RUN.match(sentence, about[0].start):
+        return ()
+    if about[0].kind == "opposite" or about[0].stem in losses():
         return ()
     behind = takewhile(lambda pair: ONE_WORD.fullmatch(sentence, pair[0].start, pair[1].start), pairwise(about))
     return (about[0], *(token for _, token in behind))
