@@ -55,6 +55,20 @@ def test_an_option_that_cannot_apply_to_one_document_is_refused(ask, options, re
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--examples", "e.jsonl"], "extractive asks no model: --prompts and --examples cannot apply"),
+        (["--prompts", "."], "extractive asks no model: --prompts and --examples cannot apply"),
+        (["--nearest-examples", "2"], "Name it with --examples FILE"),
+    ],
+)
+def test_what_no_model_would_read_is_refused(ask, options, message):
+    done = ask(QUESTION, "--index", "i", *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in " ".join(done.stderr.split())
+
+
 def test_a_bound_on_tokens_is_refused_where_a_model_reads_the_document(ask):
     done = ask(QUESTION, "--document", "tower.txt", "--max-tokens", "9", "--llm", "local")  # the last --llm counts
     assert done.exit_code == 0

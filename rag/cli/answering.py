@@ -131,6 +131,8 @@ def ask_command(
     if questions is None and (output is not None or fresh):
         raise click.UsageError("--output and --fresh go with --questions FILE.")
     options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
+    if nearest_examples and examples is None:
+        raise click.UsageError("--nearest-examples chooses from the examples of a file. Name it with --examples FILE.")
     if questions is None:
         gc.disable()  # one question leaves little to collect, and most of its time goes into imports
     interrupted: AbstractContextManager[None] = nullcontext() if output else _kept_nothing()
@@ -143,6 +145,10 @@ def ask_command(
 
             tell_if_empty(index)
             tell_llm(generator)
+            if generator.name == "extractive" and (prompts_folder or examples):
+                raise click.UsageError(
+                    "extractive asks no model: --prompts and --examples cannot apply. Name a model with --llm."
+                )
             options["reranker"] = reranker_of(settings)
             options["prompts"] = prompts_of(
                 prompts_folder, examples, nearest_examples, system="", embedder=lambda: index.embedder
