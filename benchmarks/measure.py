@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,12 @@ def machine_name() -> str:
     gpus = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
     gpu = re.findall(r"^Model:\s*(.+)$", gpus[0].read_text(), re.MULTILINE) if gpus else []
     return "-".join(re.findall(r"[a-z0-9]+", " ".join([model, f"{len(os.sched_getaffinity(0))} cores", *gpu]).lower()))
+
+
+def digest_of(files: Iterable[Path], *more: object) -> str:
+    """Eight hexadecimal digits that change with what these files hold, and with whatever else is named."""
+    content = b"".join(path.read_bytes() for path in sorted(files))
+    return blake2b(content + repr(more).encode(), digest_size=4).hexdigest()
 
 
 def versions(python: Path) -> str:

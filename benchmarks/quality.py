@@ -11,11 +11,10 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
 
 from corpus import BENCH
-from measure import ROOT, machine_facts, note, publish, run_process, table
+from measure import ROOT, digest_of, machine_facts, note, publish, run_process, table
 
 INDEXES = BENCH / "quality"
 MODES = ("hybrid", "dense", "keyword")
@@ -65,8 +64,7 @@ def cell(mean: float, interval: tuple[float, float] | None) -> str:
 
 def index_of(name: str) -> Path:
     """The index's folder, named after the code that makes it; those that other code made are removed."""
-    files = [path for pattern in MAKES_INDEXES for path in sorted((ROOT / "rag").glob(pattern))]
-    made_by = blake2b(b"".join(path.read_bytes() for path in files), digest_size=4).hexdigest()
+    made_by = digest_of(path for pattern in MAKES_INDEXES for path in (ROOT / "rag").glob(pattern))
     kept = INDEXES / f"{name}-{made_by}"
     for other in INDEXES.glob(f"{name}-????????"):
         if other != kept:

@@ -2,6 +2,9 @@
 
 ROUGE says how near a summary is to the references; copying a document's first page does well at it. The share of sentences
 that the document bears out says how far it can be believed. Both are taken for every contestant alike.
+
+What a contestant wrote is kept in .bench/summaries-quality for as long as the code that made it stays the same, so that a run that was
+stopped goes on with the next one.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from functools import partial
 from math import ceil
 from pathlib import Path
 
-from measure import note, table
+from corpus import BENCH
+from measure import ROOT, digest_of, note, table
 from summaries_data import SETS, WORDS, Marks, Task, interval, marks
 from summaries_speed import langchain
 
@@ -35,6 +39,7 @@ TOKENS_A_WORD = 1.75
 CUT_SHORT = "one prompt, document cut"
 QUOTED = "sentences of the document, no model"
 AT_ONCE = 8
+KEPT = BENCH / "summaries-quality"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ def _section(name: str, tasks: Sequence[Task], words: int, server: WarmServer, l
     }
     found: dict[str, list[Marks]] = {}
     for contestant, summaries in contestants.items():
-        found[contestant] = [marks(text, task) for text, task in zip(summaries(), tasks, strict=True)]
+        texts = run.kept(name, contestant, summaries)
+        found[contestant] = [marks(text, task) for text, task in zip(texts, tasks, strict=True)]
         note(f"{name}: {contestant} {_means(found[contestant])}")
     pairs = [("rag map-reduce", "LangChain map_reduce"), ("rag refine", "LangChain refine"), ("rag map-reduce", CUT_SHORT)]
     pairs += [("rag map-reduce, looking back", "rag map-reduce"), ("rag refine", "rag map-reduce"), ("rag map-reduce", QUOTED)]
@@ -101,6 +107,27 @@ class _Run:
     def __init__(self, tasks: Sequence[Task], words: int, server: WarmServer, llm: HttpGenerator, size: Size) -> None:
         self.tasks, self.words, self.server, self.llm, self.size = tasks, words, server, llm, size
         self.told: list[str] = []
+
+    def kept(self, name: str, contestant: str, summaries: Callable[[], list[str]]) -> list[str]:
+        """What a contestant wrote, now or in a run before of the same code, documents and model."""
+        code = [
+            *(ROOT / "rag").rglob("*.py"),
+            *(ROOT / "rag").rglob("*.jinja"),
+            *Path(__file__).parent.glob("**/summaries_*.py"),
+        ]
+        asked = [(task.document.source, task.question) for task in self.tasks]
+        path = (
+            KEPT
+            / f"{digest_of(code, name, contestant, asked, self.words, self.size.tokens, self.llm.name, self.llm.window)}.json"
+        )
+        if path.exists():
+            return list(json.loads(path.read_text(encoding="utf-8")))
+        before = len(self.told)
+        texts = summaries()
+        if len(self.told) == before:  # what failed is tried again
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+        return texts
 
     def ours(self, **wishes: object) -> list[str]:
         """Documents with a question of their own are summed up each with that focus."""

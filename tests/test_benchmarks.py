@@ -7,6 +7,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
@@ -15,6 +16,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 
 import compare
 import run
+import summaries_quality
 from checks import BETTER, CHECKS, SAME, SPREAD, WORSE, Check
 from figures import Figure, find, from_json, read_figures, to_json
 from measure import spread, table
@@ -203,6 +205,22 @@ class TestChecks:
         found = to_json(read_figures(f"## Retrieval quality\n\n{table(header, rows)}"))
         values = [check.of(found) for check in CHECKS if check.script == "quality.py" and "scifact" in check.name]
         assert values == [Figure(0.7, 0.65, 0.75), Figure(0.9, 0.9, 0.9)]
+
+    def test_what_a_contestant_wrote_is_kept_unless_something_failed(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(summaries_quality, "KEPT", tmp_path)
+        tasks = [SimpleNamespace(document=SimpleNamespace(source="a"), question="")]
+        run = summaries_quality._Run(tasks, 250, None, SimpleNamespace(name="m", window=4096), summaries_quality.Size())
+        made = []
+
+        def write(text, *told):
+            made.append(text)
+            run.told.extend(told)
+            return [text]
+
+        assert [run.kept("set", "one", lambda: write("a")) for _ in range(2)] == [["a"], ["a"]]
+        assert run.kept("set", "another", lambda: write("b")) == ["b"]
+        assert [run.kept("set", "third", lambda: write("c", "failed")) for _ in range(2)] == [["c"], ["c"]]
+        assert made == ["a", "b", "c", "c"]
 
     def test_an_index_that_other_code_made_is_not_measured(self, tmp_path, monkeypatch):
         import quality
