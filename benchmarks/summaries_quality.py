@@ -116,10 +116,8 @@ class _Run:
             *Path(__file__).parent.glob("**/summaries_*.py"),
         ]
         asked = [(task.document.source, task.question) for task in self.tasks]
-        path = (
-            KEPT
-            / f"{digest_of(code, name, contestant, asked, self.words, self.size.tokens, self.llm.name, self.llm.window)}.json"
-        )
+        digest = digest_of(code, name, contestant, asked, self.words, self.size.tokens, self.llm.name, self.llm.window)
+        path = KEPT / f"{digest}.json"
         if path.exists():
             return list(json.loads(path.read_text(encoding="utf-8")))
         before = len(self.told)

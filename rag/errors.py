@@ -33,11 +33,6 @@ class UsageError(RagError):
     """An argument that cannot work, whatever the documents hold."""
 
 
-def why_unreadable(error: OSError | UnicodeDecodeError) -> str:
-    """Why a file of text could not be read, to stand behind a colon."""
-    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
-
-
 class SpecError(UsageError):
     """A model string that names no known component."""
 
@@ -91,6 +86,11 @@ class IndexLockedError(IndexStoreError):
 
 def _rebuild_document_error(message: str, status: str, page: int | None) -> DocumentError:
     return DocumentError(message, status=status, page=page)
+
+
+def why_unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file of text could not be read, to stand behind a colon."""
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

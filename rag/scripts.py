@@ -72,9 +72,8 @@ def pairs(run: str) -> list[str]:
 
 
 @lru_cache(maxsize=100_000)
-def _arabic_stem(word: str) -> str:
-    """An ending is only taken off where two letters remain, and "and" (و) where three do."""
-    stem = word
+def _arabic_stem(stem: str) -> str:
+    """Of a word in `one_form`. An ending is only taken off where two letters remain, and "and" (و) where three do."""
     if stem.startswith("و") and len(stem) > 3:
         stem = stem[1:]
     article = next((one for one in _ARTICLES if stem.startswith(one) and len(stem) >= len(one) + 2), "")

@@ -12,7 +12,7 @@ import click
 from rag.cli.ahead import embedding_ahead
 from rag.cli.batches import answer_questions
 from rag.cli.one_document import answer_from_document
-from rag.cli.prompting import prompting, prompts_of
+from rag.cli.prompting import NEEDS_EXAMPLES, prompting, prompts_of
 from rag.cli.shared import (
     llm_of,
     opened,
@@ -132,7 +132,7 @@ def ask_command(
         raise click.UsageError("--output and --fresh go with --questions FILE.")
     options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
     if nearest_examples and examples is None:
-        raise click.UsageError("--nearest-examples chooses from the examples of a file. Name it with --examples FILE.")
+        raise click.UsageError(NEEDS_EXAMPLES)
     if questions is None:
         gc.disable()  # one question leaves little to collect, and most of its time goes into imports
     interrupted: AbstractContextManager[None] = nullcontext() if output else _kept_nothing()

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rag.protocols import Embedder
 
 
+NEEDS_EXAMPLES = "--nearest-examples chooses from the examples of a file. Name it with --examples FILE."
+
+
 def prompting(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how a model is asked."""
     for option in (
@@ -49,6 +52,6 @@ def prompts_of(
     from rag.prompts import NearestExamples, Prompts, load_examples
 
     if nearest and not (examples and embedder):
-        raise UsageError("--nearest-examples chooses from the examples of a file. Name it with --examples FILE.")
+        raise UsageError(NEEDS_EXAMPLES)
     loaded = load_examples(examples) if examples else ()
     return Prompts(folder, NearestExamples(loaded, embedder(), nearest) if nearest and embedder else loaded, system)
