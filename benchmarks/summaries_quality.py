@@ -3,8 +3,8 @@
 ROUGE says how near a summary is to the references; copying a document's first page does well at it. The share of sentences
 that the document bears out says how far it can be believed. Both are taken for every contestant alike.
 
-What a contestant wrote is kept in .bench/summaries-quality for as long as the code that made it stays the same, so that a run that was
-stopped goes on with the next one.
+What a contestant wrote is kept in .bench/summaries-quality for as long as the code that made it stays the same, and so are our finished
+calls, which our contestants share: a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -106,6 +106,7 @@ class _Run:
 
     def __init__(self, tasks: Sequence[Task], words: int, server: WarmServer, llm: HttpGenerator, size: Size) -> None:
         self.tasks, self.words, self.server, self.llm, self.size = tasks, words, server, llm, size
+        self.calls = KEPT / "calls.sqlite"
         self.told: list[str] = []
 
     def kept(self, name: str, contestant: str, summaries: Callable[[], list[str]]) -> list[str]:
@@ -129,14 +130,13 @@ class _Run:
 
     def ours(self, **wishes: object) -> list[str]:
         """Documents with a question of their own are summed up each with that focus."""
-        with tempfile.TemporaryDirectory() as folder:
-            common = {"llm": self.llm, "words": self.words, "piece_tokens": self.size.tokens, "calls": f"{folder}/c.sqlite"}
-            if not any(task.question for task in self.tasks):
-                outcomes = list(rag.summarize_many([task.document for task in self.tasks], **common, **wishes))
-            else:
-                with ThreadPoolExecutor(AT_ONCE) as pool:
-                    summarize = partial(rag.summarize, **common, **wishes)
-                    outcomes = list(pool.map(lambda task: summarize(task.document, focus=task.question), self.tasks))
+        common = {"llm": self.llm, "words": self.words, "piece_tokens": self.size.tokens, "calls": self.calls}
+        if not any(task.question for task in self.tasks):
+            outcomes = list(rag.summarize_many([task.document for task in self.tasks], **common, **wishes))
+        else:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                summarize = partial(rag.summarize, **common, **wishes)
+                outcomes = list(pool.map(lambda task: summarize(task.document, focus=task.question), self.tasks))
         failed = [one for one in outcomes if isinstance(one, rag.FailedSummary)]
         self.told += [f"{wishes}: {one.source} failed: {one.error}" for one in failed]
         texts = {one.source: one.plain_text for one in outcomes if isinstance(one, rag.Summary)}

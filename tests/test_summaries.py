@@ -12,13 +12,14 @@ from summary_models import SummaryModel, VerbatimVerifier, facts, first_sentence
 
 import rag
 from rag.errors import DocumentError, ModelError, UsageError
-from rag.pipelines.summarize_chains import grouped
 from rag.prompts import Prompts
-from rag.summaries.budget import plan_budget
+from rag.summaries.budget import BETWEEN, plan_budget
+from rag.summaries.packing import Packing
+from rag.summaries.parts import Part
 from rag.summaries.pieces import cut
 from rag.summaries.prompts import SOURCES_FOLLOW
 from rag.summaries.wording import count_words, first_that_fit, says_nothing, statements, without_thoughts
-from rag.types import Document, Heading, Usage
+from rag.types import Document, Heading, Sentence, Usage
 
 ANSWERS = {
     "nothing": lambda messages: "",
@@ -165,23 +166,50 @@ def test_pieces_are_counted_about_once_each(tmp_path):
     assert counted <= 1.5 * len(pieces) + 3
 
 
-@given(st.integers(1, 5000), st.integers(2, 40), st.integers(1, 9))
-def test_a_level_of_merges_is_shorter_than_the_one_below(count, most, least):
-    while count > least:
-        groups = grouped(count, most=most, least=least)
-        assert groups[0][0] == 0
-        assert groups[-1][1] == count
-        assert all(0 < end - start <= most for start, end in groups)
-        assert least <= len(groups) < count
-        count = len(groups)
+def part_of(tokens: int) -> Part:
+    return Part(((Sentence("a" * tokens), []),), tokens)
+
+
+@given(st.lists(st.integers(1, 160), min_size=1, max_size=300), st.integers(400, 3000))
+def test_a_level_of_merges_is_shorter_than_the_one_below_and_each_fits(sizes, most):
+    parts, packing = [part_of(size) for size in sizes], Packing(most)
+    early = [group for part in parts if (group := packing.add(part))]
+    rest = packing.rest()
+    groups = [*early, *rest]
+    assert [part for group in groups for part in group] == parts
+    assert len(groups) < len(parts) or len(parts) == 1
+    assert all(len(group) <= 2 or sum(part.tokens + BETWEEN for part in group) <= most for group in groups)
+    assert len(rest) == (2 if early or sum(size + BETWEEN for size in sizes) > most else 1)
+
+
+def test_the_last_two_groups_share_their_parts_evenly():
+    packing = Packing(1000)
+    early = [group for _ in range(25) if (group := packing.add(part_of(92)))]
+    assert [len(group) for group in [*early, *packing.rest()]] == [10, 7, 8]
+
+
+def test_what_is_not_carried_on_takes_no_room_in_a_merge():
+    borne_out, not_borne_out = Sentence("a" * 99, support="full"), Sentence("b" * 99)
+    packing = Packing(600)
+    for _ in range(10):
+        packing.add(Part(((borne_out, []), (not_borne_out, [])), 100))
+    assert [len(group) for group in packing.rest()] == [10]
+
+
+def test_parts_that_fit_one_prompt_are_merged_at_once(tmp_path):
+    text = facts(300)
+    brief = SummaryModel(lambda messages: shown(messages).split(". ")[0] + ".", window=1024)
+    summary = summarize(document(text), brief, tmp_path, chain="map-reduce", words=100)
+    merges = [prompt for prompt in brief.prompts if "sums up parts" in prompt.messages[0].content]
+    assert len(merges) == 1
+    assert summary.levels == 2
 
 
 @given(st.integers(512, 200_000), st.integers(20, 300), st.integers(1, 5000), st.floats(0.1, 20))
 def test_two_answers_and_the_room_for_a_third_always_fit(window, instructions, words, rate):
     budget = plan_budget(model="m", window=window, instructions=instructions, words=words, tokens_a_word=rate)
     inner = max(budget.part, budget.answer)
-    assert budget.group >= 2
-    assert instructions + budget.group * inner + inner <= window
+    assert instructions + max(2 * (inner + BETWEEN), budget.merged) + inner <= window
     assert budget.piece + inner <= window
 
 

@@ -1,26 +1,28 @@
 """Pieces → parts → a summary: map-reduce and refine over one document.
 
-The tree of merges is known before the first answer is there: how many parts a merge takes follows from the most that a part
-may have. Every step ends, whatever the model writes; see docs/summaries.md.
+Merges take as many parts as fit a prompt and begin when these are there, while others are still read. Every step ends, whatever
+the model writes; see docs/summaries.md.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError
 from rag.summaries.budget import BETWEEN
+from rag.summaries.packing import Packing
 from rag.summaries.parts import Part
 from rag.summaries.wording import count_words, ends_whole, first_that_fit, says_nothing, statements, without_thoughts
 from rag.types import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from rag.citations import Judged
     from rag.sampling import Sampling
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from rag.types import Message, Passage
 
     Render = Callable[[Sequence[str]], tuple[Message, ...]]
+    Chain = Callable[[Sequence[Piece], "Work"], Coroutine[Any, Any, tuple[Part, int]]]
 
 LEAST_SHARE_KEPT = 0.5
 """A refined summary with fewer of the words than this has lost what was there before, and only adds to it."""
@@ -95,33 +98,70 @@ class Work:
 
 async def map_reduce(pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
     """The texts of the summary in the order of the document, one where the window allows, and the levels of calls."""
-    is_final = len(pieces) <= work.budget.final_parts
-    level = [asyncio.create_task(map_piece(piece, work, is_final=is_final)) for piece in pieces]
-    tasks, levels = list(level), 1
-    while len(level) > work.budget.final_parts:
-        groups = grouped(len(level), most=work.budget.group, least=work.budget.final_parts)
-        is_final = len(groups) <= work.budget.final_parts
-        level = [asyncio.create_task(_merge_when_there(level[start:end], work, is_final=is_final)) for start, end in groups]
-        tasks += level
-        levels += 1
-    return await _all_that_say_something(level, tasks), levels
+    return await _by_stretches(_reduced, pieces, work)
 
 
-async def _all_that_say_something(wanted: Sequence[asyncio.Task[Part]], tasks: Sequence[asyncio.Task[Part]]) -> list[Part]:
-    """What the wanted tasks come to; where one fails, all end."""
+async def refine(pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
+    """The same, each text refined from piece to piece of its stretch of the document."""
+    return await _by_stretches(_refined, pieces, work)
+
+
+async def _by_stretches(summed_up: Chain, pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
+    """A text of each stretch of the document that says something, and the most calls that followed one another."""
+    stretches = even(len(pieces), min(len(pieces), work.budget.final_parts))
+    async with _all_ended() as tasks:
+        tasks += [asyncio.create_task(summed_up(pieces[start:end], work)) for start, end in stretches]
+        outcomes = await asyncio.gather(*tasks)
+    return [part for part, _ in outcomes if part.judged], max(levels for _, levels in outcomes)
+
+
+@asynccontextmanager
+async def _all_ended() -> AsyncIterator[list[asyncio.Task[Any]]]:
+    """A list for tasks, which all end with the block: where one fails, the others are of no use."""
+    tasks: list[asyncio.Task[Any]] = []
     try:
-        return [part for part in await asyncio.gather(*wanted) if part.judged]
+        yield tasks
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def grouped(count: int, *, most: int, least: int) -> list[tuple[int, int]]:
-    """(start, end) of neighbours, in groups of like size: no more than `most` in one, no fewer than `least` groups."""
-    groups = max(least, -(-count // most))
-    edges = [round(number * count / groups) for number in range(groups + 1)]
-    return list(pairwise(edges))
+def even(count: int, stretches: int) -> list[tuple[int, int]]:
+    """(start, end) of so many stretches of like length."""
+    return list(pairwise(round(number * count / stretches) for number in range(stretches + 1)))
+
+
+async def _reduced(pieces: Sequence[Piece], work: Work) -> tuple[Part, int]:
+    """One part of all pieces, and the levels of calls."""
+    async with _all_ended() as tasks:
+        level = [asyncio.create_task(map_piece(piece, work, is_final=len(pieces) == 1)) for piece in pieces]
+        tasks += level
+        levels = 1
+        while len(level) > 1:
+            level = await _next_level(level, work, tasks)
+            levels += 1
+        return (await level[0] if level else Part()), levels
+
+
+async def _next_level(
+    level: Sequence[asyncio.Task[Part]], work: Work, tasks: list[asyncio.Task[Any]]
+) -> list[asyncio.Task[Part]]:
+    """Merges of neighbours, each begun when its parts are there; the last of all if they are all of the level."""
+    packing = Packing(work.budget.merged // 2 if work.look_back else work.budget.merged)
+    merges: list[asyncio.Task[Part]] = []
+
+    def begin(group: Sequence[Part], *, is_final: bool = False) -> None:
+        merges.append(asyncio.create_task(merge(group, work, is_final=is_final)))
+        tasks.append(merges[-1])
+
+    for task in level:
+        if (part := await task).judged and (group := packing.add(part)):
+            begin(group)
+    rest = packing.rest()
+    for group in rest:
+        begin(group, is_final=len(rest) == 1)
+    return merges
 
 
 async def map_piece(piece: Piece, work: Work, *, is_final: bool) -> Part:
@@ -139,10 +179,6 @@ async def map_piece(piece: Piece, work: Work, *, is_final: bool) -> Part:
     if not sentences and not work.asking.focus:
         work.tally.notes[SILENT_PIECES] += 1
     return await work.calls.aside((work.turn, 1), work.judge.part, sentences, tokens, [piece.passage])
-
-
-async def _merge_when_there(parts: Sequence[asyncio.Task[Part]], work: Work, *, is_final: bool) -> Part:
-    return await merge([part for part in await asyncio.gather(*parts) if part.judged], work, is_final=is_final)
 
 
 async def merge(parts: Sequence[Part], work: Work, *, is_final: bool) -> Part:
@@ -197,18 +233,11 @@ def _beginning_of(part: Part, room: float) -> Part:
     return part.only([one for one in part.judged[: len(first)] if one[0].text in first])
 
 
-async def refine(pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
-    """The texts of the summary, each refined from piece to piece of its stretch of the document, and the calls in a row."""
-    stretches = grouped(len(pieces), most=len(pieces), least=min(len(pieces), work.budget.final_parts))
-    runs = [asyncio.create_task(_refined(pieces[start:end], work)) for start, end in stretches]
-    return await _all_that_say_something(runs, runs), max(end - start for start, end in stretches)
-
-
-async def _refined(pieces: Sequence[Piece], work: Work) -> Part:
+async def _refined(pieces: Sequence[Piece], work: Work) -> tuple[Part, int]:
     summary = Part()
     for piece in pieces:
         summary = await (refined(summary, piece, work) if summary.judged else map_piece(piece, work, is_final=True))
-    return summary
+    return summary, len(pieces)
 
 
 async def refined(summary: Part, piece: Piece, work: Work) -> Part:

@@ -25,6 +25,9 @@ ROOM = 1.3
 BETWEEN = 8
 """Tokens for what stands between two parts."""
 
+SURE = 0.9
+"""Sizes of parts of which some sentences are left out are estimated; so much of the room is given to them."""
+
 TOKENS_A_WORD = (1.35, 1.6, 2.0, 2.7, 4.0, 6.0)
 """What is measured on the document is taken for the next of these. A table of figures says little about the language of its
 summary, and a small change in a document should change no answer's room, which is part of what a call depends on."""
@@ -33,8 +36,9 @@ summary, and a small change in a document should change no answer's room, which 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Tokens for one document, model and wish. `piece` is the most tokens of a rendered piece, `answer` and `part` those of a
-    final text and of one for a piece or an inner merge; `group` is how many parts a merge takes, `final_parts` how many
-    texts make up the summary, `words` those that each of them is asked for, `part_words` likewise.
+    final text and of one for a piece or an inner merge; `merged` is the most tokens of parts that a merge is shown, if these are
+    more than two; `final_parts` how many texts make up the summary, `words` those that each of them is asked for, `part_words`
+    likewise.
     """
 
     window: int
@@ -42,7 +46,7 @@ class Budget:
     piece: int
     answer: int
     part: int
-    group: int
+    merged: int
     final_parts: int
     words: int
     part_words: int
@@ -84,7 +88,7 @@ def plan_budget(
         piece=instructions + text,
         answer=answer,
         part=part,
-        group=max(2, min(max(piece_tokens or 0, MERGED_TOKENS), usable - inner) // (inner + BETWEEN)),
+        merged=min(max(piece_tokens or 0, MERGED_TOKENS), int(SURE * (usable - inner))),
         final_parts=max(1, ceil(words / fitting_words)),
         words=min(words, ceil(words / max(1, ceil(words / fitting_words)))),
         part_words=asked,

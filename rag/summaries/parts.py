@@ -50,6 +50,11 @@ class Part:
         """What goes on into a merge: the sentences that the document bears out, or all where it bears out none."""
         return tuple(one for one in self.judged if one[0].support != "none") or self.judged
 
+    @property
+    def carried_tokens(self) -> int:
+        """The size of what goes on."""
+        return self.only(self.carried).tokens
+
     def only(self, judged: Sequence[Judged]) -> Part:
         """The part with some of its sentences, or others judged against the same."""
         length = sum(len(sentence.text) + 1 for sentence, _ in judged)
