@@ -87,10 +87,47 @@ def test_of_a_model_that_says_one_thing_the_document_itself_says_the_rest_from_b
     assert any("sentences of the document itself added" in note for note in summary.notes)
 
 
+def test_where_strict_leaves_nothing_of_what_a_model_wrote_the_document_says_it(tmp_path):
+    source = document(facts(400))
+    wishes = {"chain": "map-reduce", "strict": True}
+    summary = summarize(source, SummaryModel(lambda _: "Nobody knows."), tmp_path, words=100, **wishes)
+    assert abs(summary.words - 100) <= 15
+    assert set(supports(summary)) == {"full"}
+    assert any("does not bear out" in note for note in summary.notes)
+    assert any("sentences of the document itself added" in note for note in summary.notes)
+    assert not summarize(source, SummaryModel(lambda _: "Nobody knows."), tmp_path, **wishes).sentences
+    assert not summarize(source, SummaryModel(lambda _: "Nothing."), tmp_path, words=100, focus="whales", **wishes).sentences
+
+
 def test_a_focus_holds_for_what_is_added(tmp_path):
     source = document(f"{facts(200)} The lighthouse of Barvik has 312 steps in its tower. {facts(200, seed=9)}")
     summary = summarize(source, SummaryModel(lambda _: "Nobody knows."), tmp_path, words=100, focus="lighthouse steps")
     assert [sentence.text for sentence in summary.sentences[1:]] == ["The lighthouse of Barvik has 312 steps in its tower."]
+
+
+def test_a_speakers_name_in_a_focus_does_not_choose_among_what_is_said():
+    lines = [f"Project Manager: We talk of item {number} and of what it costs." for number in range(60)]
+    lines[40] = "Marketing: The price of 25 euros leaves a profit of half of it."
+    text = "\n".join(lines)
+    (start, end), *_ = telling_sentences(text, 14, focus="What did the Project Manager say about the profit?")
+    assert text[start:end] == lines[40]
+
+
+def test_what_is_taken_over_from_parts_bears_on_the_focus_and_stands_alone(tmp_path):
+    chatter = "Marketing: Yeah. Designer: Right then."
+    wanted = "The harbour of Barvik has a lighthouse of 312 steps."
+    source = document(f"{chatter} {facts(300)} {wanted}")
+
+    def answer(messages):
+        if is_merge(messages) or "it has" in messages[0].content:
+            return facts(1)
+        return " ".join([chatter, first_sentences(messages), wanted])
+
+    summary = summarize(source, SummaryModel(answer, window=2048), tmp_path, words=40, focus="the lighthouse of Barvik")
+    assert summary.sentences[0].text == facts(1)
+    assert wanted in summary.plain_text
+    assert not {"Marketing: Yeah.", "Designer: Right then."} & {sentence.text for sentence in summary.sentences}
+    assert any("taken over from the parts" in note for note in summary.notes)
 
 
 def test_without_a_length_nothing_is_added(tmp_path):

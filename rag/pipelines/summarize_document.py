@@ -16,7 +16,7 @@ from rag.prompts import Prompts
 from rag.sampling import Sampling
 from rag.summaries.budget import BETWEEN, plan_budget
 from rag.summaries.identity import model_identity
-from rag.summaries.parts import Judge
+from rag.summaries.parts import Judge, Part
 from rag.summaries.pieces import Piece, cut
 from rag.summaries.prompts import Asking
 from rag.summaries.types import Summary, check_chain
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from rag.protocols import Generator, Verifier
     from rag.summaries.budget import Budget
     from rag.summaries.calls import Calls
-    from rag.summaries.parts import Part
     from rag.types import Document
 
 DEFAULT_WORDS = 200
@@ -246,9 +245,10 @@ def _pieces(document: Document, frame: Frame, budget: Budget, density: float, ch
 
 
 async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, frame: Frame) -> list[Part]:
-    """Each text brought to its share of the words that were asked for."""
-    if frame.wish.words is None or not parts:
+    """Each text brought to its share of the words that were asked for; where `strict` has left nothing of it, of the document's own."""
+    if frame.wish.words is None or not (parts or work.judge.dropped):
         return parts
+    parts = parts or [Part()]
     each = planned.words / len(parts)
     can_grow = planned.document_words > 1.5 * planned.words
     edges = [number / len(parts) for number in range(len(parts) + 1)]

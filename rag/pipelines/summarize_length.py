@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.pipelines.summarize_chains import CUT, answered, fitted
+from rag.summaries.telling import LEAST_WORDS
 from rag.summaries.wording import count_words, says_nothing, statements
-from rag.words import stems
+from rag.words import content_stems, stems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ async def to_length(
     part = _cut(part, words, work)
     if _is_near(part, words) or (count_words(part.text) < words and not can_grow):
         return part
-    other = await _asked_anew(part, words, work)
+    other = await _asked_anew(part, words, work) if part.judged else None
     if other and (other.is_borne_out or not part.is_borne_out):
         part = min(part, _cut(other, words, work), key=lambda one: _distance(one, words))
     if _is_near(part, words) or count_words(part.text) > words or work.asking.is_question:
@@ -48,7 +49,7 @@ async def to_length(
 
 def _filled(part: Part, words: int, work: Work, stretch: tuple[float, float], said: Sequence[str]) -> Part:
     """The part, after it what its own parts said beside that, and after those sentences of the document."""
-    of_parts = _left_out(part, words - count_words(part.text))
+    of_parts = _left_out(part, words - count_words(part.text), work.asking.focus)
     longer = _longer(part, of_parts)
     missing = words - count_words(longer.text)
     own = work.judge.telling(stretch, missing, said=[*said, *longer.sentences], focus=work.asking.focus)
@@ -57,17 +58,27 @@ def _filled(part: Part, words: int, work: Work, stretch: tuple[float, float], sa
     return _longer(longer, own)
 
 
-def _left_out(part: Part, words: int) -> list[Judged]:
-    """Of what the part was made of, the sentences that are borne out best and say something new, in their order."""
+def _left_out(part: Part, words: int, focus: str) -> list[Judged]:
+    """Of what the part was made of, the sentences that bear most on the focus and are borne out best, in their order.
+
+    None that says nothing new, and none so short that it leans on others.
+    """
+    asked = frozenset(content_stems(focus))
     said = [frozenset(stems(text)) for text in part.sentences]
     kept: list[int] = []
-    for place, (sentence, _) in sorted(enumerate(part.merged), key=lambda one: -one[1][0].score):
+    for place, (sentence, _) in sorted(enumerate(part.merged), key=lambda one: _worth(one[1], asked), reverse=True):
         length, meant = count_words(sentence.text), frozenset(stems(sentence.text))
-        if sentence.support != "none" and length <= words and not any(meant <= earlier for earlier in said):
+        is_worth_it = sentence.support != "none" and LEAST_WORDS <= length <= words
+        if is_worth_it and not any(meant <= earlier for earlier in said):
             kept.append(place)
             said.append(meant)
             words -= length
     return [part.merged[place] for place in sorted(kept)]
+
+
+def _worth(judged: Judged, asked: frozenset[str]) -> tuple[int, float]:
+    sentence, _ = judged
+    return len(asked.intersection(content_stems(sentence.text))), sentence.score
 
 
 def _longer(part: Part, more: Sequence[Judged]) -> Part:
@@ -84,7 +95,7 @@ def _is_near(part: Part, words: int) -> bool:
 
 def _cut(part: Part, words: int, work: Work) -> Part:
     """Without the last sentences, where that is nearer to the length."""
-    if _is_near(part, words):
+    if _is_near(part, words) or count_words(part.text) < words:
         return part
     best = min(
         (part.judged[:count] for count in range(1, len(part.judged) + 1)), key=lambda kept: _distance(part.only(kept), words)
