@@ -6,6 +6,7 @@ RagError                     says what, where and what next in its message
 ├── SettingsError            rag.toml, an environment variable or a recipe is wrong
 ├── MissingExtraError        an optional package is not installed (the message has the command that installs it)
 ├── ModelError               a model could not be loaded, or a model server refused
+├── CallStoreError           finished calls cannot be kept or found
 ├── DocumentError            one document could not be read; `status` is one of `DOCUMENT_STATUSES`
 └── IndexStoreError          an index cannot be opened or written
     ├── NoIndexError         there is no index at that place
@@ -47,6 +48,10 @@ class MissingExtraError(RagError):
 
 class ModelError(RagError):
     """A model could not be loaded or a model server could not answer."""
+
+
+class CallStoreError(RagError):
+    """The file of finished calls is damaged, locked, or on a full disk; what is asked from now on would be lost."""
 
 
 class DocumentError(RagError):

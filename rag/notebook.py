@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -13,6 +14,13 @@ STYLE = (
     ".groundtext sup{opacity:.75}</style>"
 )
 SHOWN_CHARACTERS = 320
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing."""
+
+
+def printable(text: str) -> str:
+    """Text on one line without control characters, so that a document cannot steer what shows it."""
+    return CONTROL.sub("", " ".join(text.split()))
 
 
 def answer_html(answer: dict[str, Any]) -> str:

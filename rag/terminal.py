@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rag.notebook import place
+from rag.notebook import place, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,18 +18,11 @@ if TYPE_CHECKING:
     from rag.reports import RemoveReport, SyncReport
     from rag.types import Answer, Citation, Hit, Sentence
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of writing."""
 WIDTH = 100
 PASSAGE_CHARACTERS = 300
 COLUMN = 48
 FAILURES_SHOWN = REMOVALS_SHOWN = 20
 KINDS_SHOWN = 8
-
-
-def printable(text: str) -> str:
-    """Text on one line without control characters, so that a document cannot steer the terminal."""
-    return CONTROL.sub("", " ".join(text.split()))
 
 
 def relative(source: str) -> str:

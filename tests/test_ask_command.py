@@ -37,6 +37,12 @@ def ask(tmp_path, monkeypatch):
     return run
 
 
+def test_two_documents_at_once_are_refused_with_what_to_do(ask):
+    done = ask("--document", "tower.txt", "--document", "other.txt", QUESTION)
+    assert done.exit_code == 2
+    assert "one document is asked at a time" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "refused"),
     [

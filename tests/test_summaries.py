@@ -210,7 +210,7 @@ def test_two_answers_and_the_room_for_a_third_always_fit(window, instructions, w
     budget = plan_budget(model="m", window=window, instructions=instructions, words=words, tokens_a_word=rate)
     inner = max(budget.part, budget.answer)
     assert instructions + max(2 * (inner + BETWEEN), budget.merged) + inner <= window
-    assert budget.piece + inner <= window
+    assert budget.piece + budget.part <= window
 
 
 def test_a_window_under_512_tokens_is_refused_with_what_to_do(tmp_path):
@@ -453,6 +453,49 @@ def test_a_model_whose_thoughts_take_all_of_its_room_is_given_more(tmp_path):
     assert summary.plain_text.startswith("The mill of district 0")
     again = summarize(document(facts(20)), SummaryModel(thinks_at_length), tmp_path, words=40)
     assert again.reused_calls == again.calls
+
+
+class KeepsItsThoughts(SummaryModel):
+    """Its server tells of its thoughts nothing but that they took all of the room, where that is less than `needs` tokens."""
+
+    needs = 800
+
+    async def stream(self, prompt, sampling):
+        if sampling.max_tokens >= self.needs:
+            async for piece in super().stream(prompt, sampling):
+                yield piece
+        else:
+            yield Usage(tokens_of(str(prompt.messages)), sampling.max_tokens)
+
+
+def test_a_model_whose_server_keeps_its_thoughts_is_given_more_room_too(tmp_path):
+    model = KeepsItsThoughts(first_sentences)
+    assert summarize(document(facts(20)), model, tmp_path, words=40).sentences
+    model.needs = 10**6
+    for wishes in ({}, {"focus": "the mill"}):
+        with pytest.raises(ModelError, match="nothing but thoughts"):
+            summarize(document(facts(30)), model, tmp_path, words=40, **wishes)
+
+
+def test_what_says_in_other_words_that_nothing_was_found_is_no_part_of_what_was(tmp_path):
+    def answer(messages):
+        found = [s for s in shown(messages).replace("\n\n", " ").split(". ") if "harbour" in s]
+        if found:
+            return found[0].rstrip(".") + "."
+        return "The text does not mention the harbour." if "1510" in shown(messages) else "Zebras invaded it. They left."
+
+    model = SummaryModel(answer, window=1024)
+    source = document(facts(150, seed=4).replace("harbour", "mill") + " The harbour of Barvik was closed in 1999.")
+    summary = summarize(source, model, tmp_path, focus="the harbour", chain="map-reduce")
+    assert [sentence.text for sentence in summary.sentences] == ["The harbour of Barvik was closed in 1999."]
+
+
+def test_other_words_ask_no_piece_anew(tmp_path):
+    source = document(facts(400))
+    first = summarize(source, SummaryModel(first_sentences), tmp_path, words=200, chain="map-reduce")
+    for words in (300, 600):
+        again = summarize(source, SummaryModel(first_sentences), tmp_path, words=words, chain="map-reduce")
+        assert again.reused_calls >= first.calls - first.levels
 
 
 @pytest.mark.parametrize("chain", ["map-reduce", "refine"])

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from summary_models import SummaryModel, VerbatimVerifier, facts, first_sentences
+from summary_models import SummaryModel, VerbatimVerifier, facts, first_sentences, shown
 
 import rag
 from rag.summaries.telling import telling_sentences
@@ -128,6 +128,37 @@ def test_what_is_taken_over_from_parts_bears_on_the_focus_and_stands_alone(tmp_p
     assert wanted in summary.plain_text
     assert not {"Marketing: Yeah.", "Designer: Right then."} & {sentence.text for sentence in summary.sentences}
     assert any("taken over from the parts" in note for note in summary.notes)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.8, 0.9])
+def test_a_summary_of_most_of_a_document_is_filled_up_as_well(tmp_path, share):
+    source = document(facts(120))
+    words = round(share * count_words(source.text))
+    summary = summarize(source, SummaryModel(lambda _: facts(1)), tmp_path, words=words)
+    assert abs(summary.words - words) <= 0.15 * words
+
+
+def test_a_summary_that_no_end_of_a_sentence_brings_near_its_length_is_cut_and_filled_up(tmp_path):
+    brief = "The mill was sold."
+    long = f"The harbour was closed {' and '.join(f'by a storm in {year}' for year in range(1500, 1515))}."
+    source = document(f"{brief} {long} {facts(200)}")
+    summary = summarize(source, SummaryModel(lambda _: f"{brief} {long}"), tmp_path, words=48)
+    assert summary.sentences[0].text == brief
+    assert abs(summary.words - 48) <= 7
+    assert set(supports(summary)) == {"full"}
+
+
+def test_a_summary_of_several_answers_says_nothing_twice(tmp_path):
+    heading = "This is the annual report of the town of Barvik."
+    source = document("\n\n".join(f"{heading} {facts(40, seed=seed)}" for seed in range(20)))
+
+    def answer(messages):
+        return f"{heading} {shown(messages).partition(heading)[2][:100]}"
+
+    summary = summarize(source, SummaryModel(answer, window=1024), tmp_path, chain="map-reduce", words=900)
+    said = [sentence.text for sentence in summary.sentences]
+    assert len(said) == len(set(said)) > 20
+    assert abs(summary.words - 900) <= 135
 
 
 def test_without_a_length_nothing_is_added(tmp_path):

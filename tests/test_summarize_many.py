@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -22,7 +23,7 @@ from summary_models import SummaryModel, VerbatimVerifier, facts, first_sentence
 
 import rag
 from rag.cli import main
-from rag.errors import ModelError, RagError, UsageError
+from rag.errors import CallStoreError, ModelError, RagError, UsageError
 from rag.pipelines.summarize_files import LOG, SummaryFolder, file_name
 from rag.sampling import Sampling
 from rag.summaries.calls import Calls, Slots
@@ -452,6 +453,74 @@ def test_the_command_reports_what_failed_with_code_3_and_reads_stdin(served, tex
     assert "The mill was sold in 1911 [1]." in done.stdout
 
 
+def test_each_text_from_stdin_has_a_summary_of_its_own(served, tmp_path):
+    out = tmp_path / "out"
+    for text in ("The mill was sold in 1911.", "The bridge was built in 1702.", "The mill was sold in 1911."):
+        done = CliRunner().invoke(main, ["summarize", "-", "--llm", "fake", "--output", str(out)], input=text)
+        assert done.exit_code == 0, done.output
+    assert len(list(out.glob("stdin-*.md"))) == len(sources_in(out)) == 2
+
+
+def test_a_model_that_is_none_is_refused_before_any_document_is_read(texts):
+    done = CliRunner().invoke(main, ["summarize", str(texts), "--llm", "extractive"])
+    assert (done.exit_code, "cannot sum up" in done.stderr) == (1, True)
+
+
+def test_a_summary_on_disk_steers_no_terminal_and_holds_no_html(tmp_path):
+    text = "The \x1b[31mmill\x07 of <script>alert(1)</script> was\u202e sold."
+    [summary] = all_of([Document(text, "a.txt", "A < B")], SummaryModel(shown), tmp_path)
+    [path] = add_all(tmp_path / "out", summary)
+    written = path.read_text(encoding="utf-8")
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]|<(?!!--)", written)
+    assert "A &lt; B" in written
+
+
+def test_a_folder_that_can_no_longer_be_written_to_is_named_with_what_next(tmp_path):
+    [summary] = all_of(documents(1), SummaryModel(first_sentences), tmp_path)
+    out = tmp_path / "out"
+
+    def write():
+        with SummaryFolder(out) as folder:
+            shutil.rmtree(out)
+            folder.add(summary)
+
+    with pytest.raises(RagError, match=r"d0\.txt cannot be written to .*out: .*the same command goes on"):
+        write()
+
+
+def test_a_full_disk_ends_the_run_before_calls_are_paid_for_in_vain(tmp_path, monkeypatch):
+    prepare = CallStore._prepare
+
+    def on_a_small_disk(store):
+        prepare(store)
+        store._database.execute("PRAGMA max_page_count = 3")
+
+    monkeypatch.setattr(CallStore, "_prepare", on_a_small_disk)
+    model = SummaryModel(lambda messages: first_sentences(messages) + " " + "Filler. " * 2000, parallel=1, obedient=False)
+    with pytest.raises(CallStoreError, match=r"disk is full .*calls\.sqlite.*goes on"):
+        all_of(documents(40), model, tmp_path)
+    assert len(model.prompts) < 10
+
+
+@pytest.mark.slow
+def test_without_a_stderr_it_sums_up_all_the_same(tmp_path, texts):
+    with SumsUp() as server:
+        command = [
+            sys.executable,
+            str(ROOT / "cli.py"),
+            "summarize",
+            str(texts / "t0.txt"),
+            "--llm",
+            f"{server.url}/v1",
+            "--words",
+            "40",
+        ]
+        closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command, "--calls", str(tmp_path / "calls.sqlite")]
+        done = subprocess.run(closed, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0
+    assert "[1]" in done.stdout
+
+
 @pytest.mark.slow
 def test_the_packaged_model_sums_up_a_document_with_quotes(tmp_path):
     pytest.importorskip("xllamacpp")
@@ -498,6 +567,8 @@ def until(condition):
 @pytest.mark.parametrize("more", [[], ["--fresh"]])
 def test_ctrl_c_keeps_every_finished_call_and_tells_how_to_go_on(tmp_path, texts, more):
     calls = tmp_path / "calls.sqlite"
+    for path in texts.iterdir():
+        path.write_text(facts(400), encoding="utf-8")
     with LlmServer([facts(2)], window=LIMITED) as server:
         run = summarizing(texts, "--calls", calls, "--output", tmp_path / "out", "--llm", f"{server.url}/v1", *more)
         until(lambda: len(server.chats()) > 4 or run.poll() is not None)

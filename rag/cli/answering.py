@@ -62,6 +62,14 @@ def search_command(
     show(found, hit_lines(hits) or ["Nothing found."], as_json)
 
 
+def _only_one(context: click.Context, parameter: click.Parameter, given: tuple[Path, ...]) -> Path | None:
+    if len(given) > 1:
+        raise click.BadParameter(
+            "one document is asked at a time. To ask several at once, index them (rag index).", context, parameter
+        )
+    return given[0] if given else None
+
+
 @click.command("ask")
 @question_or_file
 @click.option("--questions", metavar="FILE", help="Answer all questions of a file, one a line: JSON lines or plain text.")
@@ -73,6 +81,8 @@ def search_command(
 @click.option(
     "--document",
     type=click.Path(path_type=Path),
+    multiple=True,
+    callback=_only_one,
     metavar="FILE",
     help="Answer from this one document, however long, without an index; `-` is stdin.",
 )

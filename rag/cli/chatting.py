@@ -174,7 +174,7 @@ class _Conversation:
         click.echo()
 
     def _obey(self, said: str) -> None:
-        from rag.terminal import printable
+        from rag.notebook import printable
 
         if said == "/help":
             lines = [f"{name:<10} {meaning}" for name, meaning in COMMANDS.items()]
@@ -204,7 +204,7 @@ class _Conversation:
         return ["The latest answer has no sources. Nearest passages:", *nearest] if nearest else ["There is nothing to show."]
 
     def _on_question(self, question: str) -> None:
-        from rag.terminal import printable
+        from rag.notebook import printable
 
         click.echo(click.style(f"→ {printable(question)}", dim=True))
 
@@ -226,7 +226,8 @@ def _unknown(said: str) -> str:
 def _quoted(quote: str) -> str:
     from textwrap import fill
 
-    from rag.terminal import WIDTH, printable
+    from rag.notebook import printable
+    from rag.terminal import WIDTH
 
     margin = " " * 6
     return fill(f"“{printable(quote)}”", WIDTH, initial_indent=margin, subsequent_indent=margin, break_long_words=False)

@@ -71,7 +71,7 @@ def summarize_command(sources: tuple[str, ...], llm: str | None, output: Path | 
     if output and lies_among(output, [source for source in sources if source != "-"]):
         raise UsageError(f"--output {output} lies among the sources. Choose another folder.")
     with using_llm(llm_of(settings_with(llm=llm))) as model:
-        named = [_source(one) for one in sources]
+        named = [_source(one, is_kept=output is not None) for one in sources]
         begin = partial(summarize_many, named, llm=model, **_options(chosen))
         show_outcomes(begin, output=output, as_json=as_json, calls=chosen["calls"], fresh=chosen["fresh"])
 
@@ -175,17 +175,22 @@ def _options(chosen: dict[str, Any]) -> dict[str, Any]:
     return {**chosen, "selection": selection, "limits": limits}
 
 
-def _source(name: str) -> str | Document:
-    """A path, or the document on stdin."""
+def _source(name: str, *, is_kept: bool) -> str | Document:
+    """A path, or the document on stdin; in a folder of summaries each text from there has a name of its own."""
+    from hashlib import sha256
+
     from rag.documents import load_bytes
 
-    return load_bytes(sys.stdin.buffer.read(), source="-", name_hint="stdin") if name == "-" else name
+    if name != "-":
+        return name
+    content = sys.stdin.buffer.read()
+    return load_bytes(content, source=f"stdin-{sha256(content).hexdigest()[:8]}" if is_kept else "-", name_hint="stdin")
 
 
 def _show(outcome: Summary | FailedSummary, *, as_json: bool, is_kept: bool) -> None:
     """Failures to stderr; summaries as JSON lines, or as text where no folder has them."""
+    from rag.notebook import printable
     from rag.summaries.types import FailedSummary
-    from rag.terminal import printable
 
     if isinstance(outcome, FailedSummary):
         click.echo(f"failed: {printable(outcome.error)}", err=True)
@@ -198,7 +203,8 @@ def _show(outcome: Summary | FailedSummary, *, as_json: bool, is_kept: bool) -> 
 def _lines(summary: Summary) -> list[str]:
     from textwrap import wrap
 
-    from rag.terminal import WIDTH, printable, sentence_text, where
+    from rag.notebook import printable
+    from rag.terminal import WIDTH, sentence_text, where
 
     lines = [click.style(printable(summary.title or summary.source), bold=True), ""]
     lines += wrap(" ".join(map(sentence_text, summary.sentences)), WIDTH) or ["Nothing."]
@@ -281,7 +287,7 @@ class SummaryProgress:
     def found(self, documents: int) -> None:
         """Start the bar."""
         self.documents = documents
-        if sys.stderr.isatty():
+        if sys.stderr and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

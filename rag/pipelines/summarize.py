@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 
 from rag import documents as loaders
 from rag.arguments import PATH, listed, require, require_count
-from rag.errors import DocumentError, RagError, UsageError
+from rag.errors import CallStoreError, DocumentError, RagError, UsageError
 from rag.pipelines.find import DEFAULT_SELECTION, Selection, find_files
 from rag.pipelines.loops import run, stream
 from rag.pipelines.summarize_document import Frame, summarize_document
@@ -225,7 +225,7 @@ class _Batch:
         self._changed = asyncio.Event()
 
     async def outcomes(self) -> AsyncGenerator[Outcome, None]:
-        """As they come; the one thing that is raised is what nobody expects."""
+        """As they come; what is raised is what nobody expects, or would cost every document."""
         feeding = asyncio.create_task(self._feed())
         try:
             while (outcome := await self._outcomes.get()) is not None:
@@ -303,6 +303,8 @@ class _Batch:
             )
         except DocumentError as error:
             outcome = FailedSummary(document.source, error.status, str(error))
+        except CallStoreError as error:
+            outcome = error  # no document can be summed up without it
         except RagError as error:
             outcome = FailedSummary(document.source, "model", str(error))
         except Exception as error:  # noqa: BLE001 (raised by `outcomes`)

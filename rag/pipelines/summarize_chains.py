@@ -112,7 +112,14 @@ async def _by_stretches(summed_up: Chain, pieces: Sequence[Piece], work: Work) -
     async with _all_ended() as tasks:
         tasks += [asyncio.create_task(summed_up(pieces[start:end], work)) for start, end in stretches]
         outcomes = await asyncio.gather(*tasks)
-    return [part for part, _ in outcomes if part.judged], max(levels for _, levels in outcomes)
+    said = [part for part, _ in outcomes if part.judged]
+    return _that_count(said, work), max(levels for _, levels in outcomes)
+
+
+def _that_count(parts: Sequence[Part], work: Work) -> list[Part]:
+    """All parts; with a focus, beside such as the document bears out no others, since most pieces hold nothing about it."""
+    borne_out = [part for part in parts if part.is_borne_out] if work.asking.focus else []
+    return borne_out or list(parts)
 
 
 @asynccontextmanager
@@ -167,7 +174,8 @@ async def _next_level(
 async def map_piece(piece: Piece, work: Work, *, is_final: bool) -> Part:
     """What the model says about a piece, held against it."""
     budget = work.budget
-    words, room = (budget.words, budget.answer) if is_final else (budget.part_words, budget.part)
+    free = budget.window - piece.tokens - A_FEW_TOKENS
+    words, room = (budget.words, max(budget.part, min(budget.answer, free))) if is_final else (budget.part_words, budget.part)
 
     def render(texts: Sequence[str]) -> tuple[Message, ...]:
         shown = piece if texts[0] == piece.text else replace(piece, end=piece.start + len(texts[0]))
@@ -183,6 +191,7 @@ async def map_piece(piece: Piece, work: Work, *, is_final: bool) -> Part:
 
 async def merge(parts: Sequence[Part], work: Work, *, is_final: bool) -> Part:
     """One part out of several, never larger than all of them; one alone stays as it is."""
+    parts = _that_count(parts, work)
     if len(parts) < 2:
         return parts[0] if parts else Part()
     budget = work.budget
@@ -277,7 +286,7 @@ async def _asked(
     fits = 0 < about <= work.budget.window - room - A_FEW_TOKENS
     messages = render(texts) if fits else await fitted(render, texts, room, work)
     text, written, is_cut = await answered(messages, room, work, last=last)
-    if says_nothing(text):
+    if says_nothing(text, was_asked=bool(work.asking.focus)):
         return [], 0
     sentences = await asyncio.to_thread(statements, text)
     if is_cut and len(sentences) > 1 and not ends_whole(text):
@@ -299,8 +308,10 @@ async def answered(messages: tuple[Message, ...], room: int, work: Work, *, last
         reply, known = await work.calls.ask(messages, replace(work.sampling, max_tokens=most), turn=(work.turn, last))
         work.tally.add(reply.usage, known=known)
         written = reply.usage.completion_tokens or len(reply.text) * work.tokens_a_character
-        if (text := without_thoughts(reply.text)) or not reply.text.strip():
-            return text, written * len(text) / max(1, len(reply.text)), written >= most
+        text, is_cut = without_thoughts(reply.text), written >= most
+        is_hidden = not reply.text and is_cut  # thoughts that the server keeps for itself
+        if text or not (reply.text.strip() or is_hidden):
+            return text, written * len(text) / max(1, len(reply.text)), is_cut
     work.tally.notes[ONLY_THOUGHTS] += 1
     return "", 0, True
 

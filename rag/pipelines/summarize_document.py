@@ -10,8 +10,9 @@ from math import floor, log
 from typing import TYPE_CHECKING
 
 from rag.errors import DocumentError, ModelError, UsageError
+from rag.generators.extractive import ExtractiveGenerator
 from rag.pipelines.summarize_chains import ONLY_THOUGHTS, Tally, Work, map_reduce, refine
-from rag.pipelines.summarize_length import to_length
+from rag.pipelines.summarize_length import each_said_once, filled, near_length
 from rag.prompts import Prompts
 from rag.sampling import Sampling
 from rag.summaries.budget import BETWEEN, plan_budget
@@ -95,7 +96,9 @@ class Frame:
 
     @classmethod
     def of(cls, wish: Wish, llm: Generator) -> Frame:
-        """Asks the model to count. Raises UsageError where its window is too small, whatever the documents."""
+        """Asks the model to count. Raises UsageError where its window is too small, whatever the documents, or it is no model."""
+        if isinstance(llm, ExtractiveGenerator):
+            raise UsageError(f"{llm.name} asks no model, and cannot sum up. Name a model (--llm).")
         asking = wish.asking
         empty = asking.empty(words=wish.words or wish.usual_words)
         instructions, template = max(map(llm.count_tokens, empty)), llm.count_tokens([Message("user", "")])
@@ -152,7 +155,7 @@ async def summarize_document(
     sampling, look_back = frame.wish.sampling, frame.wish.look_back
     work = Work(planned.budget, frame.asking, sampling, calls, judge, tally, density, look_back, turn, on_read)
     parts, levels = await (refine if planned.chain == "refine" else map_reduce)(planned.pieces, work)
-    if not parts and not frame.wish.focus and not judge.dropped:
+    if not parts and not judge.dropped and (not frame.wish.focus or tally.notes[ONLY_THOUGHTS]):
         nothing = "nothing but thoughts" if tally.notes[ONLY_THOUGHTS] else "nothing"
         raise ModelError(
             f"{frame.llm.name} wrote {nothing} about any of the {len(planned.pieces)} pieces of {document.source}. "
@@ -197,12 +200,12 @@ def _chain(document: Document, frame: Frame, budget: Budget, density: float) -> 
     if wish.piece_tokens and wish.chain != "stuff":
         room = min(room, budget.piece)
     if wish.chain in ("auto", "stuff"):
-        whole = _whole(document, frame, budget)
+        whole = _whole(document, frame, budget, density)
         if whole.tokens <= room and (wish.chain == "stuff" or budget.final_parts == 1):
             return "stuff", f"the document fits one prompt ({whole.tokens} of {room} tokens)", [whole]
         if wish.chain == "stuff":
             raise UsageError(
-                f"{document.source} takes {whole.tokens or 'far more'} tokens, and a prompt to {frame.llm.name} has room for "
+                f"{document.source} takes about {whole.tokens} tokens, and a prompt to {frame.llm.name} has room for "
                 f"{room}. Take another chain (--chain auto), or a model with a larger window."
             )
     if wish.chain in ("refine", "map-reduce"):
@@ -213,16 +216,17 @@ def _chain(document: Document, frame: Frame, budget: Budget, density: float) -> 
         if len(in_a_row) == WORTH_REFINING:
             return "refine", "the document is two prompts long: two calls, where merging would take a third", in_a_row
     why = "the document does not fit one prompt" if budget.final_parts == 1 else "so many words do not fit one answer"
-    return "map-reduce", f"{why}; {len(pieces)} pieces can be read at the same time", pieces
+    at_once = f"; {len(pieces)} pieces can be read at the same time" if len(pieces) > 1 else ""
+    return "map-reduce", f"{why}{at_once}", pieces
 
 
-def _whole(document: Document, frame: Frame, budget: Budget) -> Piece:
-    """The document as one piece; what is far too long is not counted, and has a window's tokens and more."""
+def _whole(document: Document, frame: Frame, budget: Budget, density: float) -> Piece:
+    """The document as one piece; what is far too long is not counted, and has a window's tokens and more, by `density`."""
     text = document.text
     start = len(text) - len(text.lstrip())
     piece = Piece(document, 0, start, len(text.rstrip()))
     if (piece.end - piece.start) / DENSEST > budget.window:
-        return replace(piece, tokens=int((piece.end - piece.start) / DENSEST))
+        return replace(piece, tokens=int((piece.end - piece.start) / min(DENSEST, density)))
     return replace(piece, tokens=_measured(piece, frame, budget))
 
 
@@ -249,15 +253,17 @@ async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, 
     if frame.wish.words is None or not (parts or work.judge.dropped):
         return parts
     parts = parts or [Part()]
-    each = planned.words / len(parts)
-    can_grow = planned.document_words > 1.5 * planned.words
-    edges = [number / len(parts) for number in range(len(parts) + 1)]
+    each = round(planned.words / len(parts))
+    can_grow = planned.document_words > planned.words
+    near = await asyncio.gather(*(near_length(part, each, work, can_grow=can_grow) for part in parts))
+    parts = each_said_once(near)
     said = [text for part in parts for text in part.sentences]
-    brought = (
-        to_length(part, round(each), work, can_grow=can_grow, stretch=stretch, said=said)
-        for part, stretch in zip(parts, pairwise(edges), strict=True)
-    )
-    return list(await asyncio.gather(*brought))
+    edges = [number / len(parts) for number in range(len(parts) + 1)]
+    for place, stretch in enumerate(pairwise(edges)):
+        if can_grow and not frame.wish.is_question:
+            parts[place] = await work.calls.aside((work.turn,), filled, parts[place], each, work, stretch, said)
+            said += parts[place].sentences
+    return parts
 
 
 def _notes(summary: Summary, tally: Tally, judge: Judge, wish: Wish) -> Iterator[str]:

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from rag.errors import UsageError
-from rag.notebook import place
+from rag.errors import RagError, UsageError
+from rag.notebook import place, printable
 from rag.pipelines.find import is_under
 from rag.pretrained import expanded
 from rag.summaries.types import Summary
@@ -89,7 +89,16 @@ class SummaryFolder:
             Path(self._lock.lock_file).unlink(missing_ok=True)
 
     def add(self, outcome: Summary | FailedSummary) -> Path | None:
-        """Write a summary to its file, and a line to the log. Returns the file."""
+        """Write a summary to its file, and a line to the log. Returns the file. Raises RagError where that cannot be done."""
+        try:
+            return self._added(outcome)
+        except OSError as error:
+            raise RagError(
+                f"The summary of {outcome.source} cannot be written to {self.folder}: {error.strerror or error}. Once it can, the same "
+                "command goes on where it was."
+            ) from error
+
+    def _added(self, outcome: Summary | FailedSummary) -> Path | None:
         assert self._file is not None
         path = None
         if isinstance(outcome, Summary):
@@ -158,12 +167,12 @@ def _beside(path: Path) -> Path:
 def file_name(source: str) -> str:
     """The name of a summary's file: that of the document, and a few letters that tell apart what is called the same elsewhere."""
     name = "".join(sign if sign.isalnum() or sign in "-_. " else "_" for sign in PurePath(source).name) or "document"
-    return f"{name.encode('utf-8', 'ignore')[:150].decode('utf-8', 'ignore').lstrip('.')}.{_digest(source, 4)}.md"
+    return f"{name.encode('utf-8', 'ignore')[:150].decode('utf-8', 'ignore').lstrip('.-')}.{_digest(source, 4)}.md"
 
 
 def summary_text(summary: Summary) -> str:
     """The summary as Markdown: sentences with their markers, then each citation with its place and its quote."""
-    body = " ".join(sentence.cited_text + UNSUPPORTED.get(sentence.support, "") for sentence in summary.sentences)
+    body = " ".join(_line(sentence.cited_text) + UNSUPPORTED.get(sentence.support, "") for sentence in summary.sentences)
     lines = [f"# {_line(summary.title or summary.source)}", "", body or "—", ""]
     for citation in summary.citations:
         where = place({"source": PurePath(citation.source).name, "pages": citation.pages, "place": citation.place})
@@ -174,7 +183,8 @@ def summary_text(summary: Summary) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    """The text on one line, without control characters and as Markdown that holds no HTML."""
+    return printable(text).replace("<", "&lt;")
 
 
 def _shortened(text: str) -> str:

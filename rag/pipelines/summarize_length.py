@@ -28,43 +28,66 @@ FROM_PARTS = "sentences taken over from the parts, since the model wrote fewer w
 FROM_DOCUMENT = "sentences of the document itself added, since the model wrote fewer words than were asked for"
 
 
-async def to_length(
-    part: Part, words: int, work: Work, *, can_grow: bool, stretch: tuple[float, float] = (0.0, 1.0), said: Sequence[str] = ()
-) -> Part:
-    """The part with close to `words` words; `can_grow` says whether there is more to tell.
-
-    `stretch` is what it tells of, as shares of the document, and `said` are the sentences of all parts. An answer to a question is
-    left as short as it is.
-    """
+async def near_length(part: Part, words: int, work: Work, *, can_grow: bool) -> Part:
+    """The part with close to `words` words, as far as the model writes them; `can_grow` says whether there is more to tell."""
     part = _cut(part, words, work)
     if _is_near(part, words) or (count_words(part.text) < words and not can_grow):
         return part
     other = await _asked_anew(part, words, work) if part.judged else None
     if other and (other.is_borne_out or not part.is_borne_out):
-        part = min(part, _cut(other, words, work), key=lambda one: _distance(one, words))
-    if _is_near(part, words) or count_words(part.text) > words or work.asking.is_question:
+        return min(part, _cut(other, words, work), key=lambda one: _distance(one, words))
+    return part
+
+
+def each_said_once(parts: Sequence[Part]) -> list[Part]:
+    """The parts without sentences that an earlier one has."""
+    said: set[str] = set()
+    kept: list[Part] = []
+    for part in parts:
+        kept.append(part.only([one for one in part.judged if one[0].text.casefold() not in said]))
+        said.update(text.casefold() for text in kept[-1].sentences)
+    return kept
+
+
+def filled(part: Part, words: int, work: Work, stretch: tuple[float, float], said: Sequence[str]) -> Part:
+    """The part, after it what its own parts said beside that, and after those sentences of the document, where words are missing.
+
+    `stretch` is what it tells of, as shares of the document, and `said` are the sentences that the summary has elsewhere. Of a part
+    that no end of a sentence brings near its length, the sentences that leave room are filled up.
+    """
+    if _is_near(part, words):
         return part
-    return await work.calls.aside((work.turn,), _filled, part, words, work, stretch, said)
-
-
-def _filled(part: Part, words: int, work: Work, stretch: tuple[float, float], said: Sequence[str]) -> Part:
-    """The part, after it what its own parts said beside that, and after those sentences of the document."""
-    of_parts = _left_out(part, words - count_words(part.text), work.asking.focus)
-    longer = _longer(part, of_parts)
-    missing = words - count_words(longer.text)
-    own = work.judge.telling(stretch, missing, said=[*said, *longer.sentences], focus=work.asking.focus)
+    begun = _shorter(part, words) if count_words(part.text) > words else part
+    if part.judged and not begun.judged:
+        return part
+    of_parts = _left_out(begun, words - count_words(begun.text), work.asking.focus, said)
+    longer = _longer(begun, of_parts)
+    own: list[Judged] = []
+    for most in (words, int((1 + TOLERANCE) * words)):
+        if not _is_near(longer, words):
+            known = [*said, *longer.sentences]
+            more = work.judge.telling(stretch, most - count_words(longer.text), said=known, focus=work.asking.focus)
+            own, longer = own + more, _longer(longer, more)
+    if _distance(longer, words) > _distance(part, words):
+        return part
     work.tally.notes[FROM_PARTS] += len(of_parts)
     work.tally.notes[FROM_DOCUMENT] += len(own)
-    return _longer(longer, own)
+    return longer
 
 
-def _left_out(part: Part, words: int, focus: str) -> list[Judged]:
+def _shorter(part: Part, words: int) -> Part:
+    """The first sentences, as many as have no more words."""
+    fitting = (count for count in range(len(part.judged), 0, -1) if count_words(part.only(part.judged[:count]).text) <= words)
+    return part.only(part.judged[: next(fitting, 0)])
+
+
+def _left_out(part: Part, words: int, focus: str, said_elsewhere: Sequence[str]) -> list[Judged]:
     """Of what the part was made of, the sentences that bear most on the focus and are borne out best, in their order.
 
     None that says nothing new, and none so short that it leans on others.
     """
     asked = frozenset(content_stems(focus))
-    said = [frozenset(stems(text)) for text in part.sentences]
+    said = [frozenset(stems(text)) for text in (*part.sentences, *said_elsewhere)]
     kept: list[int] = []
     for place, (sentence, _) in sorted(enumerate(part.merged), key=lambda one: _worth(one[1], asked), reverse=True):
         length, meant = count_words(sentence.text), frozenset(stems(sentence.text))
@@ -119,7 +142,7 @@ async def _asked_anew(part: Part, words: int, work: Work) -> Part | None:
         return None
     messages = await fitted(render, sources, room, work, note=False)
     text, tokens, _ = await answered(messages, room, work)
-    if says_nothing(text):
+    if says_nothing(text, was_asked=bool(work.asking.focus)):
         return None
     sentences = await asyncio.to_thread(statements, text)
     written = await work.calls.aside((work.turn,), work.judge.part, sentences, max(1, round(tokens)), part.basis)

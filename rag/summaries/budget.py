@@ -78,7 +78,7 @@ def plan_budget(
     third = usable // 3 - BETWEEN
     answer, fitting_words = _answer(words, rate, third)
     part, asked = _answer(part_words or max(LEAST_PART_WORDS, min(MOST_PART_WORDS, words)), rate, third)
-    text = min(piece_tokens or PIECE_TOKENS, usable - max(part, answer))
+    text = min(piece_tokens or PIECE_TOKENS, usable - part)
     if text < LEAST_TEXT:
         raise UsageError(f"Pieces of {text} tokens are too short to sum up; {LEAST_TEXT} tokens are the least.")
     inner = max(part, answer)

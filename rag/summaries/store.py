@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import RagError, UsageError
+from rag.errors import CallStoreError, UsageError
 from rag.pretrained import cache_folder, expanded
 from rag.types import Usage
 
@@ -54,8 +54,8 @@ def default_path() -> Path:
 class CallStore:
     """Finished calls; any number of processes may use one file. `path` None is `calls.sqlite` in the cache folder.
 
-    A call is on disk when `keep` returns, and outlives a kill. Raises UsageError for a file that is something else, RagError
-    for one that is damaged.
+    A call is on disk when `keep` returns, and outlives a kill. Raises UsageError for a file that is something else,
+    CallStoreError for one that is damaged, or on a full disk.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
@@ -115,10 +115,15 @@ class CallStore:
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
-    def _unusable(self, error: sqlite3.Error) -> RagError:
+    def _unusable(self, error: sqlite3.Error) -> CallStoreError:
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            return RagError(f"{self.path} is locked by another process. Wait for it, or name another file (--calls).")
-        return RagError(
+            return CallStoreError(f"{self.path} is locked by another process. Wait for it, or name another file (--calls).")
+        if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+            return CallStoreError(
+                f"The disk is full on which finished calls are kept ({self.path}). Make room, or name a file elsewhere (--calls); "
+                "the same command then goes on where it was."
+            )
+        return CallStoreError(
             f"The finished calls in {self.path} cannot be used ({error}). If the file is damaged, remove it: what it held is "
             "asked again. Or name another file (--calls)."
         )

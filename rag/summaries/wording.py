@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\(?\d{1,3}[.)]\s+|#{1,6}\s+|>\s+)+")
 TAGS = re.compile(r"^\s*(?:</?[A-Za-z][^<>]*>\s*)+")
-EMPHASIS = re.compile(r"\*\*|__(?=\w)|(?<=\w)__")
+BOLD = re.compile(r"(?<![\w*])\*\*(?=\S)|(?<=\S)\*\*(?![\w*])")
+UNDERLINED = re.compile(r"(?<!\w)__(?=\S)([^_\n]{1,200})__(?!\w)")
+HEADLINE = re.compile(r"^\s*#{1,6}\s")
+FENCE = re.compile(r"^\s*(?:```|~~~)")
+TABLE = re.compile(r"^\s*\|")
 LEAD = re.compile(r"^\s*(?:summary|answer)\s*:\s*", re.IGNORECASE)
 END = re.compile(r"[.!?…:;。！？।]['\"”’)\]»]*\s*$")
 NOTHING = re.compile(
@@ -23,6 +27,25 @@ NOTHING = re.compile(
     re.IGNORECASE,
 )
 
+
+NO_MENTION = re.compile(
+    r"^\W*(?:(?:the|this) (?:[\w-]+ )?(?:text|document|source|passage|part|excerpt|section|article)s?(?: provided| given| above)?"
+    r" (?:does|do|did)(?: not|n['’]t) (?:mention|say|contain|state|tell|discuss|address|include|provide|refer|talk|specify|describe)"
+    r"|there (?:is|are|was|were) no (?:mention|information|details?|references?)"
+    r"|i(?:['’]m| am) sorry,? but i (?:cannot|can['’]t|can not|am unable to))\b[^.!?\n]*[.!?]?\s*$",
+    re.IGNORECASE,
+)
+"""An answer of one sentence that a model gives, though told to write "Nothing.", where a text does not hold what was asked."""
+
+OPENING = re.compile(r"^(?:certainly|sure|of course)\W*$", re.IGNORECASE)
+CLOSING = re.compile(
+    r"^\W*(?:(?:please )?(?:let me know if|feel free to)|i hope this|would you like me to|is there anything else|word count\W*\d)",
+    re.IGNORECASE,
+)
+"""What chat models say to whoever asked, before and after what they were asked for."""
+
+LEAST_WRAPPED = 50
+"""Characters of a line, without an end of a sentence, after which the next one goes on with it. A shorter one may be a line of a list."""
 
 LOOP = re.compile(r"(.{4,240}?)\1{3,}", re.DOTALL)
 LEAST_LOOP = 40
@@ -47,20 +70,28 @@ def count_words(text: str) -> int:
     return len(CJK_RUN.sub(" ", text).split()) + sum((length + 1) // 2 for length in runs)
 
 
-def says_nothing(text: str) -> bool:
-    """Whether a model had nothing to say, in the words that it was told to use, or in none."""
-    return not re.search(r"\w", text) or NOTHING.match(text) is not None
+def says_nothing(text: str, *, was_asked: bool = False) -> bool:
+    """Whether a model had nothing to say, in the words that it was told to use, or in none.
+
+    What `was_asked` about something also says nothing when it tells, in English, that the text does not hold that.
+    """
+    if not re.search(r"\w", text) or NOTHING.match(text):
+        return True
+    return was_asked and NO_MENTION.match(text) is not None
 
 
 def statements(text: str) -> list[str]:
-    """The sentences of what a model wrote: without markers, bullets, emphasis, tags in front, and lines that only lead on.
+    """The sentences of what a model wrote: without markers, bullets, emphasis, tags in front, headlines, lines that only lead on, and
+    what is said to whoever asked. A model may break its lines as its source does.
 
     A sentence without a word that an earlier one does not have says nothing new, and is left out: small models go in circles. So
     is, within a sentence, what is said again and again.
     """
     found: list[str] = []
     said: list[frozenset[str]] = []
-    for line in LEAD.sub("", EMPHASIS.sub("", without_markers(text))).splitlines():
+    plain = UNDERLINED.sub(_without_lines, BOLD.sub("", without_markers(text)))
+    lines = _unbroken(LEAD.sub("", plain).splitlines())
+    for line in [line for line in lines if not HEADLINE.match(line)] or lines:
         line = BULLET.sub("", TAGS.sub("", line)).strip()
         if not re.search(r"\w", line) or line.endswith((":", "：")):
             continue
@@ -70,7 +101,41 @@ def statements(text: str) -> list[str]:
             if not any(words <= earlier for earlier in said):
                 found.append(sentence)
                 said.append(words)
-    return found
+    while len(found) > 1 and CLOSING.match(found[-1]):
+        found.pop()
+    return found[1:] if len(found) > 1 and OPENING.match(found[0]) else found
+
+
+def _without_lines(underlined: re.Match[str]) -> str:
+    """Emphasis is of words; `__init__` is a name."""
+    inner = underlined[1]
+    return inner if " " in inner or not inner.islower() else underlined[0]
+
+
+def _unbroken(lines: Sequence[str]) -> list[str]:
+    """Lines with those in their place that only go on with them."""
+    whole: list[str] = []
+    last = ""
+    for line in lines:
+        if FENCE.match(line):
+            last = ""
+            continue
+        if _goes_on(last, line):
+            whole[-1] += ("" if CJK_RUN.match(line.strip()) and CJK_RUN.match(last.rstrip()[-1]) else " ") + line.strip()
+        else:
+            whole.append(line)
+        last = line
+    return whole
+
+
+def _goes_on(before: str, line: str) -> bool:
+    """Whether a line goes on with the sentence of the one before."""
+    if not before.strip() or not line.strip() or ends_whole(before):
+        return False
+    if any(kind.match(line) for kind in (BULLET, TABLE, TAGS)) or HEADLINE.match(before) or TABLE.match(before):
+        return False
+    first = line.strip()[0]
+    return first.islower() or first.isdigit() or len(before.strip()) >= LEAST_WRAPPED
 
 
 def without_loops(sentence: str) -> str:

@@ -1,0 +1,88 @@
+"""What a model wrote, told apart: its sentences, however its lines are broken, and what is no part of a summary."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.summaries.wording import says_nothing, statements
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        (
+            "The hall is open on Sundays, but not in winter. The hall is not\nopen at Easter. The dog is not allowed inside the hall.",
+            [
+                "The hall is open on Sundays, but not in winter.",
+                "The hall is not open at Easter.",
+                "The dog is not allowed inside the hall.",
+            ],
+        ),
+        ("Anna Pavlovna\nhad had a cough for some days.", ["Anna Pavlovna had had a cough for some days."]),
+        (
+            "The letter that was sent in 1805 was a gift from the family\nEstates of Lucca were sold in\n1806.",
+            ["The letter that was sent in 1805 was a gift from the family Estates of Lucca were sold in 1806."],
+        ),
+        ("- the mill was\n  sold\n- the bridge", ["the mill was sold", "the bridge"]),
+        ("Marketing\nDesign\nSales", ["Marketing", "Design", "Sales"]),
+        ("The mill was sold.\nthe bridge was not.", ["The mill was sold.", "the bridge was not."]),
+        ("The mill\n\nwas sold.", ["The mill", "was sold."]),
+        (
+            "这座塔很高,高三百三十米,高三百三十米以上,而且一八八九年建成于法国首都巴黎的战神广场上,由居斯塔夫埃菲尔设计\n并且很美。",
+            None,
+        ),
+    ],
+)
+def test_a_line_break_ends_no_sentence(written, found):
+    if found is None:
+        assert statements(written) == [written.replace("\n", "")]
+    else:
+        assert statements(written) == found
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("**The mill** was __sold at last__ to **them**.", "The mill was sold at last to them."),
+        ("**Point 3** is that 2**10 lines are in __init__ of it.", "Point 3 is that 2**10 lines are in __init__ of it."),
+        ("__Note__ that a ** b is no emphasis.", "Note that a ** b is no emphasis."),
+    ],
+)
+def test_emphasis_is_taken_off_and_names_and_powers_stay(written, left):
+    assert statements(written) == [left]
+
+
+def test_what_is_said_to_whoever_asked_and_headlines_are_no_part_of_a_summary():
+    mill = "The mill was sold in 1501."
+    assert statements(f"Certainly!\n\n## Summary\n\n{mill}\n\nLet me know if you would like me to shorten it.") == [mill]
+    assert statements(f"Sure. {mill}\n\n(Word count: 98)\n\nI hope this helps!") == [mill]
+    assert statements(f"```text\n{mill}\n```") == [mill]
+    assert statements("# The mill was sold") == ["The mill was sold"]
+    assert statements("Let me know if the mill is sold.") == ["Let me know if the mill is sold."]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The text does not mention who has a dragon.",
+        "The provided document doesn't contain dragons.",
+        "There is no information about dragons in the text.",
+        "I'm sorry, but I can’t help with that.",
+    ],
+)
+def test_what_was_asked_of_a_text_and_is_not_there_is_nothing_in_other_words(answer):
+    assert says_nothing(answer, was_asked=True)
+    assert not says_nothing(answer)
+    assert not says_nothing(f"{answer} The mill was sold.", was_asked=True)
+
+
+def test_what_a_text_says_of_others_is_something():
+    assert not says_nothing("The committee does not mention who paid.", was_asked=True)
+    assert not says_nothing("There is no mill in the valley.", was_asked=True)
+
+
+@given(st.text(alphabet="ab AB.\n-#*_`|1", max_size=300))
+def test_any_text_has_statements_without_line_breaks(written):
+    assert not any("\n" in sentence for sentence in statements(written))
