@@ -36,6 +36,9 @@ MEASURES = ("rouge1", "rouge2", "rougeL", "full", "supported")
 TOKENS_A_WORD = 1.75
 """Room for the peers' answers: what ours have for so many words."""
 
+INSTRUCTIONS = 256
+"""Tokens that those of one prompt take at most."""
+
 CUT_SHORT = "one prompt, document cut"
 QUOTED = "sentences of the document, no model"
 AT_ONCE = 8
@@ -148,11 +151,12 @@ class _Run:
             return list(pool.map(self._cut_short, self.tasks))
 
     def _cut_short(self, task: Task) -> str:
-        wish = Wish(chain="map-reduce", words=self.words, focus=task.question, piece_tokens=self.llm.window)
+        most = ceil(self.words * TOKENS_A_WORD)
+        room = self.llm.window - most - INSTRUCTIONS
+        wish = Wish(chain="map-reduce", words=self.words, focus=task.question, piece_tokens=room)
         piece = plan(task.document, Frame.of(wish, self.llm)).pieces[0]
         messages = wish.asking.of_piece(piece, words=self.words, window=self.llm.window)
-        sampling = rag.Sampling(max_tokens=ceil(self.words * TOKENS_A_WORD))
-        return asyncio.run(self.llm.complete(Prompt("", (), messages), sampling))[0]
+        return asyncio.run(self.llm.complete(Prompt("", (), messages), rag.Sampling(max_tokens=most)))[0]
 
     def quoted(self) -> list[str]:
         """What fills up short summaries, alone: sentences of the document, chosen without a model."""
