@@ -1,4 +1,4 @@
-"""How answers and hits look in a notebook. Takes JSON-ready dictionaries and depends on nothing; all is escaped."""
+"""How answers and hits look in a notebook, where all is escaped, and text on one line anywhere. Depends on nothing."""
 
 from __future__ import annotations
 

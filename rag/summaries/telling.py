@@ -86,9 +86,8 @@ def _stretches(sentences: Iterable[_Sentence], a_character: float) -> list[list[
 
 def _worth(sentence: _Sentence, likely: dict[str, float], asked: dict[str, float]) -> tuple[float, float]:
     """What bears on more of the question goes first."""
-    return sum(asked[word] for word in asked if word in sentence.words), sum(likely[word] for word in sentence.words) / len(
-        sentence.words
-    )
+    words = sentence.words
+    return sum(weight for word, weight in asked.items() if word in words), sum(likely[word] for word in words) / len(words)
 
 
 def _sentences(text: str) -> list[_Sentence]:

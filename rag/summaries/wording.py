@@ -89,7 +89,7 @@ def statements(text: str) -> list[str]:
     """
     found: list[str] = []
     said: list[frozenset[str]] = []
-    plain = UNDERLINED.sub(_without_lines, BOLD.sub("", without_markers(text)))
+    plain = UNDERLINED.sub(_without_underscores, BOLD.sub("", without_markers(text)))
     lines = _unbroken(LEAD.sub("", plain).splitlines())
     for line in [line for line in lines if not HEADLINE.match(line)] or lines:
         line = BULLET.sub("", TAGS.sub("", line)).strip()
@@ -106,7 +106,7 @@ def statements(text: str) -> list[str]:
     return found[1:] if len(found) > 1 and OPENING.match(found[0]) else found
 
 
-def _without_lines(underlined: re.Match[str]) -> str:
+def _without_underscores(underlined: re.Match[str]) -> str:
     """Emphasis is of words; `__init__` is a name."""
     inner = underlined[1]
     return inner if " " in inner or not inner.islower() else underlined[0]
