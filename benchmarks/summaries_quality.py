@@ -3,8 +3,8 @@
 ROUGE says how near a summary is to the references; copying a document's first page does well at it. The share of sentences
 that the document bears out says how far it can be believed. Both are taken for every contestant alike.
 
-What a contestant wrote is kept in .bench/summaries-quality for as long as the code that made it stays the same, and so are our finished
-calls, which our contestants share: a run that was stopped goes on where it was.
+What a contestant wrote is kept in .bench/summaries-quality: ours for as long as our code stays the same, what others wrote for as long as
+they are given the same. So are our finished calls, which our contestants share. A run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 import json
 import statistics
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,14 +23,14 @@ from pathlib import Path
 from corpus import BENCH
 from measure import ROOT, digest_of, note, table
 from summaries_data import SETS, WORDS, Marks, Task, interval, marks
-from summaries_speed import langchain
+from summaries_speed import PEER_SCRIPT, langchain
 
 import rag
 from rag.generators.http import HttpGenerator
 from rag.generators.vllm_server import WarmServer
 from rag.pipelines.summarize_document import Frame, Wish, plan
 from rag.summaries.telling import telling_sentences
-from rag.types import Prompt
+from rag.types import Message, Prompt
 
 MEASURES = ("rouge1", "rouge2", "rougeL", "full", "supported")
 TOKENS_A_WORD = 1.75
@@ -78,8 +78,7 @@ def _section(name: str, tasks: Sequence[Task], words: int, server: WarmServer, l
     }
     found: dict[str, list[Marks]] = {}
     for contestant, summaries in contestants.items():
-        texts = run.kept(name, contestant, summaries)
-        found[contestant] = [marks(text, task) for text, task in zip(texts, tasks, strict=True)]
+        found[contestant] = [marks(text, task) for text, task in zip(summaries(), tasks, strict=True)]
         note(f"{name}: {contestant} {_means(found[contestant])}")
     pairs = [("rag map-reduce", "LangChain map_reduce"), ("rag refine", "LangChain refine"), ("rag map-reduce", CUT_SHORT)]
     pairs += [("rag map-reduce, looking back", "rag map-reduce"), ("rag refine", "rag map-reduce"), ("rag map-reduce", QUOTED)]
@@ -112,20 +111,13 @@ class _Run:
         self.calls = KEPT / "calls.sqlite"
         self.told: list[str] = []
 
-    def kept(self, name: str, contestant: str, summaries: Callable[[], list[str]]) -> list[str]:
-        """What a contestant wrote, now or in a run before of the same code, documents and model."""
-        code = [
-            *(ROOT / "rag").rglob("*.py"),
-            *(ROOT / "rag").rglob("*.jinja"),
-            *Path(__file__).parent.glob("**/summaries_*.py"),
-        ]
-        asked = [(task.document.source, task.question) for task in self.tasks]
-        digest = digest_of(code, name, contestant, asked, self.words, self.size.tokens, self.llm.name, self.llm.window)
-        path = KEPT / f"{digest}.json"
+    def kept(self, code: Iterable[Path], given: object, write: Callable[[], list[str]]) -> list[str]:
+        """What was written, now or in a run before, by the same code and model out of what they were given."""
+        path = KEPT / f"{digest_of(code, given, self.llm.name, self.llm.window)}.json"
         if path.exists():
             return list(json.loads(path.read_text(encoding="utf-8")))
         before = len(self.told)
-        texts = summaries()
+        texts = write()
         if len(self.told) == before:  # what failed is tried again
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
@@ -133,6 +125,11 @@ class _Run:
 
     def ours(self, **wishes: object) -> list[str]:
         """Documents with a question of their own are summed up each with that focus."""
+        given = [(task.document.text, task.question) for task in self.tasks]
+        code = [*(ROOT / "rag").rglob("*.py"), *(ROOT / "rag").rglob("*.jinja"), Path(__file__)]
+        return self.kept(code, (given, self.words, self.size.tokens, wishes), lambda: self._ours(**wishes))
+
+    def _ours(self, **wishes: object) -> list[str]:
         common = {"llm": self.llm, "words": self.words, "piece_tokens": self.size.tokens, "calls": self.calls}
         if not any(task.question for task in self.tasks):
             outcomes = list(rag.summarize_many([task.document for task in self.tasks], **common, **wishes))
@@ -147,16 +144,27 @@ class _Run:
 
     def cut_short(self) -> list[str]:
         """As much of a document as fits one prompt, and the rest left out."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(self._cut_short, self.tasks))
+        most = self._most
+        asked = [self._first_prompt(task, self.llm.window - most - INSTRUCTIONS) for task in self.tasks]
 
-    def _cut_short(self, task: Task) -> str:
-        most = ceil(self.words * TOKENS_A_WORD)
-        room = self.llm.window - most - INSTRUCTIONS
+        def answer(messages: tuple[Message, ...]) -> str:
+            return asyncio.run(self.llm.complete(Prompt("", (), messages), rag.Sampling(max_tokens=most)))[0]
+
+        def write() -> list[str]:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                return list(pool.map(answer, asked))
+
+        return self.kept([], (asked, most), write)
+
+    def _first_prompt(self, task: Task, room: int) -> tuple[Message, ...]:
         wish = Wish(chain="map-reduce", words=self.words, focus=task.question, piece_tokens=room)
         piece = plan(task.document, Frame.of(wish, self.llm)).pieces[0]
-        messages = wish.asking.of_piece(piece, words=self.words, window=self.llm.window)
-        return asyncio.run(self.llm.complete(Prompt("", (), messages), rag.Sampling(max_tokens=most)))[0]
+        return wish.asking.of_piece(piece, words=self.words, window=self.llm.window)
+
+    @property
+    def _most(self) -> int:
+        """Tokens of an answer of the others."""
+        return ceil(self.words * TOKENS_A_WORD)
 
     def quoted(self) -> list[str]:
         """What fills up short summaries, alone: sentences of the document, chosen without a model."""
@@ -174,10 +182,12 @@ class _Run:
             {"chunks": [piece.text for piece in plan(task.document, frame).pieces], "question": task.question}
             for task in self.tasks
         ]
+        return self.kept([PEER_SCRIPT], (chain, told, self._most), lambda: self._peer(chain, told))
+
+    def _peer(self, chain: str, told: Sequence[object]) -> list[str]:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
             json.dump(told, file)
             file.flush()
-            most = ceil(self.words * TOKENS_A_WORD)
-            done = langchain(self.server, Path(file.name), chain=chain, form="gather", max_tokens=most)
+            done = langchain(self.server, Path(file.name), chain=chain, form="gather", max_tokens=self._most)
         self.told += [f"LangChain {chain}, {len(done['errors'])} failed: {error}" for error in done["errors"][:1]]
         return list(done["texts"])

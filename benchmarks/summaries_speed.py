@@ -30,6 +30,7 @@ from rag.types import Document, Prompt
 WORDS_A_TOKEN = 0.75
 
 PEER = ROOT / ".bench" / "summaries-langchain" / "bin" / "python"
+PEER_SCRIPT = ROOT / "benchmarks" / "peers" / "summaries_langchain.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +199,7 @@ def langchain(
     """What LangChain's chain tells of itself, in its own environment."""
     if not PEER.exists():
         raise SystemExit("LangChain is not there. Run: benchmarks/environments.sh summaries-langchain")
-    script = ROOT / "benchmarks" / "peers" / "summaries_langchain.py"
-    command = [PEER, script, given, "--chain", chain, "--form", form, "--url", server.url, "--model", server.name]
+    command = [PEER, PEER_SCRIPT, given, "--chain", chain, "--form", form, "--url", server.url, "--model", server.name]
     command += ["--tokenizer", Path(server.model) / "tokenizer.json", "--max-tokens", max_tokens]
     done = subprocess.run(
         [*map(str, command), *(["--ignore-eos"] if ignore_eos else [])],

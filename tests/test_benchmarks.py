@@ -206,10 +206,9 @@ class TestChecks:
         values = [check.of(found) for check in CHECKS if check.script == "quality.py" and "scifact" in check.name]
         assert values == [Figure(0.7, 0.65, 0.75), Figure(0.9, 0.9, 0.9)]
 
-    def test_what_a_contestant_wrote_is_kept_unless_something_failed(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(summaries_quality, "KEPT", tmp_path)
-        tasks = [SimpleNamespace(document=SimpleNamespace(source="a"), question="")]
-        run = summaries_quality._Run(tasks, 250, None, SimpleNamespace(name="m", window=4096), summaries_quality.Size())
+    def test_what_a_contestant_wrote_is_kept_unless_something_failed_or_it_is_of_other_code(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(summaries_quality, "KEPT", tmp_path / "kept")
+        run = summaries_quality._Run([], 250, None, SimpleNamespace(name="m", window=4096), summaries_quality.Size())
         made = []
 
         def write(text, *told):
@@ -217,10 +216,13 @@ class TestChecks:
             run.told.extend(told)
             return [text]
 
-        assert [run.kept("set", "one", lambda: write("a")) for _ in range(2)] == [["a"], ["a"]]
-        assert run.kept("set", "another", lambda: write("b")) == ["b"]
-        assert [run.kept("set", "third", lambda: write("c", "failed")) for _ in range(2)] == [["c"], ["c"]]
-        assert made == ["a", "b", "c", "c"]
+        (code := tmp_path / "chain.py").write_text("SIZE = 1", encoding="utf-8")
+        assert [run.kept([code], "one", lambda: write("a")) for _ in range(2)] == [["a"], ["a"]]
+        assert run.kept([code], "another", lambda: write("b")) == ["b"]
+        assert [run.kept([code], "third", lambda: write("c", "failed")) for _ in range(2)] == [["c"], ["c"]]
+        code.write_text("SIZE = 2", encoding="utf-8")
+        assert run.kept([code], "one", lambda: write("d")) == ["d"]
+        assert made == ["a", "b", "c", "c", "d"]
 
     def test_an_index_that_other_code_made_is_not_measured(self, tmp_path, monkeypatch):
         import quality
