@@ -18,7 +18,8 @@ from rag.summaries.packing import Packing
 from rag.summaries.parts import Part
 from rag.summaries.pieces import cut
 from rag.summaries.prompts import SOURCES_FOLLOW
-from rag.summaries.wording import count_words, first_that_fit, says_nothing, statements, without_thoughts
+from rag.summaries.talk import says_nothing
+from rag.summaries.wording import count_words, first_that_fit, statements, without_thoughts
 from rag.types import Document, Heading, Sentence, Usage
 
 ANSWERS = {

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.summaries.wording import says_nothing, statements
+from rag.summaries.talk import says_nothing
+from rag.summaries.wording import statements
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,56 @@ def test_what_is_said_to_whoever_asked_and_headlines_are_no_part_of_a_summary():
     assert statements(f"```text\n{mill}\n```") == [mill]
     assert statements("# The mill was sold") == ["The mill was sold"]
     assert statements("Let me know if the mill is sold.") == ["Let me know if the mill is sold."]
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        "Project Manager: Mm-hmm.",
+        "Marketing: Um okay.",
+        "Yeah, mm - hmm.",
+        "User Interface: Okay, okay.",
+        "Industrial Designer: {vocalsound}",
+        "The text is written in a formal tone, with no unnecessary words.",
+        "The text is well-organized and easy to follow, with clear headings and bullet points.",
+        "The text is short and to the point.",
+    ],
+)
+def test_noise_of_minutes_and_praise_of_a_text_are_left_out(nothing):
+    mill = "The mill was sold in 1501."
+    assert statements(f"{mill} {nothing}") == [mill]
+    assert statements(nothing) == []
+
+
+def test_a_circle_of_which_each_round_is_another_speakers_is_told_once():
+    rounds = [f"Grad {name}: I think it is not worth going over in the group," for name in "BCEFD"]
+    assert statements(" ".join(rounds)) == ["Grad B: I think it is not worth going over in the group, Grad C …"]
+    thrice = " ".join(rounds[:3])
+    assert statements(thrice) == [thrice]
+
+
+@pytest.mark.parametrize(
+    "something",
+    [
+        "Project Manager: Six point five.",
+        "Yes.",
+        "They were okay.",
+        "5 mm.",
+        "→ ½",
+        "Ah, the mill burns.",
+        "The text is written in Latin.",
+        "The text is clear that taxes rise.",
+        "The document was written in a monastery in 1501.",
+    ],
+)
+def test_short_answers_and_facts_about_a_text_stay(something):
+    assert statements(f"The miller came home. {something}") == ["The miller came home.", something]
+
+
+def test_what_is_said_again_with_another_pause_is_said_again():
+    assert statements("Um most users are forty five. Um most users are uh forty five.") == ["Um most users are forty five."]
+    apart = ["Er kam nach Hause.", "Sie kam nach Hause.", "Er kam auch nach Hause.", "It is 5 cm wide.", "It is 5 mm wide."]
+    assert statements(" ".join(apart)) == apart
 
 
 @pytest.mark.parametrize(

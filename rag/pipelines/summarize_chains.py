@@ -18,7 +18,8 @@ from rag.errors import UsageError
 from rag.summaries.budget import BETWEEN
 from rag.summaries.packing import Packing
 from rag.summaries.parts import Part
-from rag.summaries.wording import count_words, ends_whole, first_that_fit, says_nothing, statements, without_thoughts
+from rag.summaries.talk import says_nothing
+from rag.summaries.wording import count_words, ends_whole, first_that_fit, statements, without_thoughts
 from rag.types import Usage
 
 if TYPE_CHECKING:

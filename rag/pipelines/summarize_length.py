@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.pipelines.summarize_chains import CUT, answered, fitted
+from rag.summaries.talk import meant, says_nothing
 from rag.summaries.telling import LEAST_WORDS
-from rag.summaries.wording import count_words, says_nothing, statements
-from rag.words import content_stems, stems
+from rag.summaries.wording import count_words, statements
+from rag.words import content_stems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +42,11 @@ async def near_length(part: Part, words: int, work: Work, *, can_grow: bool) -> 
 
 def each_said_once(parts: Sequence[Part]) -> list[Part]:
     """The parts without sentences that an earlier one has."""
-    said: set[str] = set()
+    said: set[frozenset[str]] = set()
     kept: list[Part] = []
     for part in parts:
-        kept.append(part.only([one for one in part.judged if one[0].text.casefold() not in said]))
-        said.update(text.casefold() for text in kept[-1].sentences)
+        kept.append(part.only([one for one in part.judged if meant(one[0].text) not in said]))
+        said.update(map(meant, kept[-1].sentences))
     return kept
 
 
@@ -87,14 +88,14 @@ def _left_out(part: Part, words: int, focus: str, said_elsewhere: Sequence[str])
     None that says nothing new, and none so short that it leans on others.
     """
     asked = frozenset(content_stems(focus))
-    said = [frozenset(stems(text)) for text in (*part.sentences, *said_elsewhere)]
+    said = [meant(text) for text in (*part.sentences, *said_elsewhere)]
     kept: list[int] = []
     for place, (sentence, _) in sorted(enumerate(part.merged), key=lambda one: _worth(one[1], asked), reverse=True):
-        length, meant = count_words(sentence.text), frozenset(stems(sentence.text))
+        length, words_of = count_words(sentence.text), meant(sentence.text)
         is_worth_it = sentence.support != "none" and LEAST_WORDS <= length <= words
-        if is_worth_it and not any(meant <= earlier for earlier in said):
+        if is_worth_it and not any(words_of <= earlier for earlier in said):
             kept.append(place)
-            said.append(meant)
+            said.append(words_of)
             words -= length
     return [part.merged[place] for place in sorted(kept)]
 

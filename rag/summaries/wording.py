@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rag.citations import without_markers
 from rag.sentences import sentence_spans
-from rag.words import CJK_RUN, stems
+from rag.summaries.talk import CLOSING, OPENING, REMARK, is_noise, meant
+from rag.words import CJK_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,33 +22,13 @@ FENCE = re.compile(r"^\s*(?:```|~~~)")
 TABLE = re.compile(r"^\s*\|")
 LEAD = re.compile(r"^\s*(?:summary|answer)\s*:\s*", re.IGNORECASE)
 END = re.compile(r"[.!?…:;。！？।]['\"”’)\]»]*\s*$")
-NOTHING = re.compile(
-    r"^\W*(?:there is |the (?:next )?(?:text|part|source) (?:has|holds|says) )?nothing"
-    r"(?: (?:more |new )?to add| new| more| relevant| found| about it| about that| about this)?\W*$",
-    re.IGNORECASE,
-)
-
-
-NO_MENTION = re.compile(
-    r"^\W*(?:(?:the|this) (?:[\w-]+ )?(?:text|document|source|passage|part|excerpt|section|article)s?(?: provided| given| above)?"
-    r" (?:does|do|did)(?: not|n['’]t) (?:mention|say|contain|state|tell|discuss|address|include|provide|refer|talk|specify|describe)"
-    r"|there (?:is|are|was|were) no (?:mention|information|details?|references?)"
-    r"|i(?:['’]m| am) sorry,? but i (?:cannot|can['’]t|can not|am unable to))\b[^.!?\n]*[.!?]?\s*$",
-    re.IGNORECASE,
-)
-"""An answer of one sentence that a model gives, though told to write "Nothing.", where a text does not hold what was asked."""
-
-OPENING = re.compile(r"^(?:certainly|sure|of course)\W*$", re.IGNORECASE)
-CLOSING = re.compile(
-    r"^\W*(?:(?:please )?(?:let me know if|feel free to)|i hope this|would you like me to|is there anything else|word count\W*\d)",
-    re.IGNORECASE,
-)
-"""What chat models say to whoever asked, before and after what they were asked for."""
-
 LEAST_WRAPPED = 50
 """Characters of a line, without an end of a sentence, after which the next one goes on with it. A shorter one may be a line of a list."""
 
 LOOP = re.compile(r"(.{4,240}?)\1{3,}", re.DOTALL)
+CIRCLE_WORDS, CIRCLE_TIMES = 6, 4
+"""So many words in a row so many times in one sentence are a circle too, though each round differs from the last: in who speaks, say."""
+
 LEAST_LOOP = 40
 """Characters; what is said four times in fewer may be meant."""
 
@@ -70,22 +51,12 @@ def count_words(text: str) -> int:
     return len(CJK_RUN.sub(" ", text).split()) + sum((length + 1) // 2 for length in runs)
 
 
-def says_nothing(text: str, *, was_asked: bool = False) -> bool:
-    """Whether a model had nothing to say, in the words that it was told to use, or in none.
-
-    What `was_asked` about something also says nothing when it tells, in English, that the text does not hold that.
-    """
-    if not re.search(r"\w", text) or NOTHING.match(text):
-        return True
-    return was_asked and NO_MENTION.match(text) is not None
-
-
 def statements(text: str) -> list[str]:
     """The sentences of what a model wrote: without markers, bullets, emphasis, tags in front, headlines, lines that only lead on, and
     what is said to whoever asked. A model may break its lines as its source does.
 
     A sentence without a word that an earlier one does not have says nothing new, and is left out: small models go in circles. So
-    is, within a sentence, what is said again and again.
+    is, within a sentence, what is said again and again; and what tells nothing of the document.
     """
     found: list[str] = []
     said: list[frozenset[str]] = []
@@ -97,8 +68,9 @@ def statements(text: str) -> list[str]:
             continue
         for start, end in sentence_spans(line):
             sentence = without_loops(line[start:end])
-            words = frozenset(stems(sentence))
-            if not any(words <= earlier for earlier in said):
+            words = meant(sentence)
+            says_nothing_new = any(words <= earlier for earlier in said)
+            if not (says_nothing_new or REMARK.match(sentence) or is_noise(sentence)):
                 found.append(sentence)
                 said.append(words)
     while len(found) > 1 and CLOSING.match(found[-1]):
@@ -141,7 +113,19 @@ def _goes_on(before: str, line: str) -> bool:
 def without_loops(sentence: str) -> str:
     """The sentence with what stands in it four times in a row or more standing there once; an ellipsis ends one that ends so."""
     shorter = LOOP.sub(lambda loop: loop[1] if len(loop[0]) >= LEAST_LOOP else loop[0], sentence)
+    if begun := _second_round(shorter):
+        shorter = shorter[:begun].rstrip(" :")
     return shorter if shorter == sentence or ends_whole(shorter) else f"{shorter.rstrip(' ,')} …"
+
+
+def _second_round(sentence: str) -> int:
+    """Where a sentence begins to say again what it says often; 0 where it does not."""
+    words = list(re.finditer(r"\S+", sentence))
+    places: dict[tuple[str, ...], list[int]] = {}
+    for number in range(len(words) - CIRCLE_WORDS + 1):
+        places.setdefault(tuple(word.group().casefold() for word in words[number : number + CIRCLE_WORDS]), []).append(number)
+    begun = [found[1] for found in places.values() if len(found) >= CIRCLE_TIMES]
+    return words[min(begun)].start() if begun else 0
 
 
 def ends_whole(text: str) -> bool:
