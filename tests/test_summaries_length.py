@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from summary_models import SummaryModel, VerbatimVerifier, facts, first_sentences, shown
 
 import rag
+from rag.pipelines.summarize_length import each_said_once
+from rag.summaries.parts import Part
 from rag.summaries.telling import telling_sentences
 from rag.summaries.wording import count_words, statements, without_loops
-from rag.types import Document
+from rag.types import Document, Sentence
 
 
 def document(text: str) -> Document:
@@ -159,6 +161,12 @@ def test_a_summary_of_several_answers_says_nothing_twice(tmp_path):
     said = [sentence.text for sentence in summary.sentences]
     assert len(said) == len(set(said)) > 20
     assert abs(summary.words - 900) <= 135
+
+
+def test_the_same_words_in_another_order_are_another_sentence():
+    said = ["Um Jones sued Smith.", "Smith sued Jones.", "Jones sued uh Smith."]
+    parts = [Part(((Sentence(text), []),), 5) for text in said]
+    assert [part.sentences for part in each_said_once(parts)] == [said[:1], said[1:2], []]
 
 
 def test_without_a_length_nothing_is_added(tmp_path):

@@ -70,17 +70,23 @@ def test_what_is_said_to_whoever_asked_and_headlines_are_no_part_of_a_summary():
         "Project Manager: Mm-hmm.",
         "Marketing: Um okay.",
         "Yeah, mm - hmm.",
-        "User Interface: Okay, okay.",
         "Industrial Designer: {vocalsound}",
         "The text is written in a formal tone, with no unnecessary words.",
         "The text is well-organized and easy to follow, with clear headings and bullet points.",
         "The text is short and to the point.",
     ],
 )
-def test_noise_of_minutes_and_praise_of_a_text_are_left_out(nothing):
+def test_noise_of_minutes_and_praise_of_a_text_are_left_out_beside_what_says_something(nothing):
     mill = "The mill was sold in 1501."
     assert statements(f"{mill} {nothing}") == [mill]
-    assert statements(nothing) == []
+    assert statements(nothing) == [nothing]
+
+
+def test_one_speakers_noise_is_nothing():
+    assert says_nothing("Industrial Designer: {vocalsound}")
+    assert says_nothing("Project Manager: Mm-hmm.")
+    assert not says_nothing("Project Manager: Mm-hmm, the mill was sold.")
+    assert not says_nothing("Solution: {2, 3}")
 
 
 def test_a_circle_of_which_each_round_is_another_speakers_is_told_once():
@@ -90,16 +96,37 @@ def test_a_circle_of_which_each_round_is_another_speakers_is_told_once():
     assert statements(thrice) == [thrice]
 
 
+SHARES = "; ".join(f"in {year} the share of women on the board was {year % 100} %" for year in range(2019, 2023))
+RENTS = ", ".join(
+    f"the tenant shall pay the {what} on the first day of each {when}" for what, when in zip("abcd", "wxyz", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "sentence", [f"{SHARES}.", SHARES, f"{RENTS}, failing which the lease ends.", "It prints - - - - - - - - - and ends"]
+)
+def test_a_long_sentence_with_something_new_in_each_part_is_no_circle(sentence):
+    assert statements(sentence) == [sentence]
+
+
 @pytest.mark.parametrize(
     "something",
     [
         "Project Manager: Six point five.",
         "Yes.",
         "They were okay.",
+        "Oh no, they did not.",
+        "Status: OK.",
+        "Answer: HMM.",
+        "Solution set: {2, 3}.",
+        "Code: {okay}.",
         "5 mm.",
         "→ ½",
         "Ah, the mill burns.",
         "The text is written in Latin.",
+        "The text is written in a formal tone and argues that taxes must rise.",
+        "The text is well-structured: Part I sets duties.",
+        "The summary is clear and says profits fell.",
         "The text is clear that taxes rise.",
         "The document was written in a monastery in 1501.",
     ],
@@ -110,7 +137,7 @@ def test_short_answers_and_facts_about_a_text_stay(something):
 
 def test_what_is_said_again_with_another_pause_is_said_again():
     assert statements("Um most users are forty five. Um most users are uh forty five.") == ["Um most users are forty five."]
-    apart = ["Er kam nach Hause.", "Sie kam nach Hause.", "Er kam auch nach Hause.", "It is 5 cm wide.", "It is 5 mm wide."]
+    apart = ["Er kam nach Hause.", "Sie kam nach Hause.", "Er kam auch nach Hause.", "It is 5 mm wide.", "It is 5 um wide."]
     assert statements(" ".join(apart)) == apart
 
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.pipelines.summarize_chains import CUT, answered, fitted
-from rag.summaries.talk import meant, says_nothing
+from rag.summaries.talk import meant, says_nothing, unhesitating
 from rag.summaries.telling import LEAST_WORDS
 from rag.summaries.wording import count_words, statements
-from rag.words import content_stems
+from rag.words import content_stems, stems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,12 +42,17 @@ async def near_length(part: Part, words: int, work: Work, *, can_grow: bool) -> 
 
 def each_said_once(parts: Sequence[Part]) -> list[Part]:
     """The parts without sentences that an earlier one has."""
-    said: set[frozenset[str]] = set()
+    said: set[tuple[str, ...]] = set()
     kept: list[Part] = []
     for part in parts:
-        kept.append(part.only([one for one in part.judged if meant(one[0].text) not in said]))
-        said.update(map(meant, kept[-1].sentences))
+        kept.append(part.only([one for one in part.judged if _in_order(one[0].text) not in said]))
+        said.update(map(_in_order, kept[-1].sentences))
     return kept
+
+
+def _in_order(sentence: str) -> tuple[str, ...]:
+    """Its words as they follow one another: who did what to whom depends on it."""
+    return tuple(stems(unhesitating(sentence)))
 
 
 def filled(part: Part, words: int, work: Work, stretch: tuple[float, float], said: Sequence[str]) -> Part:

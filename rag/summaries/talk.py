@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.words import is_stop_stem, stems
+from rag.words import stems
 
 NOTHING = re.compile(
     r"^\W*(?:there is |the (?:next )?(?:text|part|source) (?:has|holds|says) )?nothing"
@@ -29,39 +29,51 @@ CLOSING = re.compile(
 """What chat models say to whoever asked, before and after what they were asked for."""
 
 REMARK = re.compile(
-    r"^(?:the|this) (?:text|summary|document|passage|article) (?:is|was) (?:also |very )?(?:well[- ](?:written|structured|organi[sz]ed)"
-    r"|(?:written|presented|formatted) in an? [\w ,'-]*\b(?:tone|style|manner|way)|(?:short|clear|concise|easy)(?:,| and| to read))\b",
+    r"^(?:the|this) (?:text|summary) is (?:also |very )?"
+    r"(?:well[- ](?:written|structured|organi[sz]ed)"
+    r"|(?:written|presented|formatted) in an? (?:[\w-]+,? (?:and )?){0,3}(?:tone|style|manner)"
+    r"|(?:short|clear|concise|easy)(?:,| and| to read))\b(?![^\n]*\b(?:says?|states?|argues?|that|finds?|found)\b)[^\d:]*$",
     re.IGNORECASE,
 )
 """What small models say of how a text is written, asked for what it says."""
 
-SPEAKER = re.compile(r"^\s*[^\W\d_][^:\n]{0,40}:\s")
-NOISE = re.compile(r"\{[^{}\n]{1,40}\}")
-HESITATION = frozenset("uh uhm um umm".split())
-SOUNDS = HESITATION | frozenset("ah aha eh erm hm hmm huh mhm mm oh yeah".split())
-OKAY = SOUNDS | frozenset(("ok", "okay"))
-AGREEMENT = OKAY | frozenset(("right", "yep", "yes"))
-"""Minutes are full of these; who speaks and what a transcript marks as noise say nothing either."""
+SPEAKER = re.compile(r"^\s*[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,2}\s*:\s")
+NOISE = re.compile(r"\{(?:vocalsound|nonvocalsound|disfmarker|gap|pause|comment)\}")
+HESITATION = re.compile(r"(?<!\d)(?<!\d\s)\b(?:uhm?|umm?)\b", re.IGNORECASE)
+SOUNDS = frozenset("ah aha erm hm hmm huh mhm oh uh uhm um umm yeah".split())
+AGREEMENT = SOUNDS | frozenset(("mm", "ok", "okay"))
+"""Minutes are full of these; who speaks and what a transcript marks as noise say nothing either. "5 um" is a length."""
+
+ACRONYM = re.compile(r"\b[A-Z]{2,}\b")
 
 
 def says_nothing(text: str, *, was_asked: bool = False) -> bool:
-    """Whether a model had nothing to say, in the words that it was told to use, or in none.
+    """Whether a model had nothing to say, in the words that it was told to use, or in none; or gave one speaker's "Mm-hmm."
 
     What `was_asked` about something also says nothing when it tells, in English, that the text does not hold that.
     """
-    if not re.search(r"\w", text) or NOTHING.match(text):
+    if not re.search(r"\w", text) or NOTHING.match(text) or (SPEAKER.match(text) and is_noise(text)):
         return True
     return was_asked and NO_MENTION.match(text) is not None
 
 
-def meant(sentence: str) -> frozenset[str]:
-    """The words of a sentence, by their stems, as if it were said without a pause."""
-    return frozenset(stems(sentence)) - HESITATION
+def is_idle(sentence: str) -> bool:
+    """Whether a sentence tells nothing of the document: noise of minutes, or praise of how a text is written."""
+    return REMARK.match(sentence) is not None or is_noise(sentence)
 
 
 def is_noise(sentence: str) -> bool:
-    """Whether nothing is said in it but "Um okay." or "Mm-hmm.", whoever says it."""
-    words = frozenset(stems(SPEAKER.sub("", NOISE.sub(" ", sentence))))
-    if not words:
-        return NOISE.search(sentence) is not None
-    return words <= OKAY or (not words.isdisjoint(SOUNDS) and all(word in AGREEMENT or is_stop_stem(word) for word in words))
+    """Whether nothing is said in it but "Um okay." or "Mm-hmm.", whoever says it. "OH" and "HMM" are names."""
+    spoken = SPEAKER.sub("", NOISE.sub(" um ", sentence))
+    words = frozenset(stems(spoken))
+    return words <= AGREEMENT and not words.isdisjoint(SOUNDS) and not ACRONYM.search(spoken)
+
+
+def unhesitating(sentence: str) -> str:
+    """The sentence as if it were said without a pause."""
+    return HESITATION.sub(" ", sentence)
+
+
+def meant(sentence: str) -> frozenset[str]:
+    """The words of a sentence, by their stems, as if it were said without a pause."""
+    return frozenset(stems(unhesitating(sentence)))

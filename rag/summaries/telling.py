@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rag.citations import without_markers
 from rag.prompts.data import as_data
 from rag.sentences import sentence_spans
-from rag.summaries.talk import HESITATION
+from rag.summaries.talk import unhesitating
 from rag.summaries.wording import count_words
 from rag.words import content_stems
 
@@ -58,7 +58,7 @@ def telling_sentences(
         return []
     counts = Counter(word for one in sentences for word in one.words)
     likely = {word: count / len(sentences) for word, count in counts.items()}
-    known = [frozenset(content_stems(one)) - HESITATION for one in said]
+    known = [frozenset(content_stems(unhesitating(one))) for one in said]
     for word in frozenset().union(*known) & likely.keys():
         likely[word] **= 2
     chosen: list[_Sentence] = []
@@ -101,7 +101,7 @@ def _sentences(text: str) -> list[_Sentence]:
         begins, ends = sentence[:1].isalnum() and not sentence[:1].islower(), END.search(sentence)
         is_whole = LEAST_WORDS <= length <= MOST_WORDS and begins and ends
         is_plain = not any(mark in sentence for mark in NOT_PLAIN) and without_markers(as_data(sentence)) == sentence
-        if is_whole and is_plain and (words := frozenset(content_stems(sentence)) - HESITATION):
+        if is_whole and is_plain and (words := frozenset(content_stems(unhesitating(sentence)))):
             found.append(_Sentence(start, end, words, length))
     return found
 

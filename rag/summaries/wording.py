@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rag.citations import without_markers
 from rag.sentences import sentence_spans
-from rag.summaries.talk import CLOSING, OPENING, REMARK, is_noise, meant
+from rag.summaries.talk import CLOSING, OPENING, is_idle, meant
 from rag.words import CJK_RUN
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LEAST_WRAPPED = 50
 """Characters of a line, without an end of a sentence, after which the next one goes on with it. A shorter one may be a line of a list."""
 
 LOOP = re.compile(r"(.{4,240}?)\1{3,}", re.DOTALL)
-CIRCLE_WORDS, CIRCLE_TIMES = 6, 4
+CIRCLE_WORDS, LEAST_DIFFERENT, CIRCLE_TIMES = 6, 4, 4
 """So many words in a row so many times in one sentence are a circle too, though each round differs from the last: in who speaks, say."""
 
 LEAST_LOOP = 40
@@ -56,7 +56,7 @@ def statements(text: str) -> list[str]:
     what is said to whoever asked. A model may break its lines as its source does.
 
     A sentence without a word that an earlier one does not have says nothing new, and is left out: small models go in circles. So
-    is, within a sentence, what is said again and again; and what tells nothing of the document.
+    is, within a sentence, what is said again and again; and, beside others, what tells nothing of the document.
     """
     found: list[str] = []
     said: list[frozenset[str]] = []
@@ -69,10 +69,10 @@ def statements(text: str) -> list[str]:
         for start, end in sentence_spans(line):
             sentence = without_loops(line[start:end])
             words = meant(sentence)
-            says_nothing_new = any(words <= earlier for earlier in said)
-            if not (says_nothing_new or REMARK.match(sentence) or is_noise(sentence)):
+            if not any(words <= earlier for earlier in said):
                 found.append(sentence)
                 said.append(words)
+    found = [sentence for sentence in found if not is_idle(sentence)] or found
     while len(found) > 1 and CLOSING.match(found[-1]):
         found.pop()
     return found[1:] if len(found) > 1 and OPENING.match(found[0]) else found
@@ -119,13 +119,16 @@ def without_loops(sentence: str) -> str:
 
 
 def _second_round(sentence: str) -> int:
-    """Where a sentence begins to say again what it says often; 0 where it does not."""
+    """Where a sentence that came to no end begins to say again what it says often; 0 where it does not, or tells numbers then."""
+    if ends_whole(sentence) or TABLE.match(sentence):
+        return 0
     words = list(re.finditer(r"\S+", sentence))
+    spoken = [word.group().casefold() for word in words]
     places: dict[tuple[str, ...], list[int]] = {}
-    for number in range(len(words) - CIRCLE_WORDS + 1):
-        places.setdefault(tuple(word.group().casefold() for word in words[number : number + CIRCLE_WORDS]), []).append(number)
-    begun = [found[1] for found in places.values() if len(found) >= CIRCLE_TIMES]
-    return words[min(begun)].start() if begun else 0
+    for first in range(len(words) - CIRCLE_WORDS + 1):
+        places.setdefault(tuple(spoken[first : first + CIRCLE_WORDS]), []).append(words[first].start())
+    begun = [found[1] for row, found in places.items() if len(found) >= CIRCLE_TIMES and len(set(row)) >= LEAST_DIFFERENT]
+    return min(begun) if begun and not re.search(r"\d", sentence[min(begun) :]) else 0
 
 
 def ends_whole(text: str) -> bool:
