@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -168,4 +167,5 @@ class TestAWholeProgram:
         )
         assert process.returncode == 0
         assert "Traceback" not in errors
-        assert json.dumps(errors.count("\n")) < "9"
+        told = [line for line in errors.splitlines() if "resource_tracker" not in line]  # Python's, where ending took longer
+        assert len(told) < 9, errors
