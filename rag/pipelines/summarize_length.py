@@ -96,11 +96,11 @@ def _left_out(part: Part, words: int, focus: str, said_elsewhere: Sequence[str])
     said = [meant(text) for text in (*part.sentences, *said_elsewhere)]
     kept: list[int] = []
     for place, (sentence, _) in sorted(enumerate(part.merged), key=lambda one: _worth(one[1], asked), reverse=True):
-        length, words_of = count_words(sentence.text), meant(sentence.text)
+        length, told = count_words(sentence.text), meant(sentence.text)
         is_worth_it = sentence.support != "none" and LEAST_WORDS <= length <= words
-        if is_worth_it and not any(words_of <= earlier for earlier in said):
+        if is_worth_it and not any(told <= earlier for earlier in said):
             kept.append(place)
-            said.append(words_of)
+            said.append(told)
             words -= length
     return [part.merged[place] for place in sorted(kept)]
 

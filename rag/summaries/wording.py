@@ -26,11 +26,11 @@ LEAST_WRAPPED = 50
 """Characters of a line, without an end of a sentence, after which the next one goes on with it. A shorter one may be a line of a list."""
 
 LOOP = re.compile(r"(.{4,240}?)\1{3,}", re.DOTALL)
-CIRCLE_WORDS, LEAST_DIFFERENT, CIRCLE_TIMES = 6, 4, 4
-"""So many words in a row so many times in one sentence are a circle too, though each round differs from the last: in who speaks, say."""
-
 LEAST_LOOP = 40
 """Characters; what is said four times in fewer may be meant."""
+
+CIRCLE_WORDS, LEAST_DIFFERENT, CIRCLE_TIMES = 6, 4, 4
+"""So many words in a row so many times in one sentence are a circle too, though each round differs from the last: in who speaks, say."""
 
 THOUGHTS = re.compile(r"\A\s*(?:<think>)?(?:(?!<think>).)*?</think>\s*", re.DOTALL)
 """What a reasoning model writes first. Templates of some write the opening tag, so that it is not in the answer."""
