@@ -39,7 +39,7 @@ def supports(summary):
 
 
 def test_a_merge_of_which_nothing_is_borne_out_leaves_its_parts_in_its_place(tmp_path):
-    model = SummaryModel(with_merges("This text makes good use of words."), window=1024)
+    model = SummaryModel(with_merges("This text is well written and makes good use of words."), window=1024)
     summary = summarize(document(facts(200)), model, tmp_path, chain="map-reduce")
     assert set(supports(summary)) == {"full"}
     assert any("bore nothing out; the parts stand in their place" in note for note in summary.notes)
