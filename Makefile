@@ -38,7 +38,7 @@ $(READY): pyproject.toml constraints.txt
 
 # An environment of its own, for the tests against a real vLLM.
 vllm:
-	bash tests/vllm_environment.sh
+	bash tests/support/vllm_environment.sh
 
 demo: $(READY)
 	@$(BIN)/rag demo

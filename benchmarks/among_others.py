@@ -20,7 +20,7 @@ from measure import note
 from retrieval import name_of, read_lines
 
 import rag
-from rag.chunking import split_text
+from rag.documents.chunking import split_text
 from rag.types import Document
 
 

@@ -17,9 +17,9 @@ from measure import machine_facts, publish, table
 from retrieval import Task, build, page_task, read_lines
 
 import rag
-from rag.context import distinct, merged
-from rag.pipelines.question import SPARE, white_space_between
-from rag.pipelines.retrieve import retrieve
+from rag.answers.context import distinct, merged
+from rag.answers.question import SPARE, white_space_between
+from rag.retrieval.retrieve import retrieve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

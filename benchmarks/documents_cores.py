@@ -47,7 +47,7 @@ def _run(folder: Path, jobs: int, times: int) -> Run:
 
 def _loaded(folder: Path, jobs: int, times: int) -> dict[str, float]:
     from rag.documents import is_supported
-    from rag.pipelines.workers import load_all
+    from rag.documents.loading.workers import load_all
 
     files = [str(path) for path in sorted(folder.rglob("*")) if path.is_file() and is_supported(path)]
     files *= times

@@ -52,7 +52,7 @@ def main() -> None:
 def _read(data: Path, count: int) -> None:
     """Read so many files, each of the collections' files as often as any other, and print what came of it."""
     from rag.documents import is_supported
-    from rag.pipelines.workers import load_all
+    from rag.documents.loading.workers import load_all
 
     found = sorted(path for name in COLLECTIONS for path in (data / name).rglob("*") if path.is_file() and is_supported(path))
     if not found:

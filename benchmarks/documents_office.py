@@ -97,10 +97,9 @@ def _xml_text(part: str) -> str:
 
 
 def read_with_ours(file: Path) -> str:
-    import importlib
+    from rag.documents import load_bytes
 
-    module = importlib.import_module(f"rag.documents.{FORMATS[file.suffix]}")
-    text: str = module.load(file.read_bytes(), source=str(file), name=file.name).text
+    text: str = load_bytes(file.read_bytes(), source=str(file)).text
     return text
 
 

@@ -30,7 +30,7 @@ Reader = Callable[[bytes], list[str]]
 
 def ours(content: bytes) -> list[str]:
     """The pages' texts as the toolkit loads them."""
-    from rag.documents.pdf import load
+    from rag.documents.pdf.read import load
 
     document = load(content, source="-", name="-")
     ends = [*document.page_starts[1:], len(document.text)]
@@ -62,7 +62,7 @@ READERS: dict[str, Reader] = {OURS: ours, PDFIUM: plain_pdfium, PYPDF: pypdf}
 
 def without_ocr() -> None:
     """Only text that is in the files counts here, whatever is installed."""
-    from rag.documents import pdf_ocr
+    from rag.documents.pdf import ocr as pdf_ocr
 
     pdf_ocr.is_installed = lambda: False
 
@@ -162,7 +162,7 @@ def f1(have: Counter[object], want: Counter[object]) -> float:
 
 def nasty(data: Path) -> str:
     """What becomes of awkward files, without and with their passwords."""
-    from rag.documents.pdf import load
+    from rag.documents.pdf.read import load
     from rag.errors import DocumentError
 
     with (data / "pdf_nasty/manifest.tsv").open(encoding="utf-8", newline="") as manifest:

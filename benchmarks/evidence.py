@@ -29,13 +29,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 import rag
-from rag.context import distinct
-from rag.evidence import BIAS, THRESHOLD, WEIGHTS, compared, coverage, evidence, measured, question_words, rarity
-from rag.pipelines.ingest import add_documents
-from rag.pipelines.question import meaning_of
-from rag.pipelines.retrieve import candidates, hybrid
+from rag.answers.context import distinct
+from rag.answers.evidence import BIAS, THRESHOLD, WEIGHTS, compared, coverage, evidence, measured, question_words, rarity
+from rag.answers.question import meaning_of
+from rag.ingest.sync import add_documents
+from rag.retrieval.retrieve import candidates, hybrid
+from rag.text.words import stems
 from rag.types import Document, EmbedderIdentity
-from rag.words import stems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

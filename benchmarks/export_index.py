@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import rag
-from rag.chunking import embedded_text
+from rag.documents.chunking import embedded_text
 
 
 def export(index_folder: Path, out: Path) -> int:

@@ -27,9 +27,9 @@ from planted import ASKED_FOR, KINDS, NUMBERS_AND_DATES, planted
 from sklearn.metrics import roc_auc_score
 
 from rag import specs
-from rag.sentences import sentence_spans
+from rag.grounding.lexical import LexicalVerifier
+from rag.text.sentences import sentence_spans
 from rag.types import Passage
-from rag.verifiers.lexical import LexicalVerifier
 
 if TYPE_CHECKING:
     from rag.protocols import Embedder, Verifier

@@ -19,8 +19,8 @@ from quality import cell
 from retrieval import name_of
 
 import rag
-from rag.evaluation.collection import documents
-from rag.pipelines.ingest import ChunkSizes, add_documents
+from rag.evaluation.data.collection import documents
+from rag.ingest.sync import ChunkSizes, add_documents
 
 sys.path.append(str(ROOT / "tests"))
 from multilingual_server import packaged_server

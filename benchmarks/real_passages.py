@@ -19,7 +19,7 @@ from corpus import BENCH, BOOK, paragraphs, perl_texts
 from measure import note
 
 import rag
-from rag.pipelines.ingest import add_documents
+from rag.ingest.sync import add_documents
 from rag.types import Document
 
 DATA = BOOK.parent.parent

@@ -24,9 +24,9 @@ import numpy as np
 from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
 
 import rag
-from rag.fusion import reciprocal_rank_fusion
-from rag.pipelines.ingest import add_documents
-from rag.pipelines.retrieve import candidates, hybrid
+from rag.ingest.sync import add_documents
+from rag.retrieval.fusion import reciprocal_rank_fusion
+from rag.retrieval.retrieve import candidates, hybrid
 from rag.types import Document
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from oracle import Vectors
 from scale_corpus import SCALE, read_documents
 
 import rag
-from rag.indexes.index import Index
-from rag.pipelines.ingest import add_documents
+from rag.index.index import Index
+from rag.ingest.sync import add_documents
 from rag.specs import open_embedder
 from rag.types import Document
 

@@ -22,9 +22,9 @@ from oracle import Vectors, nearest_rows
 from scale_corpus import SCALE, SHELVES
 
 import rag
-from rag.indexes.filters import select_chunks
-from rag.indexes.index import Index
-from rag.pipelines.retrieve import CANDIDATES, hybrid
+from rag.index.catalog.filters import select_chunks
+from rag.index.index import Index
+from rag.retrieval.retrieve import CANDIDATES, hybrid
 
 K = 10
 WARM_UP = 30

@@ -13,7 +13,7 @@ from scale_corpus import Text
 from scale_index import add
 
 import rag
-from rag.indexes.index import Index
+from rag.index.index import Index
 
 sys.path.append(str(Path(__file__).resolve().parent / "peers"))
 import store

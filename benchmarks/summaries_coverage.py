@@ -15,9 +15,9 @@ from random import Random
 from measure import table
 
 import rag
-from rag.generators.http import HttpGenerator
-from rag.generators.vllm_server import WarmServer
-from rag.sentences import sentence_spans
+from rag.models.generators.http import HttpGenerator
+from rag.models.generators.vllm_server import WarmServer
+from rag.text.sentences import sentence_spans
 from rag.types import Document, Prompt, Usage
 
 SYLLABLES = "bra dor fen gal hur jin kel lom mur nab ost pir quel ras tov ul vex wim yar zeb".split()

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.sentences import sentence_spans
+from rag.grounding.lexical import LexicalVerifier
 from rag.summaries.wording import statements
+from rag.text.sentences import sentence_spans
 from rag.types import Document, Passage
-from rag.verifiers.lexical import LexicalVerifier
 
 MEASURES = ("rouge1", "rouge2", "rougeL")
 CHARACTERS_A_PASSAGE = 6000

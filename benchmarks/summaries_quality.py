@@ -26,9 +26,9 @@ from summaries_data import SETS, WORDS, Marks, Task, interval, marks
 from summaries_speed import PEER_SCRIPT, langchain
 
 import rag
-from rag.generators.http import HttpGenerator
-from rag.generators.vllm_server import WarmServer
-from rag.pipelines.summarize_document import Frame, Wish, plan
+from rag.models.generators.http import HttpGenerator
+from rag.models.generators.vllm_server import WarmServer
+from rag.summaries.document import Frame, Wish, plan
 from rag.summaries.telling import telling_sentences
 from rag.types import Message, Prompt
 

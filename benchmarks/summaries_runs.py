@@ -16,7 +16,7 @@ from pathlib import Path
 from answers import counted, forget
 from measure import ROOT, note, run_process, table
 
-from rag.generators.vllm_server import WarmServer
+from rag.models.generators.vllm_server import WarmServer
 
 COMMAND = (sys.executable, str(ROOT / "cli.py"), "summarize")
 

@@ -22,9 +22,9 @@ from answers import Took, ToTheLimit, sent_straight, timed
 from measure import ROOT, note, ratios, spread, table
 
 import rag
-from rag.generators.vllm_server import WarmServer
-from rag.pipelines.summarize_document import Frame, Wish, plan
-from rag.pipelines.summarize_wishes import wish_of
+from rag.models.generators.vllm_server import WarmServer
+from rag.summaries.document import Frame, Wish, plan
+from rag.summaries.options import wish_of
 from rag.types import Document, Prompt
 
 WORDS_A_TOKEN = 0.75
@@ -146,7 +146,7 @@ class _Bench:
 
     def ours(self, documents: Sequence[Document], chain: str) -> None:
         usual = partial(wish_of, usual_words=self.size.words)
-        with tempfile.TemporaryDirectory() as folder, patch("rag.pipelines.summarize.wish_of", usual):
+        with tempfile.TemporaryDirectory() as folder, patch("rag.summaries.summarize.wish_of", usual):
             outcomes = list(
                 rag.summarize_many(
                     documents,

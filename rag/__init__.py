@@ -14,40 +14,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag.answers.ask import aask as aask
+    from rag.answers.ask import ask as ask
+    from rag.answers.ask import check as check
+    from rag.answers.ask_many import FailedAnswer as FailedAnswer
+    from rag.answers.ask_many import aask_many as aask_many
+    from rag.answers.ask_many import ask_many as ask_many
+    from rag.answers.one_document import aask_document as aask_document
+    from rag.answers.one_document import ask_document as ask_document
+    from rag.chat.chat import Chat as Chat
     from rag.documents import load as load
+    from rag.documents.loading.workers import Limits as Limits
     from rag.errors import RagError as RagError
-    from rag.indexes.index import Index as Index
-    from rag.pipelines.ask import aask as aask
-    from rag.pipelines.ask import ask as ask
-    from rag.pipelines.ask import check as check
-    from rag.pipelines.ask_many import FailedAnswer as FailedAnswer
-    from rag.pipelines.ask_many import aask_many as aask_many
-    from rag.pipelines.ask_many import ask_many as ask_many
-    from rag.pipelines.chat import Chat as Chat
-    from rag.pipelines.evaluate_answers import evaluate_answers as evaluate_answers
-    from rag.pipelines.evaluate_make import draft_questions as draft_questions
-    from rag.pipelines.evaluate_retrieval import evaluate_retrieval as evaluate_retrieval
-    from rag.pipelines.evaluate_summaries import evaluate_summaries as evaluate_summaries
-    from rag.pipelines.ingest import ChunkSizes as ChunkSizes
-    from rag.pipelines.ingest import split as split
-    from rag.pipelines.ingest import sync as sync
-    from rag.pipelines.remove import remove as remove
-    from rag.pipelines.retrieve import search as search
-    from rag.pipelines.summarize import asummarize as asummarize
-    from rag.pipelines.summarize import asummarize_many as asummarize_many
-    from rag.pipelines.summarize import summarize as summarize
-    from rag.pipelines.summarize import summarize_many as summarize_many
-    from rag.pipelines.summarize_question import aask_document as aask_document
-    from rag.pipelines.summarize_question import ask_document as ask_document
-    from rag.pipelines.workers import Limits as Limits
+    from rag.evaluation.answers import evaluate_answers as evaluate_answers
+    from rag.evaluation.drafts import draft_questions as draft_questions
+    from rag.evaluation.retrieval import evaluate_retrieval as evaluate_retrieval
+    from rag.evaluation.summaries import evaluate_summaries as evaluate_summaries
+    from rag.index.index import Index as Index
+    from rag.ingest.remove import remove as remove
+    from rag.ingest.reports import RemoveReport as RemoveReport
+    from rag.ingest.reports import SyncReport as SyncReport
+    from rag.ingest.sync import ChunkSizes as ChunkSizes
+    from rag.ingest.sync import split as split
+    from rag.ingest.sync import sync as sync
     from rag.prompts import Prompts as Prompts
-    from rag.reports import RemoveReport as RemoveReport
-    from rag.reports import SyncReport as SyncReport
+    from rag.retrieval.retrieve import search as search
     from rag.sampling import Sampling as Sampling
     from rag.specs import open_embedder as open_embedder
     from rag.specs import open_index as open_index
     from rag.specs import open_llm as open_llm
     from rag.specs import open_reranker as open_reranker
+    from rag.summaries.summarize import asummarize as asummarize
+    from rag.summaries.summarize import asummarize_many as asummarize_many
+    from rag.summaries.summarize import summarize as summarize
+    from rag.summaries.summarize import summarize_many as summarize_many
     from rag.summaries.types import FailedSummary as FailedSummary
     from rag.summaries.types import Summary as Summary
     from rag.types import Answer as Answer
@@ -61,31 +61,33 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load": "rag.documents",
-    "split": "rag.pipelines.ingest",
+    "split": "rag.ingest.sync",
     "open_index": "rag.specs",
-    "sync": "rag.pipelines.ingest",
-    "remove": "rag.pipelines.remove",
-    "search": "rag.pipelines.retrieve",
+    "sync": "rag.ingest.sync",
+    "remove": "rag.ingest.remove",
+    "search": "rag.retrieval.retrieve",
     "open_llm": "rag.specs",
-    "ask": "rag.pipelines.ask",
-    "aask": "rag.pipelines.ask",
-    "check": "rag.pipelines.ask",
-    **dict.fromkeys(("aask_document", "ask_document"), "rag.pipelines.summarize_question"),
-    **dict.fromkeys(("FailedAnswer", "aask_many", "ask_many"), "rag.pipelines.ask_many"),
-    **dict.fromkeys(("asummarize", "asummarize_many", "summarize", "summarize_many"), "rag.pipelines.summarize"),
+    "ask": "rag.answers.ask",
+    "aask": "rag.answers.ask",
+    "check": "rag.answers.ask",
+    **dict.fromkeys(("aask_document", "ask_document"), "rag.answers.one_document"),
+    **dict.fromkeys(("FailedAnswer", "aask_many", "ask_many"), "rag.answers.ask_many"),
+    **dict.fromkeys(("asummarize", "asummarize_many", "summarize", "summarize_many"), "rag.summaries.summarize"),
     **dict.fromkeys(("FailedSummary", "Summary"), "rag.summaries.types"),
-    "draft_questions": "rag.pipelines.evaluate_make",
-    **{name: f"rag.pipelines.{name}" for name in ("evaluate_answers", "evaluate_retrieval", "evaluate_summaries")},
+    "draft_questions": "rag.evaluation.drafts",
+    "evaluate_answers": "rag.evaluation.answers",
+    "evaluate_retrieval": "rag.evaluation.retrieval",
+    "evaluate_summaries": "rag.evaluation.summaries",
     "open_embedder": "rag.specs",
     "open_reranker": "rag.specs",
-    "Chat": "rag.pipelines.chat",
-    "ChunkSizes": "rag.pipelines.ingest",
-    "Index": "rag.indexes.index",
-    "Limits": "rag.pipelines.workers",
+    "Chat": "rag.chat.chat",
+    "ChunkSizes": "rag.ingest.sync",
+    "Index": "rag.index.index",
+    "Limits": "rag.documents.loading.workers",
     "Prompts": "rag.prompts",
     "RagError": "rag.errors",
     "Sampling": "rag.sampling",
-    **dict.fromkeys(("RemoveReport", "SyncReport"), "rag.reports"),
+    **dict.fromkeys(("RemoveReport", "SyncReport"), "rag.ingest.reports"),
     **dict.fromkeys(("Answer", "Chunk", "Citation", "Document", "Hit", "Sentence"), "rag.types"),
 }
 

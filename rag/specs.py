@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from rag.arguments import require, require_path, require_text
 from rag.errors import SpecError, nearest
-from rag.indexes.index import DEFAULT_EMBEDDER, Index
-from rag.pretrained import cache_folder, expanded, read_json, write_json
+from rag.index.index import DEFAULT_EMBEDDER, Index
+from rag.models.pretrained import cache_folder, expanded, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,16 +41,16 @@ def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -
     """The embedder that a spec names. Raises SpecError, ModelError or MissingExtraError."""
     require_text(spec, "An embedder's spec", "a text such as 'minilm'")
     if spec == "minilm":
-        from rag.embedders.openvino import open_minilm
+        from rag.models.embedders.openvino import open_minilm
 
         return open_minilm()
     if _is_url(spec):
-        from rag.embedders.http import HttpEmbedder
+        from rag.models.embedders.http import HttpEmbedder
 
         url, model, options = _split_embedder_url(spec)
         return HttpEmbedder(url, model, api_key=_key(api_key), **options)
     _refuse_misspelling(spec, ("minilm",), EMBEDDERS, "embedder")
-    from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
+    from rag.models.embedders.sentence_transformers import SentenceTransformersEmbedder
 
     return SentenceTransformersEmbedder(spec)
 
@@ -59,20 +59,20 @@ def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
     """The generator that a spec names. Raises SpecError, ModelError or MissingExtraError."""
     require_text(spec, "A generator's spec", "a text such as 'local'")
     if spec == "extractive":
-        from rag.generators.extractive import ExtractiveGenerator
+        from rag.models.generators.extractive import ExtractiveGenerator
 
         return ExtractiveGenerator()
     if spec == "local" or spec.startswith("local:"):
-        from rag.generators.llama_cpp import LlamaCppGenerator
+        from rag.models.generators.llama_cpp import LlamaCppGenerator
 
         return LlamaCppGenerator(expanded(spec.removeprefix("local:")) if spec != "local" else None)
     if spec.startswith("vllm:") and spec != "vllm:":
-        from rag.generators.vllm import VllmGenerator
+        from rag.models.generators.vllm import VllmGenerator
 
         return VllmGenerator(spec.removeprefix("vllm:"))
     if _is_url(spec):
-        from rag.generators.http import HttpGenerator
-        from rag.generators.vllm_server import key_for
+        from rag.models.generators.http import HttpGenerator
+        from rag.models.generators.vllm_server import key_for
 
         url, model, options = _split_llm_url(spec)
         return HttpGenerator(url, model, api_key=key_for(url) or _key(api_key), **options)
@@ -83,11 +83,11 @@ def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
     """The reranker that a spec names. Raises SpecError, ModelError or MissingExtraError."""
     require_text(spec, "A reranker's spec", "a text such as a model's name")
     if _is_url(spec):
-        from rag.rerankers.http import HttpReranker
+        from rag.models.rerankers.http import HttpReranker
 
         url, model = _split_url(spec, "http://HOST:PORT#MODEL")
         return HttpReranker(url, model, api_key=_key(api_key))
-    from rag.rerankers.cross_encoder import CrossEncoderReranker
+    from rag.models.rerankers.cross_encoder import CrossEncoderReranker
 
     return CrossEncoderReranker(spec)
 
@@ -100,15 +100,15 @@ def open_verifier(spec: str = "lexical", *, embedder: Embedder | None = None, ap
     require_text(spec, "A verifier's spec", "a text such as 'lexical'")
     kind, _, rest = spec.partition(":")
     if spec == "lexical":
-        from rag.verifiers.lexical import LexicalVerifier
+        from rag.grounding.lexical import LexicalVerifier
 
         return LexicalVerifier(embedder)
     if kind == "nli" and rest:
-        from rag.verifiers.nli import NliVerifier
+        from rag.grounding.nli import NliVerifier
 
         return NliVerifier(rest)
     if kind == "llm" and _is_url(rest):
-        from rag.verifiers.llm import LlmVerifier
+        from rag.grounding.llm import LlmVerifier
 
         url, _, model = rest.partition("#")
         return LlmVerifier(url, model or None, api_key=_key(api_key))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from rag import notebook
-from rag.places import between
+from rag.text.places import between
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -1,23 +1,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 import kept_workers
 import pytest
-from fakes import HashEmbedder
+from fakes import CountingEmbedder
 from hypothesis import HealthCheck, settings
+from paths import ROOT
 
 import rag
-from rag.pipelines import workers
+from rag.documents.loading import workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rag.indexes.index import Index
+    from rag.index.index import Index
 
 # How long an example takes tells of the machine and of what else it does, not of the code.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,21 +29,6 @@ settings.register_profile("ci", patient, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
 os.environ["RAG_STATE"] = mkdtemp(prefix="rag-state-")  # a developer's warm server is not to answer tests
-
-ROOT = Path(__file__).parent.parent
-SHARED_DATA = ROOT.parent / "shared" / "data"
-
-
-class CountingEmbedder(HashEmbedder):
-    """Remembers every passage that it was asked to embed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedded: list[str] = []
-
-    def embed_passages(self, texts, *, on_progress=None):
-        self.embedded += texts
-        return super().embed_passages(texts, on_progress=on_progress)
 
 
 def pytest_configure() -> None:
@@ -82,3 +70,17 @@ def folder(tmp_path: Path) -> Path:
     (path / "garden.md").write_text("# Garden\n\nRoses grow here.\n\n## Pond\n\nSeven carp live in the pond.", encoding="utf-8")
     (path / "kitchen.txt").write_text("The kitchen opens at noon. Soup costs 4 crowns.", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with the example documents in `docs`, the recipes and what they point at, and `rag` on the path."""
+    documents = ROOT / "rag" / "demo" / "documents"
+    shutil.copytree(documents, tmp_path / "docs")
+    shutil.copytree(documents, tmp_path / "rag" / "demo" / "documents")
+    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
+    launcher = tmp_path / "bin" / "rag"
+    launcher.parent.mkdir()
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "cli.py"}" "$@"\n', encoding="utf-8")
+    launcher.chmod(0o755)
+    return tmp_path

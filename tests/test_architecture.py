@@ -5,59 +5,19 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
+from paths import ROOT
 
 import rag
 from rag.cli import main
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "rag"
 HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "openvino", "vllm", "openai", "langchain_text_splitters",
          "langchain_core", "tantivy", "numpy", "httpx", "rich", "jinja2", "trafilatura", "pypdfium2")  # fmt: skip
 
-FLOORS = [
-    ("errors", "notebook", "places", "cpu", "waiting", "scripts"),
-    ("options", "arguments"),
-    ("types", "sampling"),
-    ("protocols", "reports"),
-    ("settings", "words"),
-    ("sentences", "fitting", "pretrained", "servers"),
-    ("documents", "chunking", "embedders", "rerankers", "generators", "prompts", "context", "citations", "evidence", "fusion"),
-    ("indexes", "verifiers", "summaries", "evaluation"),
-    ("specs",),
-    ("pipelines",),
-    ("terminal",),
-    ("cli",),
-]
-"""From the ground up: a module may import what stands below it, and what belongs to its own room."""
-
-
-def floor_of(room: str) -> int:
-    return next(level for level, rooms in enumerate(FLOORS) if room in rooms)
-
-
-def imports_of(path: Path) -> set[str]:
-    """Rooms of this package that a file imports, at its top or inside its functions."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "rag":
-            found |= {node.module.split(".")[1]} if "." in node.module else {alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("rag.")}
-    return found
-
-
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down_and_parts_do_not_import_each_other(path):
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    upward = {name for name in imports_of(path) - {room} if floor_of(name) >= floor_of(room)}
-    assert upward == set()
 
 
 def loaded_by(*arguments: str) -> set[str]:

@@ -7,7 +7,7 @@ from fakes import HashEmbedder
 
 import rag
 from rag.errors import RagError, UsageError
-from rag.pipelines.ingest import add_documents
+from rag.ingest.sync import add_documents
 from rag.types import Document
 
 TOWER = Document("The tower is 34 m tall.", "tower.txt", "Tower")

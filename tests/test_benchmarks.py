@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
 from nbclient import NotebookClient
+from paths import ROOT
 
 EXAMPLES = ROOT / "examples"
 TESTED_ELSEWHERE = {"make_demo_pdf.py"}

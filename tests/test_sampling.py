@@ -3,7 +3,7 @@
 import pytest
 
 from rag.errors import UsageError
-from rag.generators.extractive import ExtractiveGenerator
+from rag.models.generators.extractive import ExtractiveGenerator
 from rag.sampling import Sampling, check_options
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 import rag
-from rag.cli.answering import ask_command, demo_command, run_command, search_command
-from rag.cli.chatting import chat_command
-from rag.cli.evaluating import eval_group
-from rag.cli.indexing import index_command, remove_command, tokens_command
-from rag.cli.serving import llm_group
-from rag.cli.summarizing import summarize_command
+from rag.cli.ask import ask_command, demo_command, run_command, search_command
+from rag.cli.chat import chat_command
+from rag.cli.evaluate import eval_group
+from rag.cli.index import index_command, remove_command, tokens_command
+from rag.cli.llm import llm_group
+from rag.cli.options import Commands
+from rag.cli.summarize import summarize_command
 from rag.cli.upkeep import compact_command, documents_command, status_command, verify_command
-from rag.options import Commands
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rag.indexes.index import Index
+    from rag.index.index import Index
 
 MOST_CHARACTERS = 2000
 """Of a longer question only so much is embedded ahead: it is not what the search will ask for, but the graph is loaded."""
@@ -30,7 +30,7 @@ def embedding_ahead(question: str, index: Index) -> Iterator[None]:
     if not question.strip() or index.embedder_spec != "minilm":
         yield
         return
-    from rag.waiting import as_completed
+    from rag.system.waiting import as_completed
 
     left = threading.Event()
     thread = ThreadPoolExecutor(1, "embedding ahead")
@@ -51,17 +51,17 @@ def _import_embedder() -> None:
     """
     import tokenizers  # noqa: F401
 
-    import rag.embedders.openvino  # noqa: F401
-    from rag.embedders.openvino_graph import load_openvino
-    from rag.pretrained import cache_folder
+    import rag.models.embedders.openvino  # noqa: F401
+    from rag.models.embedders.openvino_graph import load_openvino
+    from rag.models.pretrained import cache_folder
 
     load_openvino()
     cache_folder()
 
 
 def _embed(question: str, index: Index, left: threading.Event) -> None:
-    from rag.embedders.openvino_graph import stored_graph
-    from rag.pretrained import packaged_minilm
+    from rag.models.embedders.openvino_graph import stored_graph
+    from rag.models.pretrained import packaged_minilm
 
     if not len(index) or stored_graph(packaged_minilm()) is None or left.is_set():
         return

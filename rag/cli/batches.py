@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.options import EXIT_SOME_FAILED
+from rag.cli.options import EXIT_SOME_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rag.indexes.index import Index
-    from rag.pipelines.ask_many import FailedAnswer
+    from rag.answers.ask_many import FailedAnswer
+    from rag.index.index import Index
     from rag.protocols import Generator
     from rag.types import Answer
 
@@ -27,8 +27,8 @@ def answer_questions(
     path: str, *, index: Index, llm: Generator, output: Path | None, fresh: bool, options: dict[str, Any]
 ) -> None:
     """Answer the file's questions; JSON lines go to `output`, or to stdout once all are there. Exits with 3 if some failed."""
-    from rag.pipelines.ask_many import ask_many
-    from rag.pipelines.question_file import read_questions
+    from rag.answers.ask_many import ask_many
+    from rag.answers.question_file import read_questions
 
     questions, ids = read_questions(path)
     started = time.perf_counter()

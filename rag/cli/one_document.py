@@ -31,7 +31,7 @@ OF_AN_INDEX = {
 
 def answer_from_document(ctx: click.Context, *, settings: Settings) -> None:
     """Answer from the file that `--document` names. Raises click.UsageError for options that cannot apply."""
-    from rag.pipelines.summarize_question import ask_document
+    from rag.answers.one_document import ask_document
     from rag.sampling import Sampling
     from rag.specs import open_verifier, using_llm
 

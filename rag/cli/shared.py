@@ -15,7 +15,7 @@ from rag.cli.ahead import import_httpx
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rag.indexes.index import Index
+    from rag.index.index import Index
     from rag.protocols import Generator, Reranker
     from rag.settings import Settings
     from rag.types import Answer, Citation, Sentence
@@ -65,7 +65,7 @@ def index_to_look_at(path: str | None, settings: Settings) -> Iterator[Index]:
 
 def llm_of(settings: Settings) -> str:
     """The model that was chosen, else the warm server's, else the packaged one."""
-    from rag.generators.vllm_server import running_server
+    from rag.models.generators.vllm_server import running_server
 
     chosen = settings.llm or running_server() or "local"
     if chosen.startswith(("http://", "https://")):
@@ -90,7 +90,7 @@ def show(value: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
 
 
 def stream_sentence(sentence: Sentence, _: Sequence[Citation]) -> None:
-    from rag.terminal import sentence_text
+    from rag.cli.terminal import sentence_text
 
     click.echo(sentence_text(sentence) + " ", nl=False)
     sys.stdout.flush()
@@ -98,7 +98,7 @@ def stream_sentence(sentence: Sentence, _: Sequence[Citation]) -> None:
 
 def show_answer(answer: Answer, *, streamed: bool) -> None:
     """Print what streaming has left to print: the sources, the text too where nothing was streamed, and a line to stderr."""
-    from rag.terminal import answer_footnote, answer_lines
+    from rag.cli.terminal import answer_footnote, answer_lines
 
     if streamed and answer.answerable:
         click.echo()

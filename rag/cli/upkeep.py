@@ -6,15 +6,15 @@ import sys
 
 import click
 
+from rag.cli.options import EXIT_ERROR, of_an_index, waiting
 from rag.cli.shared import opened, settings_with, show
-from rag.options import EXIT_ERROR, of_an_index, waiting
 
 
 @click.command("documents")
 @of_an_index
 def documents_command(index_path: str | None, as_json: bool) -> None:
     """List the documents of an index."""
-    from rag.terminal import relative, table_lines
+    from rag.cli.terminal import relative, table_lines
 
     with opened(index_path, settings_with()) as index:
         rows = index.catalog.documents()
@@ -27,8 +27,8 @@ def documents_command(index_path: str | None, as_json: bool) -> None:
 @of_an_index
 def status_command(index_path: str | None, as_json: bool) -> None:
     """Show what an index holds, its embedder, its sizes, and the files that could not be read."""
-    from rag.pipelines.status import index_status
-    from rag.terminal import status_lines
+    from rag.cli.terminal import status_lines
+    from rag.index.status import index_status
 
     with opened(index_path, settings_with()) as index:
         status = index_status(index)
@@ -41,9 +41,9 @@ def status_command(index_path: str | None, as_json: bool) -> None:
 @of_an_index
 def verify_command(index_path: str | None, repair: bool, wait: float, as_json: bool) -> None:
     """Check an index: every file, every document, and whether all parts agree. Exit code 1 if something is wrong."""
+    from rag.cli.terminal import check_lines
     from rag.errors import IndexFormatError
-    from rag.pipelines.status import check_index, unsound
-    from rag.terminal import check_lines
+    from rag.index.status import check_index, unsound
 
     settings = settings_with()
     try:
@@ -63,8 +63,8 @@ def compact_command(index_path: str | None, wait: float, as_json: bool) -> None:
     """Give the room that removed documents have left back to the disk."""
     import time
 
-    from rag.pipelines.status import bytes_on_disk
-    from rag.terminal import megabytes
+    from rag.cli.terminal import megabytes
+    from rag.index.status import bytes_on_disk
 
     started = time.perf_counter()
     with opened(index_path, settings_with()) as index:

@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from rag.arguments import require_path
+from rag.documents.common.sidecar import with_sidecar
 from rag.documents.detect import family_of
 from rag.documents.families import EXAMPLE_SUFFIXES, FAMILIES, SUFFIXES
-from rag.documents.sidecar import with_sidecar
 from rag.errors import DocumentError
 
 if TYPE_CHECKING:

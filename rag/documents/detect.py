@@ -7,8 +7,8 @@ import re
 import zipfile
 import zlib
 
-from rag.documents.archives import METHODS, OLE, old_office
-from rag.documents.encodings import is_binary
+from rag.documents.common.archives import METHODS, OLE, old_office
+from rag.documents.common.encodings import is_binary
 from rag.documents.families import FAMILIES, SUFFIXES
 from rag.errors import DocumentError
 

@@ -11,13 +11,13 @@ from email.policy import compat32
 from mimetypes import MimeTypes
 from pathlib import PurePath
 
-from rag.documents.characters import tidy
-from rag.documents.composition import Composition
+from rag.documents.common.characters import tidy
+from rag.documents.common.composition import Composition
+from rag.documents.common.encodings import decode
+from rag.documents.common.metadata import flatten
+from rag.documents.common.titles import readable_name, shortened
 from rag.documents.detect import family_of
-from rag.documents.encodings import decode
 from rag.documents.mail_headers import charset_of, names_of, said
-from rag.documents.metadata import flatten
-from rag.documents.titles import readable_name, shortened
 from rag.errors import DocumentError, MissingExtraError
 from rag.types import Document
 
@@ -227,7 +227,7 @@ def _text_of(part: Message, kind: str) -> str:
     content = part.get_payload(decode=True)
     text = decode(content if isinstance(content, bytes) else b"", declared=charset_of(part))
     if kind == "text/html":
-        from rag.documents.html import fragment
+        from rag.documents.web.html import fragment
 
         try:
             return fragment(text, source="the message")[0]

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rag.documents.encodings import decode
+from rag.documents.common.encodings import decode
 
 if TYPE_CHECKING:
     from email.message import Message

@@ -1,102 +1,249 @@
-"""What an answer is worth beside the answers that are right: words as SQuAD compares them, and citations.
-
-The normalisation, exact match and token F1 are those of SQuAD's evaluation (Rajpurkar et al., EMNLP 2016): lower case, without
-punctuation and English articles, compared as bags of words, the best of the right answers counting. Beyond SQuAD, which is English:
-punctuation of other scripts goes too, letters and digits have one form (١ is 1, أ is ا), and the signs of scripts that do not part
-words, or as Korean does write endings to them, are words of their own, as in the evaluations of MLQA and KorQuAD.
-"""
+"""Questions with right answers → what a model answers, and where what was expected got lost."""
 
 from __future__ import annotations
 
-import re
-import string
-import unicodedata
-from collections import Counter
-from typing import TYPE_CHECKING
+import time
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
 
-from rag.scripts import PAIRED_RUN, one_form
-from rag.words import numbers
+from rag.answers.ask_many import FailedAnswer, ask_many
+from rag.answers.question import PASSAGES, Asking, prepare
+from rag.evaluation.data.collection import answered_questions
+from rag.evaluation.measures import scores
+from rag.evaluation.measures.statistics import auroc
+from rag.evaluation.mirror import Names, Silent, data_at, embedder_of, index_for, is_indexed
+from rag.evaluation.reasons import FAILED, NOT_CITED, NOT_REFUSED, WRONG, WRONGLY_REFUSED, lost_in_retrieval
+from rag.evaluation.results import Evaluation, Figures, compared
+from rag.evaluation.retrieval import Way, found_for
+from rag.evaluation.rows import figures_in
+from rag.models.pretrained import cache_folder, expanded
+from rag.sampling import Sampling
+from rag.specs import open_reranker, using_llm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-HALF = 0.5
-ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+    from rag.evaluation.data.questions import Question
+    from rag.evaluation.data.runs import Ranking, Run
+    from rag.evaluation.mirror import Progress
+    from rag.evaluation.results import Values
+    from rag.index.index import Index
+    from rag.prompts import Prompts
+    from rag.protocols import Generator, Reranker, Verifier
+    from rag.retrieval.retrieve import Mode
+    from rag.types import Answer
 
-
-def normalised(text: str) -> list[str]:
-    """The words that are compared."""
-    plain = "".join(sign for sign in one_form(text.lower()) if not _is_punctuation(sign))
-    spaced = PAIRED_RUN.sub(lambda run: " " + " ".join(run.group()) + " ", ARTICLE.sub(" ", plain))
-    return spaced.split()
-
-
-def _is_punctuation(sign: str) -> bool:
-    """ASCII's, as SQuAD has it, and that of scripts beyond the European ones; typographic dashes and quotes stay."""
-    if sign.isascii():
-        return sign in string.punctuation
-    is_european = ord(sign) < 0x0590 or 0x2000 <= ord(sign) < 0x2E80
-    return not is_european and unicodedata.category(sign).startswith("P")
+METRICS = (
+    "f1", "exact", "contains", "citation_precision", "citation_recall", "refusal_precision", "refusal_recall", "refusal_accuracy",
+)  # fmt: skip
 
 
-def exact_match(answer: str, right: Sequence[str]) -> float:
-    """1 where the answer is one of the right ones, else 0."""
-    return _best(lambda told, gold: float(told == gold), answer, right)
+def evaluate_answers(
+    data: Path | str,
+    *,
+    llm: Generator | str = "local",
+    index: Index | str | Path | None = None,
+    embedder: str | None = None,
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | None = None,
+    prompts: Prompts | None = None,
+    limit: int | None = None,
+    output: Path | str | None = None,
+    fresh: bool = False,
+    compare: Sequence[str] = (),
+    api_key: str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """How right, how well cited and how rightly refused answers are.
+
+    `data` is a folder with `corpus.jsonl` and `qa.jsonl`, or a file of questions about the documents of `index`. Questions are asked
+    as by `rag.ask_many`, with its options: answers are kept in `output` (a file; by default in the cache folder) and not asked again.
+    `compare` names `questions.jsonl` files of other evaluations of the same questions. Raises UsageError for data that cannot be read.
+    """
+    started, told, path = time.perf_counter(), progress or Silent(), data_at(data)
+    chosen = open_reranker(reranker, api_key=api_key) if isinstance(reranker, str) else reranker
+    asking = Asking(k, mode, where, chosen, sampling or Sampling(), strict, verifier, prompts)
+    read = answered_questions(path)[:limit]
+    others = [figures_in(expanded(name), METRICS, {one.id: one.text for one in read}) for name in compare]
+    with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened, using_llm(llm) as model:
+        names = Names(opened, path)
+        questions = names.questions(read)
+        told.begin("asking", len(questions))
+        kept = output or _kept_for(path, opened, model, asking)
+        given = _asked(questions, opened, model, asking, kept, fresh, told)
+        values = _values(questions, given)
+        told.begin("looking for reasons", len(questions))
+        rows = []
+        for question, answer in zip(questions, given, strict=True):
+            reason = _reason(question, answer, opened, model, asking)
+            rows.append(_row(question, answer, reason, values))
+            told.advance()
+        after = _facts(questions, given, opened, model, path, time.perf_counter() - started)
+        after["unknown_sources"] = names.unknown(questions)
+    figures = [Figures.of(after["llm"], values), *others]
+    answered = sum(not isinstance(answer, FailedAnswer) and answer.answerable for answer in given)
+    before = {"documents": after.pop("documents"), "questions": len(questions), "answered": answered}
+    runs: dict[str, Run] = {mode: {one.id: _hits(one, answer) for one, answer in zip(questions, given, strict=True)}}
+    return Evaluation("answers", before, after, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
 
 
-def token_f1(answer: str, right: Sequence[str]) -> float:
-    """Harmonic mean of the shares of common words in the answer and in the right one, 0 to 1."""
-    return _best(_f1, answer, right)
-
-
-def token_recall(answer: str, right: Sequence[str]) -> float:
-    """The share of a right answer's words that the answer has, 0 to 1."""
-    return _best(lambda told, gold: _common(told, gold) / len(gold) if gold else float(not told), answer, right)
-
-
-def contains(answer: str, right: Sequence[str]) -> float:
-    """1 where a right answer stands in the answer, word for word, else 0."""
-    return _best(_holds, answer, right)
-
-
-def is_right(answer: str, right: Sequence[str]) -> bool:
-    """Whether the answer has half of the words of a right one, and half of its numbers: enough to look no further for a mistake."""
-    return any(
-        token_recall(answer, [gold]) >= HALF and len(_numbers(gold) & _numbers(answer)) >= HALF * len(_numbers(gold))
-        for gold in right
+def _asked(
+    questions: Sequence[Question],
+    index: Index,
+    llm: Generator,
+    asking: Asking,
+    kept: Path | str,
+    fresh: bool,
+    progress: Progress,
+) -> list[Answer | FailedAnswer]:
+    return ask_many(
+        [question.text for question in questions],
+        index=index,
+        llm=llm,
+        k=asking.k,
+        mode=asking.mode,
+        where=asking.where,
+        reranker=asking.reranker,
+        sampling=asking.sampling,
+        strict=asking.strict,
+        verifier=asking.verifier,
+        prompts=asking.prompts,
+        output=kept,
+        ids=[question.id for question in questions],
+        fresh=fresh,
+        on_answer=lambda _: progress.advance(),
     )
 
 
-def _numbers(text: str) -> set[str]:
-    return numbers(one_form(text))
+def _values(questions: Sequence[Question], given: Sequence[Answer | FailedAnswer]) -> Values:
+    """A question stands under a metric only where it says something: no recall of citations where nobody knows what to cite."""
+    values: Values = {metric: {} for metric in METRICS}
+    has_refusable = not all(question.has_answer for question in questions)
+    for question, answer in zip(questions, given, strict=True):
+        if isinstance(answer, FailedAnswer):
+            continue
+        values["refusal_accuracy"][question.id] = float(question.has_answer == answer.answerable)
+        if not answer.answerable and has_refusable:
+            values["refusal_precision"][question.id] = float(not question.has_answer)
+        if not question.has_answer:
+            values["refusal_recall"][question.id] = float(not answer.answerable)
+            continue
+        if question.answers:
+            text = _plain(answer)
+            values["f1"][question.id] = scores.token_f1(text, question.answers)
+            values["exact"][question.id] = scores.exact_match(text, question.answers)
+            values["contains"][question.id] = scores.contains(text, question.answers)
+        if question.relevant:
+            cited = _cited(question, answer)
+            values["citation_recall"][question.id] = scores.citation_recall(cited, question.relevant)
+            if cited:
+                values["citation_precision"][question.id] = scores.citation_precision(cited, question.relevant)
+    return values
 
 
-def citation_precision(cited: Sequence[Sequence[str]], relevant: frozenset[str]) -> float:
-    """The share of citations of which a unit is relevant; each citation is the units (pages, say) that it spans."""
-    return sum(not relevant.isdisjoint(units) for units in cited) / len(cited)
+def _facts(
+    questions: Sequence[Question],
+    given: Sequence[Answer | FailedAnswer],
+    index: Index,
+    llm: Generator,
+    data: Path,
+    seconds: float,
+) -> dict[str, Any]:
+    pairs = [
+        (one.has_answer, got.evidence) for one, got in zip(questions, given, strict=True) if not isinstance(got, FailedAnswer)
+    ]
+    return {
+        "documents": index.catalog.counts()[0],
+        "auroc": auroc([has for has, _ in pairs], [evidence for _, evidence in pairs]),
+        "failed": len(given) - len(pairs),
+        "llm": llm.name,
+        "embedder": embedder_of(index),
+        "seconds": seconds,
+        "data": str(data),
+        "index": str(index.path),
+    }
 
 
-def citation_recall(cited: Sequence[Sequence[str]], relevant: frozenset[str]) -> float:
-    """The share of the relevant units that are cited."""
-    return len(relevant & {unit for units in cited for unit in units}) / len(relevant)
+def _row(question: Question, answer: Answer | FailedAnswer, reason: str, values: Values) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": question.id,
+        "question": question.text,
+        "reason": reason,
+        "expected": sorted(question.relevant),
+        "answers": list(question.answers),
+        "has_answer": question.has_answer,
+    }
+    if isinstance(answer, FailedAnswer):
+        return {**row, "error": answer.error}
+    return {
+        **row,
+        "answered": answer.answerable,
+        "answer": answer.text,
+        "cited": list(dict.fromkeys(unit for units in _cited(question, answer) for unit in units)),
+        "found": [unit for unit, _ in _hits(question, answer)],
+        "evidence": answer.evidence,
+        **{metric: by_question[question.id] for metric, by_question in values.items() if question.id in by_question},
+    }
 
 
-def _best(score: Callable[[list[str], list[str]], float], answer: str, right: Sequence[str]) -> float:
-    told = normalised(answer)
-    return max((score(told, normalised(gold)) for gold in right), default=0.0)
+def _reason(question: Question, answer: Answer | FailedAnswer, index: Index, llm: Generator, asking: Asking) -> str:
+    """The first step that lost what was expected; empty where the answer is right, or rightly none.
+
+    Where right answers are known, an answer with their words is right whatever it cites; else one that cites what should be cited.
+    """
+    if isinstance(answer, FailedAnswer):
+        return FAILED
+    if not question.has_answer:
+        return NOT_REFUSED if answer.answerable else ""
+    cites = any(not question.relevant.isdisjoint(units) for units in _cited(question, answer))
+    is_right = scores.is_right(_plain(answer), question.answers) if question.answers else cites or not question.relevant
+    if answer.answerable and is_right:
+        return ""
+    if cites or not question.relevant:
+        return WRONG if answer.answerable else WRONGLY_REFUSED
+    if not question.relevant.isdisjoint(_shown(question, answer, index, llm, asking)):
+        return NOT_CITED if answer.answerable else WRONGLY_REFUSED
+    found = found_for(question, index, Way(asking.mode, asking.where, asking.reranker))
+    known = is_indexed(question, index.catalog.stamps())
+    return lost_in_retrieval(indexed=known, rank=found.passage, context=0)
 
 
-def _f1(told: list[str], gold: list[str]) -> float:
-    if not told or not gold:
-        return float(told == gold)
-    common = _common(told, gold)
-    return 2 * common / (len(told) + len(gold))
+def _shown(question: Question, answer: Answer, index: Index, llm: Generator, asking: Asking) -> set[str]:
+    """The units of the passages that the model was shown; of the hits, where they were too little to ask it."""
+    prompt = prepare(question.text, index=index, llm=llm, asking=asking).prompt
+    shown = [(passage.source, passage.pages) for passage in prompt.passages] if prompt else []
+    places = shown or [(hit.source, hit.pages) for hit in answer.hits]
+    return {unit for source, pages in places for unit in question.units(source, pages)}
 
 
-def _common(told: list[str], gold: list[str]) -> int:
-    return sum((Counter(told) & Counter(gold)).values())
+def _plain(answer: Answer) -> str:
+    """The answer without markers; nothing where there is none."""
+    return " ".join(sentence.text for sentence in answer.sentences) if answer.answerable else ""
 
 
-def _holds(told: list[str], gold: list[str]) -> float:
-    starts = range(len(told) - len(gold) + 1)
-    return float(any(told[start : start + len(gold)] == gold for start in starts)) if gold else float(not told)
+def _cited(question: Question, answer: Answer) -> list[list[str]]:
+    """For each citation, the units that it spans."""
+    return [question.units(citation.source, citation.pages) for citation in answer.citations]
+
+
+def _hits(question: Question, answer: Answer | FailedAnswer) -> Ranking:
+    """What was found for a question, the best passage of each unit counting."""
+    best: dict[str, float] = {}
+    for hit in () if isinstance(answer, FailedAnswer) else answer.hits:
+        for unit in question.units(hit.source, hit.pages):
+            best.setdefault(unit, hit.score)
+    return list(best.items())
+
+
+def _kept_for(data: Path, index: Index, llm: Generator, asking: Asking) -> Path:
+    """Where answers are kept if nobody says: a file for each configuration, so that one does not take the place of another."""
+    named = (one if isinstance(one, str) else type(one).__name__ for one in (asking.reranker, asking.verifier))
+    told = repr((data.resolve(), index.path.absolute(), llm.name, asking.k, asking.mode, asking.where, asking.sampling, *named))
+    digest = blake2b(told.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
+    return cache_folder() / "evaluation" / "answers" / f"{data.stem}-{digest}.jsonl"

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from rag.evaluation.statistics import compare, interval_of
+from rag.evaluation.measures.statistics import compare, interval_of
 from rag.types import plain_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rag.evaluation.runs import Run
-    from rag.evaluation.statistics import Comparison, Interval
+    from rag.evaluation.data.runs import Run
+    from rag.evaluation.measures.statistics import Comparison, Interval
 
 Values = dict[str, dict[str, float]]
 """For each metric, values by question. A question that a metric says nothing of is not there."""

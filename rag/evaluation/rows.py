@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError
-from rag.evaluation.lines import read_objects, shortened, text_of
+from rag.evaluation.data.lines import read_objects, shortened, text_of
 from rag.evaluation.results import Figures
 from rag.types import plain_dict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.citations import Citations, checked_all
+from rag.grounding.citations import Citations, checked_all
 from rag.summaries.pieces import passage_of
 from rag.summaries.telling import telling_sentences
 from rag.types import Sentence
@@ -13,7 +13,7 @@ from rag.types import Sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rag.citations import Judged
+    from rag.grounding.citations import Judged
     from rag.protocols import Verifier
     from rag.types import Citation, Document, Passage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.words import stems
+from rag.text.words import stems
 
 NOTHING = re.compile(
     r"^\W*(?:there is |the (?:next )?(?:text|part|source) (?:has|holds|says) )?nothing"

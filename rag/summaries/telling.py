@@ -13,12 +13,12 @@ from itertools import groupby
 from math import log
 from typing import TYPE_CHECKING
 
-from rag.citations import without_markers
+from rag.grounding.citations import without_markers
 from rag.prompts.data import as_data
-from rag.sentences import sentence_spans
 from rag.summaries.talk import unhesitating
 from rag.summaries.wording import count_words
-from rag.words import content_stems
+from rag.text.sentences import sentence_spans
+from rag.text.words import content_stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

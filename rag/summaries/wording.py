@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rag.citations import without_markers
-from rag.sentences import sentence_spans
+from rag.grounding.citations import without_markers
 from rag.summaries.talk import CLOSING, OPENING, is_idle, meant
-from rag.words import CJK_RUN
+from rag.text.sentences import sentence_spans
+from rag.text.words import CJK_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,0 +1,264 @@
+"""Many questions at once: each finished answer is kept, and a run that was stopped goes on where it was.
+
+Questions are prepared in windows, the first ones small so that the model starts early. Within a window, those that are
+answered from the same passages stand together, so that a server which keeps the beginnings of prompts has to read them once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from rag.answers.answer import write
+from rag.answers.answer_file import AnswerFile
+from rag.answers.answer_keys import answer_keys
+from rag.answers.question import PASSAGES, Prepared, asked_as, prepare, retrieve_distinct, sentences_to_embed
+from rag.arguments import listed, require, require_call, require_path
+from rag.errors import RagError, UsageError
+from rag.protocols import EmbedsQuestions
+from rag.specs import using_index, using_llm
+from rag.system.loops import run
+from rag.types import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from rag.answers.question import Asking
+    from rag.index.index import Index
+    from rag.prompts import Prompts
+    from rag.protocols import Generator, Reranker, Verifier
+    from rag.retrieval.retrieve import Mode, Retrieved
+    from rag.sampling import Sampling
+
+    OnAnswer = Callable[["Answer | FailedAnswer"], None]
+    _Numbered = tuple[int, "str | FailedAnswer"]
+
+EMBEDDED_TOGETHER = 32
+FIRST_WINDOW, LARGEST_WINDOW = 4, 256
+"""Questions that are prepared together; each window is twice as long as the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAnswer:
+    """A question that could not be answered for a reason that lies not in the documents; `error` says why and what next."""
+
+    question: str
+    error: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as docs/guide.md describes it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where answers are kept, under which names, and whether those that are there count."""
+
+    path: Path | str | None
+    ids: Sequence[object]
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all the questions of a run have in common. `ready` is put a None for each worker at the end."""
+
+    index: Index
+    llm: Generator
+    asking: Asking
+    keep: Callable[[int, Answer | FailedAnswer], None]
+    ready: asyncio.Queue[tuple[int, Prepared | FailedAnswer] | None]
+
+
+def ask_many(
+    questions: Sequence[str | FailedAnswer],
+    *,
+    index: Index | str | Path,
+    llm: Generator | str = "local",
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | str | None = None,
+    prompts: Prompts | None = None,
+    output: Path | str | None = None,
+    ids: Sequence[object] = (),
+    fresh: bool = False,
+    on_answer: OnAnswer | None = None,
+) -> list[Answer | FailedAnswer]:
+    """The answers in the order of the questions; a question that fails does not fail the others.
+
+    As many are asked at once as the model takes (`llm.parallel`). With `output`, a file of JSON lines, each answer is
+    written as it is there, and what a stopped run has answered is not asked again as long as index, model and options are
+    the same; `fresh` asks all again. Answers to other questions that the file has stay in front.
+    `ids`, one a question, stand in its lines. A question that has failed before it is asked stays so. `on_answer` is
+    called with each answer as it comes, in any order.
+    """
+    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
+    return run(_asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer))
+
+
+async def aask_many(
+    questions: Sequence[str | FailedAnswer],
+    *,
+    index: Index | str | Path,
+    llm: Generator | str = "local",
+    k: int = PASSAGES,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+    sampling: Sampling | None = None,
+    strict: bool = False,
+    verifier: Verifier | str | None = None,
+    prompts: Prompts | None = None,
+    output: Path | str | None = None,
+    ids: Sequence[object] = (),
+    fresh: bool = False,
+    on_answer: OnAnswer | None = None,
+) -> list[Answer | FailedAnswer]:
+    """`ask_many` for code that runs in an event loop."""
+    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
+    return await _asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer)
+
+
+async def _asked_many(
+    questions: Sequence[str | FailedAnswer],
+    index: Index | str | Path,
+    llm: Generator | str,
+    asking: Asking,
+    kept: _Kept,
+    on_answer: OnAnswer | None,
+) -> list[Answer | FailedAnswer]:
+    questions = listed(questions, "questions", kinds=(str, FailedAnswer))
+    ids = listed(kept.ids, "ids", kinds=(str, int, float, type(None)), of="ids, texts or numbers")
+    if kept.path is not None:
+        require_path(kept.path, "output", "the path of a file")
+    require_call(on_answer, "on_answer")
+    _check_ids(ids, len(questions))
+    with using_index(index) as opened, using_llm(llm) as generator:
+        texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
+        keys = answer_keys(texts, opened, generator, asking)
+        with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
+            done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(told) for place, told in file.known.items()}
+            left = [(place, question) for place, question in enumerate(questions) if place not in done]
+
+            def keep(place: int, answer: Answer | FailedAnswer) -> None:
+                done[place] = answer
+                file.add(place, answer.to_dict())
+                if on_answer:
+                    on_answer(answer)
+
+            await _answer_all(left, _Work(opened, generator, asking, keep, asyncio.Queue(2 * max(1, generator.parallel))))
+    return [done[place] for place in range(len(questions))]
+
+
+def _check_ids(ids: Sequence[object], questions: int) -> None:
+    """Raise UsageError unless each question has an id of its own (several may have None), or there are no ids."""
+    if ids and len(ids) != questions:
+        raise UsageError(f"There are {questions} questions and {len(ids)} ids. Give each question one, or none.")
+    taken: dict[str, int] = {}
+    for number, named in enumerate(ids, 1):
+        is_name = isfinite(named) if isinstance(named, float) else not isinstance(named, bool)
+        require(is_name, named, f"Number {number} of ids", "a text or a finite number")
+        first = number if named is None else taken.setdefault(str(named), number)
+        if first != number:
+            raise UsageError(
+                f"Number {number} of ids is {named!r}, which number {first} is already. Give each question its own."
+            )
+
+
+async def _answer_all(questions: Sequence[_Numbered], work: _Work) -> None:
+    """An error that nobody expects ends the run; what was kept before stays."""
+    workers = max(1, min(work.llm.parallel, len(questions)))
+    tasks = [asyncio.create_task(_prepare_all(questions, work, workers))]
+    tasks += [asyncio.create_task(_write_some(work)) for _ in range(workers)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _prepare_all(questions: Sequence[_Numbered], work: _Work, workers: int) -> None:
+    start, length = 0, FIRST_WINDOW
+    while start < len(questions):
+        prepared = await asyncio.to_thread(_prepared_window, questions[start : start + length], work)
+        for one in sorted(prepared, key=_neighbours):
+            await work.ready.put(one)
+        start, length = start + length, min(2 * length, LARGEST_WINDOW)
+    for _ in range(workers):
+        await work.ready.put(None)
+
+
+def _prepared_window(window: Sequence[_Numbered], work: _Work) -> list[tuple[int, Prepared | FailedAnswer]]:
+    """Step by step for all of them, so that the embedder gets what a step needs of it together."""
+    questions = [question for _, question in window if isinstance(question, str)]
+    _embed_together(lambda: questions, work)
+    found = [(place, question, _retrieved(question, work)) for place, question in window]
+    _embed_together(lambda: [text for _, question, one in found for text in _to_embed(question, one, work)], work)
+    return [(place, _prepared(question, one, work)) for place, question, one in found]
+
+
+def _embed_together(texts: Callable[[], Sequence[str]], work: _Work) -> None:
+    """So that the embedder knows them when it is asked for one by one. What fails is told of the question it fails for."""
+    if work.asking.mode == "keyword" or not len(work.index):
+        return
+    with suppress(RagError):
+        embedder = work.index.embedder
+        if isinstance(embedder, EmbedsQuestions):
+            known = texts()
+            for start in range(0, len(known), EMBEDDED_TOGETHER):  # others who need the embedder take their turn in between
+                embedder.embed_questions(known[start : start + EMBEDDED_TOGETHER])
+
+
+def _retrieved(question: str | FailedAnswer, work: _Work) -> Retrieved | FailedAnswer:
+    if isinstance(question, FailedAnswer):
+        return question
+    try:
+        return retrieve_distinct(question, work.index, work.asking)
+    except RagError as error:
+        return FailedAnswer(question, str(error))
+
+
+def _to_embed(question: str | FailedAnswer, found: Retrieved | FailedAnswer, work: _Work) -> list[str]:
+    if isinstance(found, FailedAnswer) or isinstance(question, FailedAnswer):
+        return []
+    return sentences_to_embed(question, found, work.index)
+
+
+def _prepared(question: str | FailedAnswer, found: Retrieved | FailedAnswer, work: _Work) -> Prepared | FailedAnswer:
+    if isinstance(found, FailedAnswer):
+        return found
+    assert isinstance(question, str)
+    try:
+        return prepare(question, index=work.index, llm=work.llm, asking=work.asking, retrieved=found)
+    except RagError as error:
+        return FailedAnswer(question, str(error))
+
+
+def _neighbours(one: tuple[int, Prepared | FailedAnswer]) -> tuple[list[tuple[str, int]], int]:
+    """Sorts prompts so that those that begin alike follow each other."""
+    place, prepared = one
+    prompt = prepared.prompt if isinstance(prepared, Prepared) else None
+    return [(passage.source, passage.start) for passage in prompt.passages] if prompt else [], place
+
+
+async def _write_some(work: _Work) -> None:
+    while (one := await work.ready.get()) is not None:
+        place, prepared = one
+        if isinstance(prepared, FailedAnswer):
+            work.keep(place, prepared)
+            continue
+        answer: Answer | FailedAnswer
+        try:
+            answer = await write(prepared, llm=work.llm, asking=work.asking)
+        except RagError as error:
+            answer = FailedAnswer(prepared.question, str(error))
+        work.keep(place, answer)

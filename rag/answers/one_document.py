@@ -1,0 +1,87 @@
+"""A question answered from one document of any length, without an index."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from rag import documents as loaders
+from rag.answers.answer import NOT_FOUND
+from rag.answers.evidence import THRESHOLD, answerability
+from rag.answers.extract import evidence_of, extracted
+from rag.answers.question import asked_as, opened_verifier
+from rag.arguments import require, require_text
+from rag.errors import UsageError
+from rag.models.generators.extractive import ExtractiveGenerator
+from rag.specs import using_llm
+from rag.summaries.options import Wishes, wish_of
+from rag.summaries.summarize import summarized
+from rag.system.loops import run
+from rag.types import Answer, Document, Hits
+
+if TYPE_CHECKING:
+    from rag.protocols import Generator
+    from rag.summaries.summarize import Source
+
+USUAL_WORDS = 80
+PIECE_WORDS = 60
+MET_WITHOUT_A_MODEL = frozenset({"strict", "sampling", "verifier", "calls", "fresh"})
+
+
+def ask_document(question: str, document: Source, *, llm: Generator | str = "local", **wishes: Unpack[Wishes]) -> Answer:
+    """The answer to a question, from every piece of a file or a loaded document, each sentence with the words it rests on.
+
+    Every piece is asked, and what the pieces say is merged as in `summarize`, whose options it takes but for `focus`. There is
+    no search, so there are no hits; `evidence` goes by the words that the document and the question have in common. A small model
+    (`max_sources` 1) answers whatever it is asked, so of what it says without such evidence nothing is kept. Without a model
+    (`extractive`), the best sentences of the passages that share most words with the question are quoted; of the options, `strict`,
+    `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
+    """
+    return run(aask_document(question, document, llm=llm, **wishes))
+
+
+async def aask_document(question: str, document: Source, *, llm: Generator | str = "local", **wishes: Unpack[Wishes]) -> Answer:
+    """`ask_document` for code that runs in an event loop."""
+    require_text(question, "The question")
+    require(isinstance(document, (str, Path, Document)), document, "document", "the path of a file, or what rag.load gives")
+    if not question.strip():
+        raise UsageError("The question is empty.")
+    if "focus" in wishes:
+        raise UsageError("The question is what the answer is about. Leave focus out.")
+    if (verifier := opened_verifier(wishes.get("verifier"))) is not None:
+        wishes["verifier"] = verifier
+    else:
+        wishes.pop("verifier", None)
+    chosen: Wishes = {"piece_words": PIECE_WORDS, **wishes, "focus": question}
+    wish = wish_of(chosen, is_question=True, usual_words=USUAL_WORDS)
+    loaded = document if isinstance(document, Document) else await asyncio.to_thread(loaders.load, document)
+    with using_llm(llm) as model:
+        if isinstance(model, ExtractiveGenerator):
+            return await _extracted(question, loaded, model, wishes)
+        summary = await summarized(loaded, llm=model, wish=wish, wishes=chosen)
+        likelihood = await asyncio.to_thread(evidence_of, question, loaded)
+        best = max((sentence.score for sentence in summary.sentences if sentence.support != "none"), default=0.0)
+        is_likely = model.max_sources != 1 or answerability(likelihood, False, best) >= THRESHOLD
+    answerable = best > 0 and is_likely
+    return Answer(
+        question=question,
+        text=summary.text if answerable else NOT_FOUND,
+        answerable=answerable,
+        evidence=likelihood,
+        sentences=summary.sentences if answerable else (),
+        citations=summary.citations if answerable else (),
+        hits=Hits(question=question),
+        model=summary.model,
+        usage=summary.usage,
+        seconds=summary.seconds,
+    )
+
+
+async def _extracted(question: str, document: Document, llm: ExtractiveGenerator, wishes: Wishes) -> Answer:
+    if unmet := sorted(name for name, value in wishes.items() if value is not None and name not in MET_WITHOUT_A_MODEL):
+        raise UsageError(
+            f"{llm.name} asks no model, so there is no use for {', '.join(unmet)}. Leave it out, or name a model (--llm)."
+        )
+    asking = asked_as(strict=wishes.get("strict", False), sampling=wishes.get("sampling"), verifier=wishes.get("verifier"))
+    return await extracted(question, document, llm=llm, asking=asking)

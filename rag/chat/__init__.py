@@ -1,0 +1,1 @@
+"""Conversations over an index, their follow-up questions and their files."""

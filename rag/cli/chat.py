@@ -1,0 +1,253 @@
+"""The command that talks: `rag chat`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from rag.cli.options import EXIT_ERROR, as_json, debug, retrieval, sampling
+from rag.cli.prompting import prompting, prompts_of
+from rag.cli.shared import llm_of, opened, reranker_of, settings_with, stream_sentence, tell_if_empty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rag.chat.chat import Chat
+    from rag.types import Answer
+
+PROMPT = "> "
+COMMANDS = {
+    "/sources": "the sources of the latest answer, with their quotes",
+    "/history": "what was said so far",
+    "/clear": "forget what was said, and begin anew",
+    "/help": "this list",
+    "/quit": "leave (Ctrl-D does too); Ctrl-C stops an answer",
+}
+
+
+@click.command("chat")
+@click.option("--session", metavar="NAME", help="Keep the conversation, and go on with it: a name, or a file (.jsonl).")
+@click.option("--system", default="", metavar="TEXT", help="Say this to the model first: who it is, whom it talks to.")
+@click.option("--llm", metavar="SPEC", help="The model that answers; see `rag ask`.")
+@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Passages to find for a question.")
+@prompting
+@sampling
+@click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
+@retrieval
+@click.option(
+    "--index",
+    "index_paths",
+    multiple=True,
+    metavar="DIR",
+    help="An index folder (RAG_INDEX; default indexes/default); several are searched together.",
+)
+@as_json
+@debug
+def chat_command(
+    session: str | None,
+    system: str,
+    llm: str | None,
+    k: int,
+    prompts_folder: Path | None,
+    examples: Path | None,
+    nearest_examples: int | None,
+    strict: bool,
+    mode: str,
+    where: dict[str, str],
+    reranker: str | None,
+    index_paths: tuple[str, ...],
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Talk with your documents: follow-up questions are understood, and every sentence has its sources."""
+    from rag.chat.chat import Chat
+    from rag.sampling import Sampling
+    from rag.specs import using_llm
+
+    settings = settings_with(llm=llm, reranker=reranker)
+    with ExitStack() as stack:
+        indexes = [stack.enter_context(opened(path, settings)) for path in index_paths or (None,)]
+        for index in indexes:
+            tell_if_empty(index)
+        prompts = prompts_of(prompts_folder, examples, nearest_examples, system=system, embedder=lambda: indexes[0].embedder)
+        chat = Chat(
+            index=indexes,
+            llm=stack.enter_context(using_llm(llm_of(settings))),
+            session=session,
+            k=k,
+            mode=cast("Any", mode),
+            where=where,
+            reranker=reranker_of(settings),
+            sampling=Sampling(**chosen),
+            strict=strict,
+            prompts=prompts,
+        )
+        if not (_tell_in_json(chat) if as_json else _Conversation(chat).run()):
+            sys.exit(EXIT_ERROR)
+
+
+def _tell_in_json(chat: Chat) -> bool:
+    """One object a line of stdin; a question that failed is one with an `error`. Whether all went well.
+
+    Commands that show something to a person say nothing here.
+    """
+    from rag.errors import RagError, UsageError
+
+    all_well = True
+    for line in _lines():
+        said = line.strip()
+        if said == "/quit":
+            break
+        if said == "/clear":
+            chat.clear()
+        if not said or said in COMMANDS:
+            continue
+        try:
+            if said.startswith("/"):
+                raise UsageError(_unknown(said))
+            told = {"asked": said, **chat.ask(said).to_dict()}
+        except RagError as error:
+            told, all_well = {"asked": said, "error": str(error)}, False
+        click.echo(json.dumps(told, ensure_ascii=False))
+        sys.stdout.flush()
+    return all_well
+
+
+class _Conversation:
+    """What a person sees of a chat: lines in, streamed answers out."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._latest: Answer | None = None
+        self._all_well = True
+        self._in_person = sys.stdin.isatty()
+        self._streamed = False
+
+    def run(self) -> bool:
+        """Until the end of the input, or /quit. Whether every question was answered without an error."""
+        if self._in_person:
+            past = len(self._chat.history)
+            known = f" {past} {'turn' if past == 1 else 'turns'} so far." if past else ""
+            click.echo(click.style(f"Ask your documents; /help lists the commands.{known}", dim=True), err=True)
+        for line in _typed_lines() if self._in_person else _lines():
+            said = line.strip()
+            if said == "/quit":
+                break
+            if said.startswith("/"):
+                self._obey(said)
+            elif said:
+                self._answer(said)
+        return self._all_well or self._in_person
+
+    def _answer(self, said: str) -> None:
+        from rag.errors import RagError
+
+        self._streamed = False
+        try:
+            self._latest = self._chat.ask(said, on_sentence=self._on_sentence, on_question=self._on_question)
+        except KeyboardInterrupt:
+            if not self._in_person:
+                raise
+            click.echo(
+                ("\n" if self._streamed else "") + click.style("Stopped; this turn is not remembered.", dim=True), err=True
+            )
+        except RagError as error:
+            self._all_well = False
+            click.echo(f"Error: {error}", err=True)
+        else:
+            self._show(self._latest)
+
+    def _show(self, answer: Answer) -> None:
+        from rag.cli.terminal import answer_lines, where
+
+        if not answer.answerable:
+            click.echo("\n".join(answer_lines(answer)))
+        else:
+            click.echo()
+            for citation in answer.citations:
+                click.echo(click.style(f"  [{citation.marker}] {where(citation)}", dim=True))
+        click.echo()
+
+    def _obey(self, said: str) -> None:
+        from rag.notebook import printable
+
+        if said == "/help":
+            lines = [f"{name:<10} {meaning}" for name, meaning in COMMANDS.items()]
+        elif said == "/clear":
+            self._chat.clear()
+            self._latest = None
+            lines = ["Forgotten."]
+        elif said == "/history":
+            turns = self._chat.history
+            lines = [f"{PROMPT}{printable(turn.asked)}\n{printable(turn.answer)}" for turn in turns] or [
+                "Nothing was said yet."
+            ]
+        elif said == "/sources":
+            lines = self._sources()
+        else:
+            lines = [printable(_unknown(said))]
+        click.echo("\n".join(lines) + "\n")
+
+    def _sources(self) -> list[str]:
+        """The quotes of the latest answer, also of one that an earlier run gave; else the passages that were nearest."""
+        from rag.cli.terminal import hit_lines, where
+
+        turns = self._chat.history
+        if turns and turns[-1].citations:
+            return [f"  [{one.marker}] {where(one)}\n{_quoted(one.quote)}" for one in turns[-1].citations]
+        nearest = hit_lines(self._latest.hits[:3]) if self._latest else []
+        return ["The latest answer has no sources. Nearest passages:", *nearest] if nearest else ["There is nothing to show."]
+
+    def _on_question(self, question: str) -> None:
+        from rag.notebook import printable
+
+        click.echo(click.style(f"→ {printable(question)}", dim=True))
+
+    def _on_sentence(self, sentence: Any, citations: Any) -> None:
+        self._streamed = True
+        stream_sentence(sentence, citations)
+
+
+def _unknown(said: str) -> str:
+    """The word for a line that begins like a command and is none."""
+    from rag.errors import nearest
+
+    name = said.split()[0]
+    if name in COMMANDS:
+        return f"{name} stands alone on its line."
+    return f"There is no {name}.{nearest(name, COMMANDS)} The commands are {', '.join(COMMANDS)}."
+
+
+def _quoted(quote: str) -> str:
+    from textwrap import fill
+
+    from rag.cli.terminal import WIDTH
+    from rag.notebook import printable
+
+    margin = " " * 6
+    return fill(f"“{printable(quote)}”", WIDTH, initial_indent=margin, subsequent_indent=margin, break_long_words=False)
+
+
+def _lines() -> Iterator[str]:
+    """The lines of stdin as they come, in UTF-8."""
+    for line in sys.stdin.buffer:
+        yield line.decode("utf-8", "replace")
+
+
+def _typed_lines() -> Iterator[str]:
+    """What a person types, with the line editing of the terminal; Ctrl-C drops a line, Ctrl-D is the end."""
+    with suppress(ImportError):
+        import readline  # noqa: F401 (input() edits lines with it)
+    while True:
+        try:
+            yield input(PROMPT)
+        except KeyboardInterrupt:
+            click.echo(click.style("\nCtrl-D or /quit leaves.", dim=True), err=True)
+        except EOFError:
+            click.echo()
+            return

@@ -1,0 +1,90 @@
+"""A vLLM server kept warm for `ask`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rag.cli.options import as_json, debug
+from rag.cli.shared import settings_with, show
+
+
+@click.group("llm")
+def llm_group() -> None:
+    """Keep a vLLM server warm in the background; `ask` finds it without a flag."""
+
+
+@llm_group.command("start")
+@click.argument("model")
+@click.option("--port", type=click.IntRange(1, 65535), help="Where it listens, on this machine only (default: a free port).")
+@click.option(
+    "--gpu-memory",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Share of the GPU's memory that it may take (default: vLLM's own, about 0.9).",
+)
+@click.option(
+    "--max-model-len",
+    type=click.IntRange(min=1),
+    metavar="TOKENS",
+    help="Its window (default: the model's, or as much as the memory holds).",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=900.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait until it answers; 0 returns at once.",
+)
+@click.option("--python", metavar="PATH", help="The Python that has vLLM (RAG_VLLM_PYTHON; default: this one).")
+@as_json
+@debug
+def start_command(model: str, as_json: bool, **options: Any) -> None:
+    """Start a vLLM server of MODEL, a hub name or a folder, and wait until it answers."""
+    from rag.models.generators.vllm_warm import server_status, start_server
+
+    def tell(server: Any) -> None:
+        click.echo(f"Loading {server.model}; its log is {server.log}", err=True)
+
+    server = start_server(model, api_key=settings_with().api_key, on_wait=tell, **options)
+    said = (
+        f"{server.name} at {server.url}"
+        if server.ready
+        else f"{server.name} is loading; `rag llm status` tells when it is ready."
+    )
+    show(server_status() if as_json else {}, [said], as_json)
+
+
+@llm_group.command("status")
+@as_json
+@debug
+def status_command(as_json: bool) -> None:
+    """Show whether the server runs, where, and how much of the prompts it knew from earlier ones."""
+    from rag.models.generators.vllm_warm import server_status
+
+    status = server_status()
+    show(status, _status_lines(status), as_json)
+
+
+@llm_group.command("stop")
+@as_json
+@debug
+def stop_command(as_json: bool) -> None:
+    """End the server and all its processes."""
+    from rag.models.generators.vllm_warm import stop_server
+
+    server = stop_server()
+    said = f"Stopped {server.name} at {server.url}" if server else "No server runs."
+    show({"stopped": server.spec if server else None}, [said], as_json)
+
+
+def _status_lines(status: dict[str, Any]) -> list[str]:
+    if status["state"] == "stopped":
+        return ["No server runs. Start one with: rag llm start MODEL"]
+    lines = [f"{status['model']} is {status['state']} at {status['url']} (process {status['pid']}, since {status['since']})"]
+    if status.get("prompt_tokens"):
+        share = status["cached_tokens"] / status["prompt_tokens"]
+        lines.append(f"{status['running']} answers under way, {status['waiting']} waiting; {share:.0%} of prompts known before")
+    return [*lines, f"log: {status['log']}", *status.get("last_words", [])]

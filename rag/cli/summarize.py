@@ -1,0 +1,308 @@
+"""The command that sums documents up."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from rag.cli.options import EXIT_INTERRUPTED, EXIT_SOME_FAILED, as_json, choosing, debug, reading
+from rag.cli.shared import llm_of, settings_with
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from types import FrameType, TracebackType
+
+    from rag.summaries.summarize import Outcome
+    from rag.summaries.types import FailedSummary, Summary
+    from rag.types import Document
+
+SECONDS_TO_END = 0.8
+
+
+@click.command("summarize")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE…")
+@click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL or http://HOST:PORT/v1.")
+@click.option(
+    "--chain",
+    type=click.Choice(["auto", "stuff", "map-reduce", "refine"]),
+    default="auto",
+    show_default=True,
+    help="One prompt; pieces side by side and merged; piece after piece; or what fits.",
+)
+@click.option("--words", type=click.IntRange(min=1), metavar="N", help="About so many words, within 15 %.")
+@click.option("--focus", metavar="TEXT", default="", help="Only what the documents say about this.")
+@click.option("--strict", is_flag=True, help="Leave out what the document does not support.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="A file for each summary, and a log of JSON lines.",
+)
+@click.option("--piece-tokens", type=click.IntRange(min=1), metavar="N", help="Most tokens of text in a prompt (default 3000).")
+@click.option(
+    "--calls",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where finished calls are kept (default: in the cache folder).",
+)
+@click.option("--fresh", is_flag=True, help="Make all calls again.")
+@choosing
+@reading
+@as_json
+@debug
+def summarize_command(sources: tuple[str, ...], llm: str | None, output: Path | None, as_json: bool, **chosen: Any) -> None:
+    """Sum up documents of any length, each sentence with its pages; `-` reads one from stdin.
+
+    Stopped, it goes on where it was: finished calls are kept. Folders stand for the documents in them.
+    """
+    from functools import partial
+
+    from rag.errors import UsageError
+    from rag.specs import using_llm
+    from rag.summaries.folder import lies_among
+    from rag.summaries.summarize import summarize_many
+
+    if output and lies_among(output, [source for source in sources if source != "-"]):
+        raise UsageError(f"--output {output} lies among the sources. Choose another folder.")
+    with using_llm(llm_of(settings_with(llm=llm))) as model:
+        named = [_source(one, is_kept=output is not None) for one in sources]
+        begin = partial(summarize_many, named, llm=model, **_options(chosen))
+        show_outcomes(begin, output=output, as_json=as_json, calls=chosen["calls"], fresh=chosen["fresh"])
+
+
+def run_summary_recipe_at(path: Path) -> None:
+    """What `rag run` does with a recipe that sums up."""
+    from functools import partial
+
+    from rag.recipes.summarize import read_summary_recipe, run_summary_recipe
+
+    recipe = read_summary_recipe(path)
+    calls = recipe.path(recipe.summarize.calls) if recipe.summarize.calls else None
+    show_outcomes(partial(run_summary_recipe, recipe), output=recipe.output, as_json=False, calls=calls)
+
+
+def show_outcomes(
+    begin: Callable[..., Generator[Outcome, None, None]],
+    *,
+    output: Path | None,
+    as_json: bool,
+    calls: Path | None = None,
+    fresh: bool = False,
+) -> None:
+    """Summaries as they finish, to stdout or into a folder; exits with 3 if some failed. `calls` is where finished calls are
+    kept, `fresh` says that none of earlier runs count.
+    """
+    from contextlib import closing, nullcontext
+
+    from rag.summaries.folder import SummaryFolder
+
+    started = time.perf_counter()
+    total, progress = _Total(), SummaryProgress()
+
+    def tell() -> None:
+        progress.stop()
+        click.echo(total.line_when_stopped(progress.documents, output, calls, fresh=fresh), err=True)
+
+    with (
+        _ending_soon(tell),
+        SummaryFolder(output) if output else nullcontext() as folder,
+        progress,
+        closing(begin(progress=progress)) as outcomes,
+    ):
+        for outcome in outcomes:
+            total.add(outcome)
+            if folder:
+                folder.add(outcome)
+            with progress.hidden():
+                _show(outcome, as_json=as_json, is_kept=output is not None)
+    click.echo(total.line(time.perf_counter() - started, output), err=True)
+    if total.failed:
+        sys.exit(EXIT_SOME_FAILED)
+
+
+@contextmanager
+def _ending_soon(tell: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C calls `tell`, and ends the process within a second, also where a thread waits for a server that does not answer."""
+    import os
+    import signal
+    import threading
+
+    told = threading.Event()
+
+    def tell_once() -> None:
+        if not told.is_set():
+            told.set()
+            tell()
+
+    def end() -> None:
+        tell_once()
+        os._exit(EXIT_INTERRUPTED)
+
+    late = threading.Timer(SECONDS_TO_END, end)
+    late.daemon = True
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not late.is_alive():
+            late.start()
+        signal.default_int_handler(number, frame)
+
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_usual or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell_once()
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _options(chosen: dict[str, Any]) -> dict[str, Any]:
+    from rag.documents.loading.find import Selection
+    from rag.documents.loading.workers import Limits
+
+    selection = Selection(*(chosen.pop(name) for name in ("include", "exclude", "hidden", "follow_links")))
+    limits = Limits(seconds=chosen.pop("seconds_a_file"), memory=chosen.pop("memory_a_file") * 2**20)
+    return {**chosen, "selection": selection, "limits": limits}
+
+
+def _source(name: str, *, is_kept: bool) -> str | Document:
+    """A path, or the document on stdin; in a folder of summaries each text from there has a name of its own."""
+    from hashlib import sha256
+
+    from rag.documents import load_bytes
+
+    if name != "-":
+        return name
+    content = sys.stdin.buffer.read()
+    return load_bytes(content, source=f"stdin-{sha256(content).hexdigest()[:8]}" if is_kept else "-", name_hint="stdin")
+
+
+def _show(outcome: Summary | FailedSummary, *, as_json: bool, is_kept: bool) -> None:
+    """Failures to stderr; summaries as JSON lines, or as text where no folder has them."""
+    from rag.notebook import printable
+    from rag.summaries.types import FailedSummary
+
+    if isinstance(outcome, FailedSummary):
+        click.echo(f"failed: {printable(outcome.error)}", err=True)
+    if as_json:
+        click.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
+    elif not isinstance(outcome, FailedSummary) and not is_kept:
+        click.echo("\n".join(_lines(outcome)) + "\n")
+
+
+def _lines(summary: Summary) -> list[str]:
+    from textwrap import wrap
+
+    from rag.cli.terminal import WIDTH, sentence_text, where
+    from rag.notebook import printable
+
+    lines = [click.style(printable(summary.title or summary.source), bold=True), ""]
+    lines += wrap(" ".join(map(sentence_text, summary.sentences)), WIDTH) or ["Nothing."]
+    lines += ["", *(f"  [{citation.marker}] {where(citation)}" for citation in summary.citations)]
+    return [*lines, *(click.style(f"  {printable(note)}", dim=True) for note in summary.notes)]
+
+
+class _Total:
+    """What a run came to."""
+
+    def __init__(self) -> None:
+        self.done = self.failed = self.calls = self.reused = self.read = self.cached = self.written = 0
+
+    def add(self, outcome: Summary | FailedSummary) -> None:
+        from rag.summaries.types import FailedSummary
+
+        if isinstance(outcome, FailedSummary):
+            self.failed += 1
+            return
+        self.done += 1
+        self.calls += outcome.calls
+        self.reused += outcome.reused_calls
+        self.read += outcome.usage.prompt_tokens
+        self.cached += outcome.usage.cached_tokens
+        self.written += outcome.usage.completion_tokens
+
+    def line(self, seconds: float, output: Path | None) -> str:
+        parts = [f"{self.done} summarized, {self.failed} failed in {seconds:.1f} s"]
+        if self.calls:
+            parts.append(f"{self.calls} calls, {self.reused} of them known from before")
+        if self.read:
+            known = f" ({self.cached / self.read:.0%} known from earlier prompts)" if self.cached else ""
+            rate = f"{(self.read + self.written) / max(seconds, 1e-9):,.0f} tokens/s"
+            parts.append(f"{self.read:,} tokens read{known}, {self.written:,} written, {rate}")
+        if output:
+            parts.append(f"in {output}")
+        return "; ".join(parts) + "."
+
+    def line_when_stopped(self, documents: int, output: Path | None, calls: Path | None, *, fresh: bool) -> str:
+        from rag.models.call_store import default_path
+
+        where = f" in {output}" if output else ""
+        again = "The same command without --fresh" if fresh else "The same command"
+        return (
+            f"Stopped: {self.done} of {documents} documents are summarized{where}. Every finished call is kept in "
+            f"{calls or default_path()}. {again} goes on from there."
+        )
+
+
+class SummaryProgress:
+    """A bar by tokens with time left on stderr; silent where stderr is no terminal.
+
+    How many tokens all documents have is estimated from those that have been cut.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self.documents = self._done = self._cut = self._cut_tokens = self._read = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar.stop()
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """While it lasts, lines can be printed."""
+        if self._bar:
+            self._bar.stop()
+        yield
+        if self._bar:
+            self._bar.start()
+
+    def found(self, documents: int) -> None:
+        """Start the bar."""
+        self.documents = documents
+        if sys.stderr and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn(compact=True))
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("summarizing", total=None, told=f"0/{documents} documents")
+            self._bar.start()
+
+    def advance(self, *, documents: int = 0, cut: int = 0, read: int = 0) -> None:
+        """Move the bar; see `rag.summaries.summarize.Progress`."""
+        self._done += documents
+        self._cut += bool(cut)
+        self._cut_tokens += cut
+        self._read += read
+        if self._bar:
+            total = self._cut_tokens * self.documents / self._cut if self._cut else None
+            told = f"{self._done}/{self.documents} documents, {self._read:,} tokens"
+            self._bar.update(self._task, completed=self._read, total=total, told=told)

@@ -1,0 +1,36 @@
+"""The packaged example: documents about one place, and three questions, the last of which they do not answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import IndexFormatError
+from rag.index.stamped import take_away
+from rag.models.pretrained import cache_folder
+from rag.specs import open_index
+
+if TYPE_CHECKING:
+    from rag.index.index import Index
+
+FOLDER = Path(__file__).parent
+DOCUMENTS = FOLDER / "documents"
+
+
+def demo_questions() -> list[str]:
+    """The questions in the order in which the demo asks them."""
+    return [str(entry["question"]) for entry in json.loads((FOLDER / "questions.json").read_text(encoding="utf-8"))]
+
+
+def open_demo_index() -> Index:
+    """The demo's index, which is kept so that it can be asked afterwards: in the user's cache folder.
+
+    One that another version has left there and that cannot be read is made anew.
+    """
+    path = cache_folder() / "demo-index"
+    try:
+        return open_index(path, create=True)
+    except IndexFormatError:
+        take_away(path)
+        return open_index(path, create=True)

@@ -1,0 +1,292 @@
+"""Sources on disk: which files a list of files and folders stands for."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from hashlib import blake2b
+from pathlib import Path, PurePath
+from stat import S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISDIR, S_ISREG
+from typing import TYPE_CHECKING
+
+from rag.documents.common.sidecar import NOTATIONS, is_sidecar
+from rag.documents.loading.stamps import sidecar_stamp, stamp_of
+from rag.errors import UsageError
+from rag.index.catalog.rows import FileStamp
+from rag.ingest.reports import Failure
+from rag.models.pretrained import expanded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What the system says of a path that leads nowhere; after any other error there may be something."""
+
+
+LINKS_TO_NOTHING = "links that lead to no file"
+KINDS = {S_IFIFO: "named pipe", S_IFSOCK: "socket", S_IFCHR: "device", S_IFBLK: "device"}
+"""What is neither a file nor a folder nor a link, and is never opened: reading it could wait for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is taken of a folder.
+
+    `include` and `exclude` are globs that are held against the path inside the folder and against the file's name.
+    `hidden` takes files and folders whose names begin with a dot; `follow_links` goes into folders that are links.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    hidden: bool = False
+    follow_links: bool = False
+
+
+DEFAULT_SELECTION = Selection()
+
+
+@dataclass(slots=True)
+class Found:
+    """The files that sources stand for; `roots` are the sources themselves, by absolute path.
+
+    `unlisted` are folders and files that could not be looked into, so that nothing is known of what lies in them.
+    `skipped` counts what was passed over: files of each suffix that is not supported, and what is no file, by its kind.
+    `left_out` counts the files that the globs left out; `unnameable` are files whose names are not valid text, spelled as well as can be.
+    """
+
+    files: dict[str, FileStamp] = field(default_factory=dict)
+    roots: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    unnameable: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+    def failures(self) -> list[Failure]:
+        """What could not be looked at, said to a person."""
+        named = [Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it.") for name in self.unnameable]
+        what = "cannot be looked into, and is left as it is. Check its permissions."
+        return named + [Failure(name, "unreadable", f"{name} {what}") for name in self.unlisted]
+
+
+def find_files(
+    sources: Iterable[str | Path],
+    *,
+    is_supported: Callable[[str], bool],
+    selection: Selection = DEFAULT_SELECTION,
+    known: Sequence[str] = (),
+    index_folder: Path | None = None,
+) -> Found:
+    """All files that the sources name, by absolute path, with their size and time.
+
+    A file named outright is taken whatever its suffix. The folder of the index is passed over. Raises UsageError for a
+    source that neither is there as a file or folder nor is in the index (`known`), and for one that lies in the folder of
+    the index.
+    """
+    search = _Search(is_supported, selection, index_folder)
+    for source in sources:
+        if not str(source).strip():
+            raise UsageError("A source is an empty string. Name a file or a folder.")
+        root = absolute_path(source)
+        if not search.look_at(root) and not is_within(root, known):
+            raise UsageError(_absence(source, root))
+    search.follow_links()
+    return search.found
+
+
+def _absence(source: str | Path, root: str) -> str:
+    """Why there is nothing to take at a source, and what to do."""
+    if kind := _special_kind(root):
+        return f"{source} is a {kind}, not a file or folder. Name files or folders; write what it gives into a file, and name that."
+    if Path(root).is_symlink():
+        return f"{source} is a link that leads to no file: {os.readlink(root)}. Mend the link, or name another file."  # noqa: PTH115
+    return f"There is no file or folder {source}. Check the spelling, and where you are: {Path.cwd()}"
+
+
+def _special_kind(path: str) -> str | None:
+    """What a path leads to that is neither file nor folder; None for these, and where there is nothing to see."""
+    try:
+        return KINDS.get(S_IFMT(os.stat(path).st_mode))  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def absolute_path(source: str | Path) -> str:
+    """How a source is called in an index: from the root, without dots, links as they are named."""
+    return os.path.abspath(expanded(source))  # noqa: PTH100 (Path would leave the dots or follow the links)
+
+
+def is_under(source: str, roots: Sequence[str]) -> bool:
+    """Whether the source is one of the roots or lies in one of them."""
+    return any(source == root or source.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
+
+
+def is_within(root: str, known: Iterable[str]) -> bool:
+    """Whether any known source is `root` or lies in it."""
+    return any(is_under(source, [root]) for source in known)
+
+
+def hash_file(path: str) -> str:
+    """Hash of a file's bytes; empty where it cannot be read (loading it will say why)."""
+    digest = blake2b(digest_size=16)
+    try:
+        with Path(path).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+class _Search:
+    """Goes through folders, and remembers which it has seen and which links to folders are still to be followed.
+
+    Links wait until all other folders are done, so that a folder is met under its own name where it has one in the sources.
+    """
+
+    def __init__(self, is_supported: Callable[[str], bool], selection: Selection, index_folder: Path | None) -> None:
+        self.found = Found()
+        self._is_supported = is_supported
+        self._selection = selection
+        self._index_folder = os.path.realpath(index_folder) if index_folder else None
+        self._own = _identity(self._index_folder) if self._index_folder else None
+        self._seen: set[tuple[int, int]] = set()
+        self._links: deque[tuple[str, str]] = deque()
+
+    def look_at(self, root: str) -> bool:
+        """Take the files that a source stands for; False where there is no such thing."""
+        self.found.roots.append(root)
+        if self._index_folder and is_under(os.path.realpath(root), [self._index_folder]):
+            raise UsageError(f"{root} belongs to the index {self._index_folder}. Name other sources, or another --index.")
+        try:
+            mode = os.stat(root).st_mode  # noqa: PTH116 (paths are strings here, for there may be many)
+            if S_ISDIR(mode):
+                self._go_through(root, root)
+            elif S_ISREG(mode) and not _is_text(root):
+                self._note_name(root)
+            elif S_ISREG(mode):
+                stamp = stamp_of(root)
+                self.found.files[root] = FileStamp(stamp.size, stamp.modified_ns, sidecar=stamp.sidecar)
+            return S_ISDIR(mode) or S_ISREG(mode)
+        except OSError as error:
+            self._note(root, error)
+            return error.errno not in NOT_THERE
+
+    def follow_links(self) -> None:
+        """Go into the folders that links lead to and that have not been seen yet."""
+        while self._links:
+            folder, root = self._links.popleft()
+            self._go_through(folder, root, linked=True)
+
+    def _go_through(self, folder: str, root: str, *, linked: bool = False) -> None:
+        waiting = [folder]
+        while waiting:
+            folder = waiting.pop()
+            if not self._is_new(folder, linked=linked):
+                continue
+            entries = self._entries(folder)
+            for name in sorted(entries):
+                if name.startswith(".") and not self._selection.hidden:
+                    continue
+                try:
+                    self._take(entries[name], entries, waiting, root)
+                except OSError as error:
+                    self._note_of(entries[name], folder, error)
+
+    def _is_new(self, folder: str, *, linked: bool) -> bool:
+        """Whether a folder is to be gone through: not the index, and not seen before where a link led to it."""
+        identity = _identity(folder)
+        if identity is None:
+            return True
+        if identity == self._own or (linked and identity in self._seen):
+            return False
+        self._seen.add(identity)
+        return True
+
+    def _entries(self, folder: str) -> dict[str, os.DirEntry[str]]:
+        try:
+            return {entry.name: entry for entry in os.scandir(folder)}
+        except OSError as error:
+            self._note(folder, error)
+            return {}
+
+    def _take(self, entry: os.DirEntry[str], beside: Mapping[str, os.DirEntry[str]], waiting: list[str], root: str) -> None:
+        """Note a file, a folder to go into, or a link to follow later."""
+        if entry.is_dir(follow_symlinks=False):
+            waiting.append(entry.path)
+        elif entry.is_file():
+            if not is_sidecar(Path(entry.name)) and self._is_chosen(entry.path, root):
+                stat = entry.stat()
+                self.found.files[entry.path] = FileStamp(stat.st_size, stat.st_mtime_ns, sidecar=_sidecar(entry.name, beside))
+        elif entry.is_symlink():
+            if not entry.is_dir():
+                self.found.skipped[LINKS_TO_NOTHING] += 1
+            elif self._selection.follow_links:
+                self._links.append((entry.path, root))
+            else:
+                self.found.skipped["links to folders"] += 1
+        elif kind := KINDS.get(S_IFMT(entry.stat().st_mode)):
+            self.found.skipped[f"{kind}s"] += 1
+
+    def _is_chosen(self, path: str, root: str) -> bool:
+        """Whether the globs and the suffix choose a file; what is not chosen is counted."""
+        include, exclude = self._selection.include, self._selection.exclude
+        inside = path.removeprefix(root.rstrip(os.sep) + os.sep)
+        if not _is_text(path):
+            self._note_name(path)
+        elif (include and not _fits(inside, include)) or _fits(inside, exclude):
+            self.found.left_out += 1
+        elif include or self._is_supported(path):
+            return True
+        else:
+            self.found.skipped[PurePath(path).suffix.lower() or "no suffix"] += 1
+        return False
+
+    def _note_name(self, path: str) -> None:
+        self.found.unnameable.append(path.encode("utf-8", "backslashreplace").decode())
+
+    def _note_of(self, entry: os.DirEntry[str], folder: str, error: OSError) -> None:
+        """A file that cannot be looked at tells of its whole folder, a link only of itself."""
+        if not entry.is_symlink():
+            self._note(folder, error)
+        elif error.errno in NOT_THERE:
+            self.found.skipped[LINKS_TO_NOTHING] += 1
+        else:
+            self._note(entry.path, error)
+
+    def _note(self, path: str, error: OSError) -> None:
+        """What cannot be looked at is unknown, unless there is nothing."""
+        if error.errno not in NOT_THERE and path not in self.found.unlisted:
+            self.found.unlisted.append(path)
+
+
+def _sidecar(name: str, beside: Mapping[str, os.DirEntry[str]]) -> str:
+    """The stamp of the side-car among the files beside a document; see `rag.documents.common.sidecar.sidecar_of`."""
+    for ending in NOTATIONS:
+        entry = beside.get(name + ending)
+        if entry is not None and entry.is_file():
+            return sidecar_stamp(entry)
+    return ""
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """What tells a folder from all others, however it was reached; None where it cannot be looked at."""
+    try:
+        stat = os.stat(folder)  # noqa: PTH116
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _fits(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(path, pattern) or fnmatch(path.rsplit("/", 1)[-1], pattern) for pattern in patterns)

@@ -1,0 +1,1 @@
+"""Readers of evaluation data: collections, questions, summaries, run files."""

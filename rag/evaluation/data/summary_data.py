@@ -1,0 +1,113 @@
+"""Documents with the summaries that people wrote of them: lines of JSON, as they are or as SQuALITY and QMSum publish them.
+
+{"id": "d1", "source": "report.pdf", "summaries": ["…"], "focus": "…"}
+{"id": "d2", "title": "…", "document": "the whole text", "summary": "…"}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import UsageError
+from rag.evaluation.data.lines import read_objects, shortened, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+LIKE = '{"id": "d1", "source": "report.pdf", "summaries": ["…"]}, or with "document": "the text" for "source"'
+
+
+@dataclass(frozen=True, slots=True)
+class ToSummarize:
+    """A text, or the path of a file where `text` is empty, what its summary is to be about, and the summaries that are right."""
+
+    id: str
+    references: tuple[str, ...]
+    text: str = ""
+    path: str = ""
+    title: str = ""
+    focus: str = ""
+
+
+def read_summary_data(path: Path) -> list[ToSummarize]:
+    """All that is to be summed up; paths are relative to the file. Raises UsageError that names the line."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder. Name a file of JSON lines, each with a document and its summaries.")
+    found: dict[str, ToSummarize] = {}
+    for place, row in read_objects(path, like=LIKE):
+        for one in _of_row(row, place, path.parent):
+            if one.id in found:
+                raise UsageError(f'{place}: the id "{one.id}" was there before. Give each summary its own.')
+            found[one.id] = one
+    if not found:
+        raise UsageError(f"There is nothing to sum up in {path}. Write a document a line, as {LIKE}")
+    return list(found.values())
+
+
+def _of_row(row: Mapping[str, Any], place: str, folder: Path) -> Iterator[ToSummarize]:
+    if "meeting_transcripts" in row:
+        yield from _of_qmsum(row, place)
+    elif "questions" in row and "document" in row:
+        yield from _of_squality(row, place)
+    else:
+        yield _of_own(row, place, folder)
+
+
+def _of_own(row: Mapping[str, Any], place: str, folder: Path) -> ToSummarize:
+    given = [one for name in ("summary", "summaries") if row.get(name) for one in _as_list(row[name])]
+    if not given or not all(isinstance(one, str) and one.strip() for one in given):
+        raise UsageError(f"{place}: there is no summary to compare with, but {shortened(given)}. Write {LIKE}")
+    number = place.rsplit(" ", 1)[1] if row.get("id") is None else text_of(row, "id", place=place, like=LIKE)
+    title, focus = (str(row.get(name) or "") for name in ("title", "focus"))
+    if "document" in row:
+        return ToSummarize(
+            number, tuple(given), text=text_of(row, "document", place=place, like=LIKE), title=title, focus=focus
+        )
+    source = folder / text_of(row, "source", place=place, like=LIKE)
+    if not source.is_file():
+        raise UsageError(f"{place}: there is no file {source}. Write its path from the folder of {place.split(', line')[0]}.")
+    return ToSummarize(number, tuple(given), path=str(source), title=title, focus=focus)
+
+
+def _of_squality(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
+    """One for each question; the first of them always asks for the plot."""
+    text = text_of(row, "document", place=place, like=LIKE)
+    try:
+        name = str(row["metadata"]["passage_id"])
+        for number, question in enumerate(row["questions"], 1):
+            references = _texts([response["response_text"] for response in question["responses"]])
+            yield ToSummarize(f"{name}-{number}", references, text=text, title=name, focus=str(question["question_text"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{place}: this looks like SQuALITY, but {_told(error)}. Write {LIKE}") from error
+
+
+def _of_qmsum(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
+    """One for each query about a meeting, whose turns become lines."""
+    number = place.rsplit(" ", 1)[1]
+    try:
+        text = "\n".join(f"{turn['speaker']}: {turn['content']}" for turn in row["meeting_transcripts"])
+        queries = [*(row.get("general_query_list") or ()), *(row.get("specific_query_list") or ())]
+        for place_in_meeting, query in enumerate(queries, 1):
+            name = f"{number}-{place_in_meeting}"
+            references = _texts([query["answer"]])
+            yield ToSummarize(name, references, text=text, title=f"Meeting {number}", focus=str(query["query"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{place}: this looks like QMSum, but {_told(error)}. Write {LIKE}") from error
+
+
+def _texts(references: Sequence[object]) -> tuple[str, ...]:
+    """What people wrote. Raises ValueError where that is nothing, or no text."""
+    texts = tuple(one for one in references if isinstance(one, str) and one.strip())
+    if not texts or len(texts) < len(references):
+        raise ValueError(f"{shortened(list(references))} is no summary to compare with")
+    return texts
+
+
+def _told(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,1 @@
+"""Measures of retrieval, answers and summaries, and their statistics."""

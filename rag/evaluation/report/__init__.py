@@ -1,0 +1,1 @@
+"""Evaluation reports as text, as a page and as plots."""

@@ -1,0 +1,1 @@
+"""The catalog: a SQLite database that holds the truth about an index."""

@@ -1,0 +1,1 @@
+"""Vector files and FAISS search, rebuilt from the catalog when needed."""

@@ -1,0 +1,153 @@
+"""What files cost before they are indexed or summarised: pages, characters, tokens, chunks."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rag import documents as loaders
+from rag.documents.loading.find import DEFAULT_SELECTION, Selection, find_files
+from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, load_all
+from rag.errors import UsageError
+from rag.ingest.reports import Failure
+from rag.ingest.sync import ChunkSizes, split
+from rag.types import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from rag.protocols import Embedder, Generator
+    from rag.types import Document
+
+COUNTED_TOGETHER = 50_000
+"""Characters that a tokenizer is given at once, up to the end of a line: enough to be quick, few enough for any server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one file comes to. `pages` is None for a format without; `llm_tokens` is None where no language model was named."""
+
+    source: str
+    pages: int | None
+    characters: int
+    tokens: int
+    chunks: int
+    llm_tokens: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The cost as docs/guide.md describes it."""
+        told = asdict(self)
+        if self.llm_tokens is None:
+            del told["llm_tokens"]
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What files come to, in the order of the sources, and what could not be read."""
+
+    files: tuple[Cost, ...]
+    failed: tuple[Failure, ...]
+    seconds: float
+
+    @property
+    def total(self) -> Cost:
+        """All files together; pages are those of formats with pages."""
+        counted = [cost.llm_tokens for cost in self.files if cost.llm_tokens is not None]
+        return Cost(
+            source=f"{len(self.files)} files",
+            pages=sum(cost.pages or 0 for cost in self.files),
+            characters=sum(cost.characters for cost in self.files),
+            tokens=sum(cost.tokens for cost in self.files),
+            chunks=sum(cost.chunks for cost in self.files),
+            llm_tokens=sum(counted) if counted else None,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The costs as docs/guide.md describes them."""
+        total = self.total.to_dict()
+        del total["source"]
+        return {
+            "files": [cost.to_dict() for cost in self.files],
+            "total": total,
+            "failed": [failure.to_dict() for failure in self.failed],
+            "seconds": round(self.seconds, 4),
+        }
+
+
+def count_costs(
+    sources: Sequence[str | Path],
+    *,
+    embedder: Embedder,
+    llm: Generator | None = None,
+    sizes: ChunkSizes | None = None,
+    selection: Selection = DEFAULT_SELECTION,
+    jobs: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    passwords: Sequence[str] = (),
+    documents: Sequence[Document] = (),
+) -> Costs:
+    """What files and folders would cost. Nothing is written and nothing is embedded. Raises UsageError if there are none.
+
+    Files are found and read as `rag.sync` does it; see there and `load_all`. `documents` are counted before them.
+    """
+    started = time.perf_counter()
+    found = find_files(sources, is_supported=loaders.is_supported, selection=selection)
+    failed = found.failures()
+    if not (found.files or failed or documents):
+        looked = ", ".join(map(str, sources))
+        raise UsageError(f"Nothing to read in {looked}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}.")
+    costs = [cost_of(document, embedder=embedder, llm=llm, sizes=sizes) for document in documents]
+    with closing(load_all(list(found.files), jobs=jobs, limits=limits, passwords=passwords)) as loaded:
+        for one in loaded:
+            if one.failure is not None:
+                failed.append(one.failure)
+            elif one.document is None:
+                failed.append(Failure(one.source, "unreadable", f"{one.source} is not there any more."))
+            if one.document is not None:
+                costs.append(cost_of(one.document, embedder=embedder, llm=llm, sizes=sizes))
+    return Costs(tuple(costs), tuple(failed), time.perf_counter() - started)
+
+
+def cost_of(document: Document, *, embedder: Embedder, llm: Generator | None = None, sizes: ChunkSizes | None = None) -> Cost:
+    """What a document comes to: the tokens of its text, without titles, prompts and the overlap of chunks."""
+
+    def of_embedder(text: str) -> int:
+        return embedder.count_tokens([text])[0]
+
+    return Cost(
+        source=document.source,
+        pages=len(document.page_starts) or None,
+        characters=len(document.text),
+        tokens=_counted(document.text, of_embedder),
+        chunks=len(split(document, embedder=embedder, sizes=sizes)),
+        llm_tokens=None if llm is None else _counted(document.text, _tokens_of(llm)),
+    )
+
+
+def _tokens_of(llm: Generator) -> Callable[[str], int]:
+    """Counts the tokens of a text: what it adds to a chat prompt, whose template a generator counts as well."""
+
+    def of_prompt(text: str) -> int:
+        return llm.count_tokens([Message("user", text)])
+
+    template = of_prompt("")
+    return lambda text: of_prompt(text) - template
+
+
+def _counted(text: str, count: Callable[[str], int]) -> int:
+    return sum(count(piece) for piece in _pieces(text) if piece.strip())
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        end = start + COUNTED_TOGETHER
+        if end < len(text):
+            end = text.rfind("\n", start, end) + 1 or text.rfind(" ", start, end) or end
+            end = end if end > start else start + COUNTED_TOGETHER
+        yield text[start:end]
+        start = end

@@ -1,0 +1,144 @@
+"""What has to be done, so that an index mirrors the files that were found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rag.documents.common.sidecar import NOTATIONS
+from rag.documents.loading.find import hash_file, is_under
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rag.documents.loading.find import Found
+    from rag.index.catalog.rows import FileStamp
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to happen to an index; every list holds sources in order.
+
+    `former` has, for files to load, the name that is gone and under which the index has their content. `bad_sidecars` has
+    the side-cars of files that are there and that could not be used.
+    """
+
+    load: list[str] = field(default_factory=list)
+    former: dict[str, str] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    still_failing: list[str] = field(default_factory=list)
+    no_longer_failing: list[str] = field(default_factory=list)
+    known: frozenset[str] = frozenset()
+    bad_sidecars: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def added(self) -> list[str]:
+        """Sources to load that the index does not have, under this name or another."""
+        return [source for source in self.load if source not in self.known and source not in self.former]
+
+    @property
+    def changed(self) -> list[str]:
+        """Sources to load that the index has with another content or side-car."""
+        return [source for source in self.load if source in self.known]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What would be done, as JSON-ready values."""
+        steps = {"added": self.added, "changed": self.changed, "renamed": self.renamed, "removed": self.removed}
+        return {**steps, "unchanged": len(self.unchanged) + len(self.touched)}
+
+    @property
+    def renamed(self) -> list[str]:
+        """Sources to load that the index has under a name that is gone."""
+        return [source for source in self.load if source in self.former and source not in self.known]
+
+
+def plan_sync(
+    found: Found,
+    indexed: Mapping[str, FileStamp],
+    failed: Mapping[str, FileStamp],
+    *,
+    retry_failed: bool = False,
+) -> Plan:
+    """Compare what is on disk with what is indexed. Files of equal size and time are not read; others by their content.
+
+    What lies in a folder that could not be looked into is left as it is.
+    """
+    gone = {source: stamp for source, stamp in sorted(indexed.items()) if _is_gone(source, found)}
+    names = _FormerNames(gone)
+    plan = Plan(known=frozenset(indexed), bad_sidecars=_bad_sidecars(failed, found))
+    for source, stamp in sorted(found.files.items()):
+        before = indexed.get(source)
+        again = retry_failed and (source in failed or source in plan.bad_sidecars)
+        if before is None and not again and _same(failed.get(source), stamp):
+            plan.still_failing.append(source)
+        elif not again and _same(before, stamp):
+            plan.unchanged.append(source)
+        elif not again and _is_touched(source, before, stamp):
+            plan.touched.append(source)
+        else:
+            plan.load.append(source)
+            if former := names.take(source, stamp.size):
+                plan.former[source] = former
+            continue
+        plan.still_failing.extend(plan.bad_sidecars.get(source, []))
+    renamed = {plan.former[source] for source in plan.renamed}
+    plan.removed.extend(source for source in gone if source not in renamed)
+    plan.no_longer_failing.extend(_no_longer_failing(failed, found, gone))
+    return plan
+
+
+class _FormerNames:
+    """The names of documents that are gone, by their content. A file is read only where one of them was as large."""
+
+    def __init__(self, gone: Mapping[str, FileStamp]) -> None:
+        self._sizes = {stamp.size for stamp in gone.values()}
+        self._names: dict[str, list[str]] = {}
+        for source, stamp in gone.items():
+            self._names.setdefault(stamp.content_hash, []).append(source)
+
+    def take(self, source: str, size: int) -> str | None:
+        """A name under which the file's content was indexed; each is given once."""
+        names = self._names.get(hash_file(source)) if size in self._sizes else None
+        return names.pop(0) if names else None
+
+
+def _bad_sidecars(failed: Iterable[str], found: Found) -> dict[str, list[str]]:
+    """Side-cars among the failed, by the file that is there and that they describe."""
+    bad: dict[str, list[str]] = {}
+    for source in failed:
+        if (described := _described_by(source)) in found.files and source not in found.files:
+            bad.setdefault(described, []).append(source)
+    return bad
+
+
+def _no_longer_failing(failed: Iterable[str], found: Found, gone: Mapping[str, FileStamp]) -> list[str]:
+    """Failed files, and side-cars of files, that are gone."""
+    return sorted(
+        source
+        for source in failed
+        if (_is_gone(source, found) and _described_by(source) not in found.files) or _described_by(source) in gone
+    )
+
+
+def _described_by(source: str) -> str:
+    """The file that a side-car describes; empty for what is no side-car."""
+    return next((source.removesuffix(ending) for ending in NOTATIONS if source.endswith(ending)), "")
+
+
+def _is_gone(source: str, found: Found) -> bool:
+    return source not in found.files and is_under(source, found.roots) and not is_under(source, found.unlisted)
+
+
+def _is_touched(source: str, before: FileStamp | None, now: FileStamp) -> bool:
+    """Whether only the time of an indexed file has changed."""
+    return (
+        before is not None
+        and (before.size, before.sidecar) == (now.size, now.sidecar)
+        and hash_file(source) == before.content_hash
+    )
+
+
+def _same(before: FileStamp | None, now: FileStamp) -> bool:
+    return before is not None and (before.size, before.modified_ns, before.sidecar) == (now.size, now.modified_ns, now.sidecar)

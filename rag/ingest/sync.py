@@ -1,0 +1,312 @@
+"""find files → load each (in worker processes) → split → embed in length-sorted batches → commit a document at a time."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from rag import documents as loaders
+from rag.arguments import PATH, is_whole, listed, require
+from rag.documents.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, check_sizes, split_text
+from rag.documents.loading.find import DEFAULT_SELECTION, Found, Selection, find_files
+from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
+from rag.errors import UsageError
+from rag.index.catalog.rows import FileStamp
+from rag.ingest.plan import Plan, plan_sync
+from rag.ingest.prepare import Prepared, Progress, commit, hash_text, prepare
+from rag.ingest.reports import Failure, SyncReport
+from rag.ingest.retries import is_worth_a_retry, limits_had, remember_limits
+from rag.specs import open_embedder, using_index
+from rag.types import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from rag.index.index import Index
+    from rag.protocols import Embedder
+    from rag.types import Chunk
+
+WINDOW_CHUNKS = 256
+"""Small documents are embedded together until they make up so many chunks: enough to fill batches of equal length, few
+enough that a kill loses only seconds of work."""
+
+SECONDS_BETWEEN_REFRESHES = 10.0
+"""How often the derived files are brought up to the catalog while more is indexed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSizes:
+    """Tokens of a chunk, overlap included, and of the overlap. None: what the index has, or the defaults."""
+
+    chunk_tokens: int | None = None
+    overlap_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("chunk_tokens", "overlap_tokens"):
+            value = getattr(self, name)
+            require(value is None or is_whole(value), value, name, "a whole number")
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of indexing: what it works with, and what became of the files so far."""
+
+    index: Index
+    sizes: ChunkSizes
+    plan: Plan
+    found: Found
+    progress: Progress | None = None
+    limits: Limits = DEFAULT_LIMITS
+    failures: list[Failure] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+
+def sync(
+    sources: Sequence[str | Path],
+    *,
+    index: Index | str | Path,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    hidden: bool = False,
+    follow_links: bool = False,
+    jobs: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    passwords: Sequence[str] = (),
+    retry_failed: bool = False,
+    wait: float = 2.0,
+    sizes: ChunkSizes | None = None,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """Make the index mirror the sources: add, update, rename, remove; what is unchanged is not read.
+
+    Documents outside the sources stay. Files that cannot be read are reported in `failed` and tried again when they
+    change, or with `retry_failed`; encrypted ones also when there are `passwords`, which are tried on files that ask for
+    one, and those that took too long or too much memory when `limits` are larger than they were. For `include`, `exclude`,
+    `hidden` and `follow_links` see `Selection`. `jobs` is the number of loading processes (default: one a core), `limits`
+    is what a file may take in one of them. Another writer is given `wait` seconds to end; after that IndexLockedError names
+    it.
+    """
+    sources = listed(sources, "sources", kinds=PATH, of="paths")
+    started = time.perf_counter()
+    selection = Selection(include, exclude, hidden, follow_links)
+    with using_index(index, create=True) as opened, opened.writing(patience=wait):
+        opened.forget_embedder_of_nothing()
+        opened.check_embedder_spec()
+        settled = _settle_sizes(opened, sizes or ChunkSizes())
+        plan, found = plan_for(
+            sources,
+            index=opened,
+            selection=selection,
+            retry_failed=retry_failed,
+            with_passwords=bool(passwords),
+            limits=limits,
+        )
+        run = Run(opened, settled, plan, found, progress, limits)
+        _do_without_reading(run)
+        if plan.load:
+            _adopt(opened, settled)
+            if progress:
+                progress.found(len(plan.load))
+            # An error or Ctrl-C ends the worker processes at once.
+            with closing(load_all(plan.load, jobs=jobs, limits=limits, passwords=passwords)) as loaded:
+                _add(loaded, run)
+        opened.refresh()
+        return _report(run, seconds=time.perf_counter() - started)
+
+
+def plan_for(
+    sources: Sequence[str | Path],
+    *,
+    index: Index,
+    selection: Selection = DEFAULT_SELECTION,
+    retry_failed: bool = False,
+    with_passwords: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> tuple[Plan, Found]:
+    """What `sync` would do with these sources, and the files that it would look at. Raises UsageError if there are none.
+
+    `with_passwords` tries encrypted files again, and larger `limits` those that took more than they were allowed.
+    """
+    indexed = index.catalog.stamps()
+    had = limits_had(index.catalog)
+    failed = {
+        source: FileStamp(-1, -1)
+        if is_worth_a_retry(failure, had=had.get(source, DEFAULT_LIMITS), limits=limits, with_passwords=with_passwords)
+        else stamp
+        for source, (stamp, failure) in index.catalog.failures().items()
+    }
+    found = find_files(
+        sources,
+        is_supported=loaders.is_supported,
+        selection=selection,
+        known=[*indexed, *failed],
+        index_folder=index.path,
+    )
+    plan = plan_sync(found, indexed, failed, retry_failed=retry_failed)
+    if not (found.files or found.unnameable or found.unlisted or plan.removed or plan.no_longer_failing):
+        looked = ", ".join(str(source) for source in sources)
+        others = f" ({found.left_out} files left out by --include or --exclude)" if found.left_out else ""
+        if found.skipped:
+            others += f" ({sum(found.skipped.values())} files of other kinds: {', '.join(sorted(found.skipped))})"
+        raise UsageError(
+            f"Nothing to index in {looked}{others}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}."
+        )
+    return plan, found
+
+
+def add_documents(documents: Iterable[Document], *, index: Index, sizes: ChunkSizes | None = None) -> None:
+    """Add documents that are in memory; one with the same source is replaced. The index then stands as after `sync`."""
+    with index.writing():
+        settled = _settle_sizes(index, sizes or ChunkSizes())
+        _adopt(index, settled)
+        loaded = (Loaded(document.source, document, stamp=_stamp_in_memory(document)) for document in documents)
+        _add(loaded, Run(index, settled, Plan(), Found()))
+        index.refresh()
+
+
+def _stamp_in_memory(document: Document) -> FileStamp:
+    """Titles of documents in memory are meant, so only those that share theirs as well have the same content."""
+    content = hash_text(f"{document.title}\0{document.text}").hex()
+    return FileStamp(len(document.text), 0, content)
+
+
+def split(document: Document, *, embedder: Embedder | str = "minilm", sizes: ChunkSizes | None = None) -> list[Chunk]:
+    """The chunks that an index with this embedder would make of the document; see `rag.documents.chunking.split_text`."""
+    require(isinstance(document, Document), document, "document", "what rag.load gives")
+    opened = open_embedder(embedder) if isinstance(embedder, str) else embedder
+    wanted = sizes or ChunkSizes()
+    chunk_tokens = CHUNK_TOKENS if wanted.chunk_tokens is None else wanted.chunk_tokens
+    overlap_tokens = OVERLAP_TOKENS if wanted.overlap_tokens is None else wanted.overlap_tokens
+    _check_limit(chunk_tokens, opened)
+    return split_text(document, count_tokens=opened.count_tokens, chunk_tokens=chunk_tokens, overlap_tokens=overlap_tokens)
+
+
+def _settle_sizes(index: Index, wanted: ChunkSizes) -> ChunkSizes:
+    """The chunk sizes of the index, which are fixed when its first document is added."""
+    stored = index.catalog.setting("chunks")
+    if stored is None:
+        return ChunkSizes(
+            CHUNK_TOKENS if wanted.chunk_tokens is None else wanted.chunk_tokens,
+            OVERLAP_TOKENS if wanted.overlap_tokens is None else wanted.overlap_tokens,
+        )
+    for name, value in (("chunk_tokens", wanted.chunk_tokens), ("overlap_tokens", wanted.overlap_tokens)):
+        if value is not None and value != stored[name]:
+            raise UsageError(
+                f"The index {index.path} was made with {name.replace('_', ' ')} {stored[name]}, not {value}. "
+                "Leave the option out, or index the sources into a new folder with --index."
+            )
+    return ChunkSizes(**stored)
+
+
+def _do_without_reading(run: Run) -> None:
+    """Take note of new times, of what is gone and of what cannot be read.
+
+    A document that is gone and whose content is wanted under another name stays until it is there.
+    """
+    plan, catalog = run.plan, run.index.catalog
+    wanted = set(plan.former.values())
+    for source in plan.touched:
+        catalog.touch(source, run.found.files[source])
+    for source in plan.removed:
+        if source not in wanted:
+            catalog.remove_document(source)
+    for source in plan.no_longer_failing:
+        catalog.forget_failure(source)
+    known = catalog.failures()
+    run.failures += [known[source][1] for source in plan.still_failing]
+    run.failures += run.found.failures()
+
+
+def _add(loaded: Iterable[Loaded], run: Run) -> None:
+    """Split, embed and commit documents as they come. Searches find them after a while, and not only when all are done."""
+    window: list[Prepared] = []
+    refreshed = time.monotonic()
+    for one in loaded:
+        if one.failure is not None:
+            run.failures.append(one.failure)
+            run.index.catalog.record_failure(one.failure, one.stamp or run.found.files[one.source])
+            remember_limits(run.index.catalog, one.failure, run.limits)
+        if one.document is None:
+            _drop(one, run)
+            continue
+        window.append(_prepare(one, one.document, run, window))
+        if run.progress:
+            run.progress.advance(expected_chunks=len(window[-1].chunks))
+        if sum(len(prepared.chunks) for prepared in window) >= WINDOW_CHUNKS:
+            commit(window, run.index, progress=run.progress)
+            window = []
+            if time.monotonic() - refreshed >= SECONDS_BETWEEN_REFRESHES:
+                run.index.refresh()
+                refreshed = time.monotonic()
+    commit(window, run.index, progress=run.progress)
+
+
+def _drop(one: Loaded, run: Run) -> None:
+    """Take away all that the index says of a file that failed or is gone: its former name, and the failures of its side-car."""
+    ended = [*run.plan.bad_sidecars.get(one.source, []), *filter(None, [run.plan.former.get(one.source)])]
+    if one.failure is None:
+        run.gone.append(one.source)
+        ended.append(one.source)
+    for source in ended:
+        if source in run.plan.known:
+            run.index.catalog.remove_document(source)
+        else:
+            run.index.catalog.forget_failure(source)
+    if run.progress:
+        run.progress.advance(documents=1)
+
+
+def _prepare(one: Loaded, document: Document, run: Run, window: Sequence[Prepared]) -> Prepared:
+    """The document, which ends its former name and the failure of its side-car as soon as it is committed."""
+    failing = one.failure.source if one.failure else ""
+    mended = [sidecar for sidecar in run.plan.bad_sidecars.get(one.source, []) if sidecar != failing]
+    return prepare(
+        document,
+        one.stamp or FileStamp(-1, -1),
+        index=run.index,
+        chunk_tokens=run.sizes.chunk_tokens or CHUNK_TOKENS,
+        overlap_tokens=run.sizes.overlap_tokens or 0,
+        window=window,
+        replaces=[*filter(None, [run.plan.former.get(one.source)]), *mended],
+    )
+
+
+def _adopt(index: Index, sizes: ChunkSizes) -> None:
+    """Fix embedder and chunk sizes of an index that has no documents yet, after making sure that they can work."""
+    if index.catalog.setting("chunks") is None:
+        check_sizes(sizes.chunk_tokens or CHUNK_TOKENS, sizes.overlap_tokens or 0)
+        _check_limit(sizes.chunk_tokens or CHUNK_TOKENS, index.embedder)
+        index.adopt_embedder(chunks=asdict(sizes))
+
+
+def _check_limit(chunk_tokens: int, embedder: Embedder) -> None:
+    limit = embedder.identity.max_tokens
+    if not 1 <= chunk_tokens <= limit:
+        raise UsageError(
+            f"Chunks of {chunk_tokens} tokens do not fit the embedder {embedder.identity.name}, which reads 1 to {limit} tokens."
+        )
+
+
+def _report(run: Run, *, seconds: float) -> SyncReport:
+    plan = run.plan
+    missing = {failure.source for failure in run.failures} | set(run.gone)
+    documents, chunks = run.index.catalog.counts()
+    ended = [source for source in run.gone if source in plan.known]
+    ended += [plan.former[source] for source in plan.renamed if source in missing]
+    return SyncReport(
+        index=str(run.index.path),
+        added=len([source for source in plan.added if source not in missing]),
+        changed=len([source for source in plan.changed if source not in missing]),
+        renamed=len([source for source in plan.renamed if source not in missing]),
+        removed=len(plan.removed) + len(ended),
+        unchanged=len(plan.unchanged) + len(plan.touched),
+        skipped=sum(run.found.skipped.values()),
+        failed=tuple(sorted(run.failures, key=lambda failure: failure.source)),
+        documents=documents,
+        chunks=chunks,
+        seconds=seconds,
+        skipped_kinds=dict(run.found.skipped.most_common()),
+    )

@@ -1,0 +1,1 @@
+"""Embedders, generators and rerankers, and what they share."""

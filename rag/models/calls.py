@@ -1,0 +1,146 @@
+"""Calls to a model: none that was made before, as many at once as it takes, those of the first documents first."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rag.models.call_store import Reply, call_key
+from rag.models.generators.whole import whole_answer
+from rag.types import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from rag.models.call_store import CallStore
+    from rag.protocols import Generator
+    from rag.sampling import Sampling
+    from rag.types import Message, Usage
+
+    OnReply = Callable[[Usage, bool], None]
+    Turn = tuple[int, ...]
+
+
+_Result = TypeVar("_Result")
+
+ASIDE = 2
+"""Judging is Python code, of which one thread runs at a time; a second one is ready when the first lets go."""
+
+
+class Slots:
+    """Lets `most` in at a time; of those who wait, the lowest turn first, and of equal turns the first come."""
+
+    def __init__(self, most: int) -> None:
+        self.free = max(1, most)
+        self._waiting: list[tuple[Turn, int, asyncio.Future[None]]] = []
+        self._came = 0
+
+    @asynccontextmanager
+    async def taken(self, turn: Turn) -> AsyncIterator[None]:
+        """Wait for a slot, and give it back at the end."""
+        await self._take(turn)
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    async def _take(self, turn: Turn) -> None:
+        if self.free:
+            self.free -= 1
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._came += 1
+        heapq.heappush(self._waiting, (turn, self._came, future))
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self._give_back()  # it was let in just now
+            raise
+
+    def _give_back(self) -> None:
+        while self._waiting:
+            _, _, future = heapq.heappop(self._waiting)
+            if not future.done():
+                future.set_result(None)
+                return
+        self.free += 1
+
+
+class Calls:
+    """Asks one model; `fresh` does not look at what was finished in earlier runs.
+
+    Belongs to one event loop. `model` tells in the store which model it is (see `rag.models.identity`), by default its
+    name. So many may compute at once `aside`. `on_reply` is called with the tokens of each answer and whether it was known.
+    """
+
+    def __init__(
+        self,
+        llm: Generator,
+        store: CallStore | None,
+        *,
+        model: str = "",
+        fresh: bool = False,
+        aside: int = ASIDE,
+        on_reply: OnReply | None = None,
+    ) -> None:
+        self.llm = llm
+        self._model = model or llm.name
+        self.slots = Slots(llm.parallel)
+        self._aside = Slots(aside)
+        self._store = store
+        self._fresh = fresh
+        self._on_reply = on_reply
+        self._flying: dict[bytes, asyncio.Task[Reply]] = {}
+        self._done_here: set[bytes] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are being made, or wait for their turn."""
+        return len(self._flying)
+
+    async def ask(self, messages: Sequence[Message], sampling: Sampling, *, turn: Turn = ()) -> tuple[Reply, bool]:
+        """The answer, and whether it was known. The same call made twice at once is made once. Raises ModelError."""
+        key = call_key(self._model, messages, sampling)
+        if self._store and (not self._fresh or key in self._done_here) and (known := self._store.find(key)):
+            self._told(known.usage, known=True)
+            return known, True
+        shared = key in self._flying
+        if not shared:
+            task = asyncio.create_task(self._made(key, Prompt("", (), tuple(messages)), sampling, turn))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to whoever awaits it
+            self._flying[key] = task
+        reply = await asyncio.shield(self._flying[key])
+        if shared:
+            self._told(reply.usage, known=True)
+        return reply, shared
+
+    async def aside(self, turn: Turn, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """What computes rather than waits, in a thread; that of the first documents first, so that these finish first."""
+        async with self._aside.taken(turn):
+            return await asyncio.to_thread(function, *arguments)
+
+    async def close(self) -> None:
+        """Stop what is in flight."""
+        tasks = list(self._flying.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _made(self, key: bytes, prompt: Prompt, sampling: Sampling, turn: Turn) -> Reply:
+        try:
+            async with self.slots.taken(turn):
+                reply = Reply(*await whole_answer(self.llm, prompt, sampling))
+            if self._store:
+                self._store.keep(key, reply)
+                self._done_here.add(key)
+        finally:
+            del self._flying[key]
+        self._told(reply.usage, known=False)
+        return reply
+
+    def _told(self, usage: Usage, *, known: bool) -> None:
+        if self._on_reply:
+            self._on_reply(usage, known)

@@ -1,0 +1,159 @@
+"""What a model server tells of itself: its models, their windows, how it counts tokens, and what it can do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
+
+from rag.errors import ModelError, SpecError, nearest
+from rag.models.fitting import well_formed
+from rag.models.servers import RefusedError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rag.models.servers import Server
+    from rag.types import Message
+
+    Count = Callable[[Sequence[Message]], int]
+
+WINDOW_NAMES = ("max_model_len", "context_length", "context_window", "max_context_length")
+"""How servers call the window in their list of models: vLLM and SGLang, and hosts of models."""
+
+TEMPLATE_TOKENS = 128
+MESSAGE_TOKENS = 16
+"""What a chat template is given in a bound: words of its own, and marks around each message."""
+
+MODELS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model on a server. `kind` is "vLLM", "llama.cpp", or "" for another; `window` and `slots` are None where not told."""
+
+    model: str
+    kind: str = ""
+    version: str = ""
+    window: int | None = None
+    slots: int | None = None
+
+
+def look(server: Server, model: str | None) -> Served:
+    """The model of that name, or the only one there is. Raises SpecError where there are several, or vLLM has no such model."""
+    listed = _listed(server, needed=model is None)
+    model = model or _only(server, listed)
+    entry = next((entry for entry in listed if entry["id"] == model), {})
+    kind = {"vllm": "vLLM", "llamacpp": "llama.cpp"}.get(next((str(entry.get("owned_by")) for entry in listed), ""), "")
+    if kind == "vLLM":
+        if not entry:
+            names = [entry["id"] for entry in listed]
+            raise SpecError(
+                f"{shown(server.base_url)} does not serve '{model}'.{nearest(model, names)} It serves: {_some(names)}."
+            )
+        base = next((base for base in listed if base["id"] == entry.get("parent")), {})  # of an adapter
+        return Served(model, kind, _version(server), _window(entry) or _window(base))
+    if kind == "llama.cpp":
+        properties = _asked(server, "/props")
+        settings = properties.get("default_generation_settings")
+        window = _number(settings.get("n_ctx")) if isinstance(settings, dict) else None
+        return Served(model, kind, str(properties.get("build_info") or ""), window, _number(properties.get("total_slots")))
+    return Served(model, window=_window(entry))
+
+
+def exact_count(server: Server, served: Served) -> Count | None:
+    """Counts tokens as the server does, with its chat template; None where it cannot be asked, which one request finds out."""
+    if served.kind == "llama.cpp":
+        url, field = f"{server.base_url}/chat/completions/input_tokens", "input_tokens"
+    else:
+        url, field = f"{server.root}/tokenize", "count"
+
+    def count(messages: Sequence[Message]) -> int:
+        answer = server.post(url, {"model": served.model, "messages": plain(messages)})
+        counted = _number(answer.get(field)) if isinstance(answer, dict) else None
+        if counted is None:
+            raise ModelError(f"{shown(url)} stopped counting tokens. Check the model server; its log tells more.")
+        return counted
+
+    try:
+        answer = server.post(url, {"model": served.model, "messages": [{"role": "user", "content": "a"}]})
+    except RefusedError:
+        return None
+    return count if isinstance(answer, dict) and _number(answer.get(field)) else None
+
+
+def tokens_so_far(metrics: str) -> float | None:
+    """Of vLLM's metrics the tokens that it has read and written since it started; None where they do not tell."""
+    counted = re.findall(r"^vllm:(?:prompt|generation)_tokens_total(?:{.*})? (\S+)$", metrics, re.MULTILINE)
+    try:
+        return sum(map(float, counted)) if counted else None
+    except ValueError:
+        return None
+
+
+def most_tokens(messages: Sequence[Message]) -> int:
+    """A bound that no tokenizer with a token for each byte exceeds, whatever Unicode form it brings text into."""
+    return TEMPLATE_TOKENS + sum(MESSAGE_TOKENS + most_bytes(message.content) for message in messages)
+
+
+def most_bytes(text: str) -> int:
+    """UTF-8 bytes of the text in the normal form that is longest."""
+    text = well_formed(text)
+    if text.isascii():
+        return len(text)
+    return max(len(form.encode()) for form in (text, *(normalize(name, text) for name in ("NFC", "NFD", "NFKC", "NFKD"))))
+
+
+def plain(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """The messages as JSON takes them."""
+    return [{"role": message.role, "content": well_formed(message.content)} for message in messages]
+
+
+def _listed(server: Server, *, needed: bool) -> list[dict[str, Any]]:
+    """The entries of the server's list of models. A server without one can be used where the model is named."""
+    try:
+        answer = server.get("/models")
+    except RefusedError as refused:
+        if needed or refused.status in {401, 403}:
+            raise
+        return []
+    entries = answer.get("data") if isinstance(answer, dict) else None
+    entries = entries if isinstance(entries, list) else []
+    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+
+
+def _only(server: Server, listed: Sequence[dict[str, Any]]) -> str:
+    names = [str(entry["id"]) for entry in listed]
+    url = shown(server.base_url)
+    if not names:
+        raise SpecError(f"{url} does not tell which models it serves. Name one: {url}#MODEL")
+    if len(names) > 1:
+        raise SpecError(f"{url} serves several models: {_some(names)}. Name one, as in {url}#{names[0]}")
+    return names[0]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MODELS_SHOWN} more" if len(names) > MODELS_SHOWN else ""
+    return ", ".join(names[:MODELS_SHOWN]) + more
+
+
+def _window(entry: dict[str, Any]) -> int | None:
+    return next((window for window in map(_number, map(entry.get, WINDOW_NAMES)) if window), None)
+
+
+def _version(server: Server) -> str:
+    return str(_asked(server, "/version").get("version") or "")
+
+
+def _asked(server: Server, path: str) -> dict[str, Any]:
+    """What the server tells at its root; nothing where it has no such page."""
+    try:
+        answer = server.get(server.root + path)
+    except RefusedError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 and not isinstance(value, bool) else None

@@ -1,0 +1,1 @@
+"""Whole jobs described in one TOML file."""

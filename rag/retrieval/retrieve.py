@@ -1,0 +1,157 @@
+"""Question → passages: dense and keyword search, fused, and reranked where a reranker is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+from rag.arguments import require, require_count, require_pairs, require_text
+from rag.errors import UsageError, nearest
+from rag.retrieval.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
+from rag.specs import open_reranker, using_index
+from rag.system.waiting import result_of, threads
+from rag.text.words import is_english
+from rag.types import Hits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rag.index.index import Index
+    from rag.protocols import Reranker
+    from rag.types import Hit
+
+Mode = Literal["hybrid", "dense", "keyword"]
+
+CANDIDATES = 100
+"""Passages that each search contributes to the fusion, at least; from 100 to 500, quality hardly changes."""
+
+RERANKED = 50
+
+DRAWN = 50
+"""Passages that are held against the first ones by meaning; those behind them stay behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Hits, and what says how near the question is to what was found, as `near_ones`; nothing where only words were searched."""
+
+    hits: Hits
+    near: tuple[tuple[int, float], ...] = ()
+
+
+def search(
+    question: str,
+    *,
+    index: Index | str | Path,
+    k: int = 10,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+) -> Hits:
+    """At most `k` passages, best first; their scores compare within one search only.
+
+    `where` maps source, title, media_type, page, date or a name in the metadata to what has to fit; see `rag.index.catalog.filters`.
+    """
+    with using_index(index) as opened:
+        return retrieve(question, index=opened, k=k, mode=mode, where=where, reranker=reranker).hits
+
+
+def retrieve(
+    question: str,
+    *,
+    index: Index,
+    k: int,
+    mode: Mode = "hybrid",
+    where: Mapping[str, str] | None = None,
+    reranker: Reranker | str | None = None,
+) -> Retrieved:
+    """`search` for those who also need to know how close the best passages are."""
+    _check(question, k, mode)
+    check_filters(where, reranker)
+    depth = max(CANDIDATES, min(2 * k, len(index)))
+    dense, keyword = candidates(question, index=index, depth=depth, mode=mode, where=where)
+    scored = {"dense": dense, "keyword": keyword}.get(mode) or hybrid(question, dense, keyword, index=index)
+    hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
+    if reranker is not None:
+        hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]
+    return Retrieved(Hits(hits, question=question), near_ones(dense, keyword))
+
+
+def near_ones(dense: list[tuple[int, float]], keyword: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """Of what `candidates` gave, the (chunk, cosine) pairs that CANDIDATES from each search give, however many were asked for."""
+    first = {chunk for chunk, _ in (*dense[:CANDIDATES], *keyword[:CANDIDATES])}
+    return tuple(pair for pair in dense if pair[0] in first)
+
+
+def candidates(
+    question: str, *, index: Index, depth: int = CANDIDATES, mode: Mode = "hybrid", where: Mapping[str, str] | None = None
+) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    """The (chunk, score) pairs of dense and of keyword search that the mode needs, `depth` from each.
+
+    After those that dense search found come the cosines of what only the words have found. The model, which takes all
+    cores, loads while files are opened; the two searches, which take one each, run side by side.
+    """
+    if mode == "keyword" or not len(index):
+        return [], index.search_words(question, depth, where=where)
+    with threads(1) as thread:
+        embedding = thread.submit(lambda: index.embedder.embed_question(question))
+        index.preload()
+        vector = result_of(embedding)
+        if mode == "dense":
+            return index.search_vectors(vector, depth, where=where), []
+        words = thread.submit(lambda: index.search_words(question, depth, where=where))
+        dense = index.search_vectors(vector, depth, where=where)
+        keyword = result_of(words)
+    by_words_only = {chunk for chunk, _ in keyword} - {chunk for chunk, _ in dense}
+    return [*dense, *index.cosines(vector, sorted(by_words_only)).items()], keyword
+
+
+def hybrid(
+    question: str, dense: list[tuple[int, float]], keyword: list[tuple[int, float]], *, index: Index
+) -> list[tuple[int, float]]:
+    """What `candidates` gave as one ranking, scored between 0 and 1: fused, and drawn to what its first passages say.
+
+    Cosines count in full where the question is English, which hardly any embedder fails to read; elsewhere, as far as they agree
+    with the words.
+    """
+    weight = DENSE_WEIGHT if is_english(question) else trusted_weight(dense, keyword)
+    scored = weighted_sum(dense, keyword, dense_weight=weight)
+    present, vectors = index.vectors_present([chunk for chunk, _ in scored[:DRAWN]])
+    if not len(present):
+        return scored
+    cosines = (vectors @ vectors[:FIRST].mean(axis=0)).round(6)  # copies of a text stay equal
+    likeness = dict(zip(present.tolist(), cosines.tolist(), strict=True))
+    return drawn_to_the_first(scored, likeness, weight=LIKENESS * weight / DENSE_WEIGHT)
+
+
+def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:
+    scores = reranker.scores(question, [hit.text for hit in hits])
+    ordered = sorted(zip(scores, hits, strict=True), key=lambda pair: (-pair[0], pair[1].rank))
+    return [replace(hit, rank=rank, score=score) for rank, (score, hit) in enumerate(ordered, 1)]
+
+
+def check_filters(where: object, reranker: object) -> None:
+    """Raise UsageError for what can be no filter, or no reranker."""
+    require_pairs(where, "where")
+    is_reranker = reranker is None or isinstance(reranker, str) or hasattr(reranker, "scores")
+    require(is_reranker, reranker, "reranker", "a spec such as a model's name, or what rag.open_reranker gives")
+
+
+def _check(question: str, k: int, mode: str) -> None:
+    require_text(question, "The question")
+    if not question.strip():
+        raise UsageError("The question is empty.")
+    if any("\ud800" <= sign <= "\udfff" for sign in question):
+        raise UsageError("The question is not valid text; write it in UTF-8.")
+    check_choice(k, mode)
+
+
+def check_choice(k: object, mode: object) -> None:
+    """Raise UsageError for a number of passages or a search mode that there is not."""
+    require_count(k, "The number of passages, k,")
+    require_text(mode, "mode", "one of the search modes")
+    if mode not in get_args(Mode):
+        raise UsageError(
+            f"Unknown search mode '{mode}'.{nearest(str(mode), get_args(Mode))} Known: {', '.join(get_args(Mode))}."
+        )

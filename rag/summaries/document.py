@@ -1,0 +1,278 @@
+"""One document → its summary: measured, cut, carried through a chain, brought to its length, cited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from math import floor, log
+from typing import TYPE_CHECKING
+
+from rag.errors import DocumentError, ModelError, UsageError
+from rag.grounding.lexical import LexicalVerifier
+from rag.models.generators.extractive import ExtractiveGenerator
+from rag.models.identity import model_identity
+from rag.prompts import Prompts
+from rag.sampling import Sampling
+from rag.summaries.budget import BETWEEN, plan_budget
+from rag.summaries.chains import ONLY_THOUGHTS, Tally, Work, map_reduce, refine
+from rag.summaries.length import each_said_once, filled, near_length
+from rag.summaries.parts import Judge, Part
+from rag.summaries.pieces import Piece, cut
+from rag.summaries.prompts import Asking
+from rag.summaries.types import Summary, check_chain
+from rag.summaries.wording import count_words
+from rag.types import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rag.models.calls import Calls
+    from rag.protocols import Generator, Verifier
+    from rag.summaries.budget import Budget
+    from rag.types import Document
+
+DEFAULT_WORDS = 200
+SHARE_OF_A_SHORT_DOCUMENT = 3
+"""Where nobody says how long a summary is to be, it has a third of the words of a short document."""
+
+LEAST_WORDS = 30
+SAMPLE_CHARACTERS = 20_000
+STEP = 1.05
+"""Characters a token are rounded down to a power of it, so that a small change in a document changes few pieces."""
+
+WORTH_REFINING = 2
+"""Pieces that are refined unasked: of two, refining makes as many calls in a row as merging, and one less in all."""
+
+DENSEST = 12.0
+"""Characters a token that no text exceeds by much: a document that would not fit even so is not counted whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of every document of a run.
+
+    `words` None leaves the length to the toolkit: `usual_words`, fewer for a short document. `is_question` makes `focus` a
+    question that the document is to answer.
+    `piece_tokens` and `piece_words` bound a piece's text and what is asked about it; `look_back` shows merges the best
+    sources of their parts. `sampling.max_tokens` is not used.
+    """
+
+    chain: str = "auto"
+    words: int | None = None
+    focus: str = ""
+    strict: bool = False
+    piece_tokens: int | None = None
+    piece_words: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    verifier: Verifier | None = None
+    prompts: Prompts | None = None
+    look_back: bool = False
+    is_question: bool = False
+    usual_words: int = DEFAULT_WORDS
+
+    def __post_init__(self) -> None:
+        check_chain(self.chain)
+
+    @property
+    def asking(self) -> Asking:
+        """How texts are put to the model."""
+        return Asking(" ".join(self.focus.split()), self.is_question, self.prompts or Prompts())
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is the same for all documents of a run; `instructions` is the tokens of the longest prompt without a text, `model`
+    tells which model `llm` is.
+    """
+
+    wish: Wish
+    asking: Asking
+    llm: Generator
+    model: str
+    instructions: int
+    template: int
+
+    @classmethod
+    def of(cls, wish: Wish, llm: Generator) -> Frame:
+        """Asks the model to count. Raises UsageError where its window is too small, whatever the documents, or it is no model."""
+        if isinstance(llm, ExtractiveGenerator):
+            raise UsageError(f"{llm.name} asks no model, and cannot sum up. Name a model (--llm).")
+        asking = wish.asking
+        empty = asking.empty(words=wish.words or wish.usual_words)
+        instructions, template = max(map(llm.count_tokens, empty)), llm.count_tokens([Message("user", "")])
+        frame = cls(wish, asking, llm, model_identity(llm), instructions, template)
+        frame.budget(wish.words or wish.usual_words, 1.5)
+        return frame
+
+    def budget(self, words: int, tokens_a_word: float) -> Budget:
+        """What fits where, for a document of so many tokens a word."""
+        return plan_budget(
+            model=self.llm.name,
+            window=self.llm.window,
+            instructions=self.instructions,
+            words=words,
+            tokens_a_word=tokens_a_word,
+            piece_tokens=self.wish.piece_tokens,
+            part_words=self.wish.piece_words,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A document cut up, with the chain that was chosen and why."""
+
+    chain: str
+    reason: str
+    budget: Budget
+    pieces: tuple[Piece, ...]
+    words: int
+    tokens_a_character: float
+    document_words: int
+
+
+async def summarize_document(
+    document: Document,
+    *,
+    frame: Frame,
+    calls: Calls,
+    turn: int = 0,
+    on_cut: Callable[[int], None] | None = None,
+    on_read: Callable[[int], None] | None = None,
+) -> Summary:
+    """`on_cut` is called with the tokens of all pieces, `on_read` with those of each piece that is done.
+
+    Raises DocumentError for a document without text, ModelError, and UsageError where `stuff` does not fit.
+    """
+    started = time.perf_counter()
+    planned = await asyncio.to_thread(plan, document, frame)
+    if on_cut:
+        on_cut(sum(piece.tokens for piece in planned.pieces))
+    judge = Judge(document, frame.wish.verifier or LexicalVerifier(), strict=frame.wish.strict)
+    tally = Tally()
+    density = planned.tokens_a_character
+    sampling, look_back = frame.wish.sampling, frame.wish.look_back
+    work = Work(planned.budget, frame.asking, sampling, calls, judge, tally, density, look_back, turn, on_read)
+    parts, levels = await (refine if planned.chain == "refine" else map_reduce)(planned.pieces, work)
+    if not parts and not judge.dropped and (not frame.wish.focus or tally.notes[ONLY_THOUGHTS]):
+        nothing = "nothing but thoughts" if tally.notes[ONLY_THOUGHTS] else "nothing"
+        raise ModelError(
+            f"{frame.llm.name} wrote {nothing} about any of the {len(planned.pieces)} pieces of {document.source}. "
+            "Use another model (--llm)."
+        )
+    parts = await _of_the_right_length(parts, planned, work, frame)
+    sentences, citations = await asyncio.to_thread(judge.cited, [one for part in parts for one in part.judged])
+    summary = Summary(
+        source=document.source,
+        title=document.title,
+        sentences=sentences,
+        citations=citations,
+        chain=planned.chain,
+        reason=planned.reason,
+        levels=levels,
+        calls=tally.calls,
+        reused_calls=tally.reused,
+        model=frame.llm.name,
+        usage=tally.usage,
+        seconds=time.perf_counter() - started,
+    )
+    return replace(summary, notes=tuple(_notes(summary, tally, judge, frame.wish)))
+
+
+def plan(document: Document, frame: Frame) -> Planned:
+    """Choose the chain and cut the document; asks the model to count, and so may take a while."""
+    if not document.text.strip():
+        raise DocumentError(f"{document.source} holds no text. Leave it out.", status="no-text")
+    sample = document.text.lstrip()[:SAMPLE_CHARACTERS]
+    tokens = max(1, frame.llm.count_tokens([Message("user", sample)]) - frame.template)
+    document_words = count_words(document.text)
+    short = max(LEAST_WORDS, document_words // SHARE_OF_A_SHORT_DOCUMENT)
+    words = min(frame.wish.words or min(frame.wish.usual_words, short), max(LEAST_WORDS, document_words))
+    budget = frame.budget(words, tokens / max(1, count_words(sample)))
+    characters_a_token = STEP ** floor(log(len(sample) / tokens, STEP))
+    chain, reason, pieces = _chain(document, frame, budget, characters_a_token)
+    return Planned(chain, reason, budget, tuple(pieces), words, 1 / characters_a_token, document_words)
+
+
+def _chain(document: Document, frame: Frame, budget: Budget, density: float) -> tuple[str, str, Sequence[Piece]]:
+    wish, room = frame.wish, budget.window - budget.answer
+    if wish.piece_tokens and wish.chain != "stuff":
+        room = min(room, budget.piece)
+    if wish.chain in ("auto", "stuff"):
+        whole = _whole(document, frame, budget, density)
+        if whole.tokens <= room and (wish.chain == "stuff" or budget.final_parts == 1):
+            return "stuff", f"the document fits one prompt ({whole.tokens} of {room} tokens)", [whole]
+        if wish.chain == "stuff":
+            raise UsageError(
+                f"{document.source} takes about {whole.tokens} tokens, and a prompt to {frame.llm.name} has room for "
+                f"{room}. Take another chain (--chain auto), or a model with a larger window."
+            )
+    if wish.chain in ("refine", "map-reduce"):
+        return wish.chain, "it was asked for", list(_pieces(document, frame, budget, density, wish.chain))
+    pieces = list(_pieces(document, frame, budget, density, "map-reduce"))
+    if len(pieces) == WORTH_REFINING and budget.final_parts == 1:
+        in_a_row = list(_pieces(document, frame, budget, density, "refine"))
+        if len(in_a_row) == WORTH_REFINING:
+            return "refine", "the document is two prompts long: two calls, where merging would take a third", in_a_row
+    why = "the document does not fit one prompt" if budget.final_parts == 1 else "so many words do not fit one answer"
+    at_once = f"; {len(pieces)} pieces can be read at the same time" if len(pieces) > 1 else ""
+    return "map-reduce", f"{why}{at_once}", pieces
+
+
+def _whole(document: Document, frame: Frame, budget: Budget, density: float) -> Piece:
+    """The document as one piece; what is far too long is not counted, and has a window's tokens and more, by `density`."""
+    text = document.text
+    start = len(text) - len(text.lstrip())
+    piece = Piece(document, 0, start, len(text.rstrip()))
+    if (piece.end - piece.start) / DENSEST > budget.window:
+        return replace(piece, tokens=int((piece.end - piece.start) / min(DENSEST, density)))
+    return replace(piece, tokens=_measured(piece, frame, budget))
+
+
+def _measured(piece: Piece, frame: Frame, budget: Budget) -> int:
+    return frame.llm.count_tokens(frame.asking.of_piece(piece, words=budget.part_words, window=budget.window))
+
+
+def _pieces(document: Document, frame: Frame, budget: Budget, density: float, chain: str) -> Iterator[Piece]:
+    """For `refine` a prompt has the summary beside the piece."""
+    if chain != "refine":
+        return cut(
+            document, room=budget.piece, measure=lambda piece: _measured(piece, frame, budget), characters_a_token=density
+        )
+
+    def measure(piece: Piece) -> int:
+        return frame.llm.count_tokens(frame.asking.of_next("", piece, words=budget.words))
+
+    room = min(budget.piece, budget.window - 2 * (budget.answer + BETWEEN))
+    return cut(document, room=room, measure=measure, characters_a_token=density)
+
+
+async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, frame: Frame) -> list[Part]:
+    """Each text brought to its share of the words that were asked for; where `strict` has left nothing of it, of the document's own."""
+    if frame.wish.words is None or not (parts or work.judge.dropped):
+        return parts
+    parts = parts or [Part()]
+    each = round(planned.words / len(parts))
+    can_grow = planned.document_words > planned.words
+    near = await asyncio.gather(*(near_length(part, each, work, can_grow=can_grow) for part in parts))
+    parts = each_said_once(near)
+    said = [text for part in parts for text in part.sentences]
+    edges = [number / len(parts) for number in range(len(parts) + 1)]
+    for place, stretch in enumerate(pairwise(edges)):
+        if can_grow and not frame.wish.is_question:
+            parts[place] = await work.calls.aside((work.turn,), filled, parts[place], each, work, stretch, said)
+            said += parts[place].sentences
+    return parts
+
+
+def _notes(summary: Summary, tally: Tally, judge: Judge, wish: Wish) -> Iterator[str]:
+    """What a reader should know."""
+    for what, times in sorted((+tally.notes).items()):
+        yield f"{times} × {what}"
+    if judge.dropped:
+        yield f"{judge.dropped} × sentences left out that the document does not bear out"
+    if not summary.sentences:
+        yield f"nothing was found about: {wish.focus}" if wish.focus else "nothing is left that the document bears out"
+    elif wish.words and abs(summary.words - wish.words) > 0.15 * wish.words:
+        yield f"{wish.words} words were asked for; these are {summary.words}"

@@ -1,0 +1,319 @@
+"""Summaries of documents, one or very many, with the model kept busy.
+
+Documents are loaded ahead by worker processes, and as many are in hand as it takes to have a call for every slot of the
+model. Calls of documents that came first go first, so these finish first; calls of later ones fill what is free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Unpack
+
+from rag import documents as loaders
+from rag.arguments import PATH, listed, require, require_count
+from rag.documents.loading.find import DEFAULT_SELECTION, Selection, find_files
+from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
+from rag.errors import CallStoreError, DocumentError, RagError, UsageError
+from rag.grounding.judges import Judges, usual_number
+from rag.models.call_store import CallStore
+from rag.models.calls import Calls
+from rag.specs import using_llm
+from rag.summaries.document import Frame, summarize_document
+from rag.summaries.options import Wishes, wish_of
+from rag.summaries.types import FailedSummary, Summary
+from rag.system.loops import run, stream
+from rag.types import Document
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+
+    from rag.ingest.reports import Failure
+    from rag.protocols import Generator as Model
+    from rag.summaries.document import Wish
+
+    Source = str | Path | Document
+    Outcome = Summary | FailedSummary
+
+SLOTS_AHEAD = 2
+"""While there are fewer calls than so many for each slot of the model, another document is begun."""
+
+MOST_DOCUMENTS_A_SLOT = 4
+MOST_CHARACTERS = 100_000_000
+
+
+class Progress(Protocol):
+    """Is told how far a run has come."""
+
+    def found(self, documents: int) -> None:
+        """So many documents are to be summarised."""
+        ...
+
+    def advance(self, *, documents: int = 0, cut: int = 0, read: int = 0) -> None:
+        """So many documents are done; tokens of a document just cut; tokens just read by the model."""
+        ...
+
+
+def summarize(source: Source, *, llm: Model | str = "local", **wishes: Unpack[Wishes]) -> Summary:
+    """The summary of one document, a file or one that is loaded, of any length; each sentence with the words it rests on.
+
+    `chain` is "stuff" (one prompt), "map-reduce" (pieces side by side, merged level by level), "refine" (piece after piece) or
+    "auto", which says why in `reason`. `words` is kept within 15 %, with sentences of the document where the model writes far less;
+    `focus` says what the summary is to be about; `strict` leaves out what the document does not bear out. `piece_tokens` and
+    `piece_words` bound what the model is shown and asked at a time; with `look_back`, merges are shown words of the document too.
+    `prompts`, `sampling` and `verifier` are as in `ask`. Finished calls are kept in the SQLite file `calls` (default: in the cache
+    folder) and not made again, unless `fresh` is set.
+
+    Raises DocumentError, ModelError and UsageError. Also works where an event loop runs already, as in a notebook.
+    """
+    return run(asummarize(source, llm=llm, **wishes))
+
+
+async def asummarize(source: Source, *, llm: Model | str = "local", **wishes: Unpack[Wishes]) -> Summary:
+    """`summarize` for code that runs in an event loop."""
+    return await summarized(source, llm=llm, wish=wish_of(wishes), wishes=wishes)
+
+
+async def summarized(source: Source, *, llm: Model | str, wish: Wish, wishes: Wishes) -> Summary:
+    """The summary that `wish` asks for; of `wishes`, only what concerns finished calls counts."""
+    require(isinstance(source, (*PATH, Document)), source, "source", "the path of a file, or what rag.load gives")
+    document = source if isinstance(source, Document) else await asyncio.to_thread(loaders.load, source)
+    with using_llm(llm) as model, CallStore(wishes.get("calls")) as store:
+        frame = await asyncio.to_thread(Frame.of, wish, model)
+        calls = Calls(model, store, model=frame.model, fresh=wishes.get("fresh", False))
+        try:
+            return await summarize_document(document, frame=frame, calls=calls)
+        finally:
+            await calls.close()
+
+
+def summarize_many(
+    sources: Sequence[Source],
+    *,
+    llm: Model | str = "local",
+    progress: Progress | None = None,
+    selection: Selection = DEFAULT_SELECTION,
+    jobs: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    passwords: Sequence[str] = (),
+    **wishes: Unpack[Wishes],
+) -> Generator[Outcome, None, None]:
+    """Summaries of files, folders and loaded documents, as they finish; those that came first tend to finish first.
+
+    A document that fails gives a FailedSummary, and the others go on. `selection` is what is taken of a folder; `jobs`,
+    `limits` and `passwords` are as in `sync`; the rest is as in `summarize`. What was finished is kept when it is stopped.
+    """
+    outcomes = asummarize_many(
+        sources, llm=llm, progress=progress, selection=selection, jobs=jobs, limits=limits, passwords=passwords, **wishes
+    )
+    yield from stream(outcomes)
+
+
+async def asummarize_many(
+    sources: Sequence[Source],
+    *,
+    llm: Model | str = "local",
+    progress: Progress | None = None,
+    selection: Selection = DEFAULT_SELECTION,
+    jobs: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    passwords: Sequence[str] = (),
+    **wishes: Unpack[Wishes],
+) -> AsyncGenerator[Outcome, None]:
+    """`summarize_many` for code that runs in an event loop."""
+    wish = wish_of(wishes)
+    is_told = progress is None or (hasattr(progress, "found") and hasattr(progress, "advance"))
+    require(is_told, progress, "progress", "an object with the methods found and advance")
+    loading = _Loading(sources, selection, jobs, limits, passwords)
+    with using_llm(llm) as model, CallStore(wishes.get("calls")) as store, Judges(usual_number()) as judges:
+        if wish.verifier is None and loading.count > 1:
+            wish = replace(wish, verifier=judges)
+        frame = await asyncio.to_thread(Frame.of, wish, model)
+        if progress:
+            progress.found(loading.count)
+        batch = _Batch(loading, frame, store, progress, fresh=wishes.get("fresh", False))
+        async with aclosing(batch.outcomes()) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+
+class _Loading:
+    """Documents in order: those that are given, then those in files, which are read by workers shortly before they are needed."""
+
+    def __init__(
+        self, sources: Sequence[Source], selection: Selection, jobs: int | None, limits: Limits, passwords: Sequence[str]
+    ) -> None:
+        sources = listed(sources, "sources", kinds=(*PATH, Document), of="paths and documents")
+        passwords = listed(passwords, "passwords")
+        require(isinstance(selection, Selection), selection, "selection", "a rag.documents.loading.find.Selection")
+        require(isinstance(limits, Limits), limits, "limits", "what rag.Limits(…) makes")
+        if jobs is not None:
+            require_count(jobs, "jobs")
+        self._given = [source for source in sources if isinstance(source, Document)]
+        named = [source for source in sources if not isinstance(source, Document)]
+        found = find_files(named, is_supported=loaders.is_supported, selection=selection)
+        self._failures = found.failures()
+        self._files = list(found.files)
+        self._load: Callable[[], Generator[Loaded, None, None]] = lambda: load_all(
+            self._files, jobs=jobs, limits=limits, passwords=passwords
+        )
+        if not self.count:
+            looked = ", ".join(map(str, sources)) or "an empty list"
+            raise UsageError(
+                f"Nothing to sum up in {looked}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}."
+            )
+
+    @property
+    def count(self) -> int:
+        """Documents and failures that will come."""
+        return len(self._given) + len(self._failures) + len(self._files)
+
+    async def documents(self) -> AsyncGenerator[Document | FailedSummary, None]:
+        """Each when it is asked for, and a few files before that."""
+        for failure in self._failures:
+            yield _failed(failure)
+        for document in self._given:
+            yield document
+        if not self._files:
+            return
+        loaded = self._load()
+        loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+        try:
+            while (one := await loop.run_in_executor(thread, _next, loaded)) is not None:
+                yield _document(one)
+        finally:
+            await asyncio.shield(loop.run_in_executor(thread, loaded.close))
+            thread.shutdown()
+
+
+def _next(loaded: Iterator[Loaded]) -> Loaded | None:
+    return next(loaded, None)
+
+
+def _document(one: Loaded) -> Document | FailedSummary:
+    """A document whose side-car cannot be used is a document all the same."""
+    if one.document is not None:
+        return one.document
+    if one.failure is not None:
+        return _failed(one.failure)
+    return FailedSummary(one.source, "unreadable", f"{one.source} is not there any more.")
+
+
+def _failed(failure: Failure) -> FailedSummary:
+    return FailedSummary(failure.source, failure.status, failure.message)
+
+
+class _Batch:
+    """Documents in hand, and how many more are worth having."""
+
+    def __init__(self, loading: _Loading, frame: Frame, store: CallStore, progress: Progress | None, *, fresh: bool) -> None:
+        self._loading, self._frame, self._progress = loading, frame, progress
+        self._calls = Calls(
+            frame.llm,
+            store,
+            model=frame.model,
+            fresh=fresh,
+            aside=usual_number() + 1,
+            on_reply=lambda _, __: self._changed.set(),
+        )
+        self._outcomes: asyncio.Queue[Outcome | BaseException | None] = asyncio.Queue()
+        self._in_hand: dict[asyncio.Task[None], int] = {}
+        self._before_their_calls = 0
+        self._changed = asyncio.Event()
+
+    async def outcomes(self) -> AsyncGenerator[Outcome, None]:
+        """As they come; what is raised is what nobody expects, or would cost every document."""
+        feeding = asyncio.create_task(self._feed())
+        try:
+            while (outcome := await self._outcomes.get()) is not None:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                if self._progress:
+                    self._progress.advance(documents=1)
+                yield outcome
+        finally:
+            tasks = [feeding, *self._in_hand]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._calls.close()
+
+    async def _feed(self) -> None:
+        try:
+            async with aclosing(self._loading.documents()) as documents:
+                turn = 0
+                async for document in documents:
+                    if isinstance(document, FailedSummary):
+                        self._outcomes.put_nowait(document)
+                        continue
+                    self._begin(document, turn)
+                    turn += 1
+                    await self._until(self._has_room)
+            await self._until(lambda: not self._in_hand)
+            self._outcomes.put_nowait(None)
+        except Exception as error:  # noqa: BLE001 (raised by `outcomes`)
+            self._outcomes.put_nowait(error)
+
+    def _begin(self, document: Document, turn: int) -> None:
+        task = asyncio.create_task(self._summarized(document, turn))
+        self._in_hand[task] = len(document.text)
+        self._before_their_calls += 1
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        del self._in_hand[task]
+        self._changed.set()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _has_room(self) -> bool:
+        """Whether one more document would find work for the model. A document that is being cut counts as one call."""
+        most = max(1, self._calls.llm.parallel)
+        calls = self._calls.in_flight + self._before_their_calls
+        return not self._in_hand or (
+            calls < SLOTS_AHEAD * most
+            and len(self._in_hand) < MOST_DOCUMENTS_A_SLOT * most
+            and sum(self._in_hand.values()) < MOST_CHARACTERS
+        )
+
+    async def _summarized(self, document: Document, turn: int) -> None:
+        was_cut = False
+
+        def cut(tokens: int) -> None:
+            nonlocal was_cut
+            was_cut = True
+            asyncio.get_running_loop().call_soon(self._counted)
+            if self._progress:
+                self._progress.advance(cut=tokens)
+
+        def read(tokens: int) -> None:
+            if self._progress:
+                self._progress.advance(read=tokens)
+
+        outcome: Outcome | BaseException
+        try:
+            outcome = await summarize_document(
+                document, frame=self._frame, calls=self._calls, turn=turn, on_cut=cut, on_read=read
+            )
+        except DocumentError as error:
+            outcome = FailedSummary(document.source, error.status, str(error))
+        except CallStoreError as error:
+            outcome = error  # no document can be summed up without it
+        except RagError as error:
+            outcome = FailedSummary(document.source, "model", str(error))
+        except Exception as error:  # noqa: BLE001 (raised by `outcomes`)
+            outcome = error
+        finally:
+            if not was_cut:
+                self._counted()
+        self._outcomes.put_nowait(outcome)
+
+    def _counted(self) -> None:
+        self._before_their_calls -= 1
+        self._changed.set()

@@ -1,0 +1,1 @@
+"""Files, processes, event loops and processor cores."""

@@ -1,0 +1,1 @@
+"""Words, sentences, scripts and places of any text."""

@@ -1,0 +1,148 @@
+"""What `rag ask` does with its options: each works, or is refused with a word; and files of questions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from fakes import HashEmbedder
+
+import rag
+from rag.cli import main
+from rag.ingest.sync import add_documents
+from rag.types import Document
+
+pytestmark = pytest.mark.usefixtures("keep_workers")
+
+TEXT = "The tower is 34 metres tall. It was built in 1872 by Ada Brandt.\n\nSoup costs 4 crowns."
+QUESTION = "How tall is the tower?"
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """Runs `rag ask` in a folder with a document and an index of it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("RAG_LLM", "RAG_INDEX", "RAG_EMBEDDER"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "tower.txt").write_text(TEXT, encoding="utf-8")
+    embedder = HashEmbedder()
+    monkeypatch.setattr("rag.specs.open_embedder", lambda *_, **__: embedder)
+    with rag.open_index("i", create=True, embedder="minilm") as index:
+        add_documents([Document(TEXT, "tower.txt", "Tower")], index=index)
+
+    def run(*arguments, stdin=""):
+        return CliRunner().invoke(main, ["ask", *arguments, "--llm", "extractive"], input=stdin)
+
+    return run
+
+
+def test_two_documents_at_once_are_refused_with_what_to_do(ask):
+    done = ask("--document", "tower.txt", "--document", "other.txt", QUESTION)
+    assert done.exit_code == 2
+    assert "one document is asked at a time" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (["--index", "i"], "--index"),
+        (["-k", "5"], "-k"),
+        (["--mode", "dense", "--where", "source=*"], "--mode, --where"),
+        (["--reranker", "x"], "--reranker"),
+        (["--questions", "q.txt", "--output", "o.jsonl"], "--questions, --output"),
+        (["--examples", "e.jsonl", "--nearest-examples", "2"], "--examples, --nearest-examples"),
+    ],
+)
+def test_an_option_that_cannot_apply_to_one_document_is_refused(ask, options, refused):
+    done = ask(QUESTION, "--document", "tower.txt", *options)
+    assert done.exit_code == 2
+    assert f"for one question: {refused} cannot apply." in " ".join(done.stderr.split())
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--examples", "e.jsonl"], "extractive asks no model: --prompts and --examples cannot apply"),
+        (["--prompts", "."], "extractive asks no model: --prompts and --examples cannot apply"),
+        (["--nearest-examples", "2"], "Name it with --examples FILE"),
+    ],
+)
+def test_what_no_model_would_read_is_refused(ask, options, message):
+    done = ask(QUESTION, "--index", "i", *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in " ".join(done.stderr.split())
+
+
+def test_a_bound_on_tokens_is_refused_where_a_model_reads_the_document(ask):
+    done = ask(QUESTION, "--document", "tower.txt", "--max-tokens", "9", "--llm", "local")  # the last --llm counts
+    assert done.exit_code == 0
+    done = CliRunner().invoke(main, ["ask", QUESTION, "--document", "tower.txt", "--max-tokens", "9", "--llm", "local"])
+    assert (done.exit_code, "--max-tokens cannot apply" in done.stderr) == (2, True)
+
+
+def test_a_document_without_a_question_is_refused(ask):
+    done = ask("--document", "tower.txt")
+    assert (done.exit_code, "--document answers one question" in done.stderr) == (2, True)
+
+
+def test_one_document_is_answered_from_with_every_option_that_applies(ask):
+    done = ask(
+        QUESTION, "--document", "tower.txt", "--strict", "--verifier", "lexical", "--no-stream", "--fresh", "--json"
+    )  # fmt: skip
+    answer = json.loads(done.stdout)
+    assert answer["answer"] == "The tower is 34 metres tall [1]."
+    assert answer["citations"][0]["quote"] == "The tower is 34 metres tall."
+    assert ask(QUESTION, "--document", "-", "--json", stdin=TEXT).exit_code == 0
+    shown = ask(QUESTION, "--document", "tower.txt")
+    assert shown.stdout.startswith("The tower is 34 metres tall [1].")
+
+
+def test_what_a_generator_without_a_model_cannot_do_is_said(ask):
+    done = ask(QUESTION, "--document", "tower.txt", "--temperature", "0.5")
+    assert (done.exit_code, "extractive cannot do temperature" in done.stderr) == (1, True)
+    lost = ask(QUESTION, "--document", "absent.txt")
+    assert (lost.exit_code, "absent.txt cannot be read" in lost.stderr) == (1, True)
+
+
+def test_a_second_file_of_questions_keeps_the_answers_of_the_first(ask, tmp_path):
+    (tmp_path / "a.txt").write_text("How tall is the tower?\n")
+    (tmp_path / "b.txt").write_text("What does the soup cost?\n")
+    assert ask("--index", "i", "--questions", "a.txt", "--output", "o.jsonl").exit_code == 0
+    done = ask("--index", "i", "--questions", "b.txt", "--output", "o.jsonl")
+    assert "1 of its answers are to other questions, and stay there." in done.stderr
+    lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [line["question"] for line in lines] == ["How tall is the tower?", "What does the soup cost?"]
+
+
+def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_answered(ask, tmp_path):
+    rows = ['{"id": [1], "question": "Where?"}', '{"id": "t", "question": "How tall is the tower?"}', "{torn"]
+    (tmp_path / "q.jsonl").write_text("\n".join(rows))
+    done = ask("--index", "i", "--questions", "q.jsonl")
+    assert done.exit_code == 3
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["id"] for one in told] == [1, "t", 3]
+    assert told[1]["answer"].startswith("The tower is 34 metres tall [1].")
+    assert "q.jsonl, line 1: the id [1] is neither a text nor a whole number" in told[0]["error"]
+    assert "failed: {torn: q.jsonl, line 3: not JSON" in done.stderr
+    assert "2 failed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([QUESTION], "Interrupted; nothing is kept."),
+        (["--questions", "q.txt"], "Interrupted; nothing is kept."),
+        (["--questions", "q.txt", "--output", "o.jsonl"], "Interrupted; what was finished is kept."),
+    ],
+)
+def test_an_interrupted_command_says_what_is_kept(ask, tmp_path, monkeypatch, options, told):
+    async def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    (tmp_path / "q.txt").write_text(QUESTION)
+    for name in ("rag.answers.ask.write", "rag.answers.ask_many.write"):
+        monkeypatch.setattr(name, interrupted)
+    done = ask(*options, "--index", "i")
+    assert (done.exit_code, done.stderr.split("\n")[-2]) == (130, told)

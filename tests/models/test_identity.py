@@ -1,0 +1,91 @@
+"""Which model wrote a finished call: the same one elsewhere is the same, another one of that name is not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from llm_server import LlmServer, Refused
+from summary_models import SummaryModel, facts, first_sentences
+
+import rag
+from rag.models.generators.http import HttpGenerator
+from rag.models.identity import model_identity
+from rag.types import Document
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell")
+
+
+def identity_on_a_server(**entry):
+    with LlmServer() as server:
+        server.models = [{"id": "m", **entry}]
+        with HttpGenerator(f"{server.url}/v1") as llm:
+            return model_identity(llm), f"{server.url}/v1"
+
+
+def test_a_model_that_its_server_describes_is_the_same_at_every_port():
+    first, _ = identity_on_a_server(owned_by="vllm", root="org/model-8b", created=1)
+    assert first == identity_on_a_server(owned_by="vllm", root="org/model-8b", created=2, max_model_len=9)[0]
+    assert first != identity_on_a_server(owned_by="vllm", root="org/model-70b")[0]
+    sizes = {"n_params": 7, "n_vocab": 9, "n_ctx": 5}
+    assert (
+        identity_on_a_server(meta=sizes)[0]
+        == identity_on_a_server(meta={**sizes, "n_ctx": 6})[0]
+        != identity_on_a_server(meta={**sizes, "n_params": 8})[0]
+    )
+
+
+def test_where_a_server_tells_nothing_but_a_name_its_address_counts():
+    identity, address = identity_on_a_server(owned_by="somebody")
+    assert identity == f"m {address}"
+
+
+def test_a_server_without_a_list_of_models_is_known_by_its_address():
+    with LlmServer() as server:
+        server.routes["/v1/models"] = lambda _: Refused(404, {"detail": "Not Found"})
+        with HttpGenerator(f"{server.url}/v1", "m") as llm:
+            assert model_identity(llm) == f"m {server.url}/v1"
+
+
+def local(path):
+    return model_identity(SimpleNamespace(name="model", _path=path))
+
+
+def test_a_file_is_known_by_its_content_wherever_it_lies(tmp_path):
+    for folder, content in (("a", b"one" * 10), ("b", b"one" * 10), ("c", b"two" * 10)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.gguf").write_bytes(content)
+    one, same, other = (local(tmp_path / folder / "model.gguf") for folder in "abc")
+    assert one == same != other
+
+
+def in_the_process(model, **engine):
+    return model_identity(SimpleNamespace(name="model", _model=str(model), _arguments={"model": str(model), **engine}))
+
+
+def test_an_engine_in_the_process_is_known_by_its_weights_and_by_what_changes_them(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    plain = in_the_process(tmp_path)
+    assert plain == in_the_process(tmp_path, max_num_seqs=8, gpu_memory_utilization=0.5)
+    assert plain != in_the_process(tmp_path, quantization="fp8")
+    (tmp_path / "config.json").write_text("{ }")
+    assert plain != in_the_process(tmp_path)
+    assert in_the_process("org/model") != in_the_process("org/other")
+
+
+def test_another_model_of_the_same_name_is_asked_anew_and_the_same_at_another_port_is_not(tmp_path):
+    def calls_made(root):
+        with LlmServer([facts(2)], window=1024) as server:
+            server.models = [{"id": "served", "owned_by": "vllm", "root": root}]
+            with HttpGenerator(f"{server.url}/v1") as llm:
+                rag.summarize(Document(facts(200), "d.txt", "D"), llm=llm, calls=tmp_path / "calls.sqlite")
+            return len(server.chats())
+
+    first = calls_made("org/one")
+    assert first > 2
+    assert calls_made("org/one") == 0
+    assert calls_made("org/two") == first
+
+
+def test_a_model_without_a_place_is_known_by_its_name():
+    assert model_identity(SummaryModel(first_sentences)) == "summary-model"

@@ -1,0 +1,222 @@
+"""Recipes: what is refused before anything runs, and what a run leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from json_server import vllm_like
+from paths import ROOT
+
+from rag.errors import SettingsError, UsageError
+from rag.recipes.answer import answer_line, read_recipe, run_recipe
+
+READY_MADE = ROOT / "pipelines" / "folder-to-answers.toml"
+GOOD = """
+[sources]
+paths = ["documents"]
+[index]
+path = "index"
+[ask]
+questions = ["How tall is the tower?"]
+llm = "extractive"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "replacement", "message"),
+    [
+        ("[sources]", "[source]", r"unknown table \[source\]\. Did you mean 'sources'\? Known: sources, index, ask\."),
+        ("[index]", "[Zebra]", r"unknown table \[Zebra\]\. Known: "),
+        ("questions =", "question =", r"unknown key 'question' in \[ask\]\. Did you mean 'questions'\?"),
+        ('llm = "extractive"', 'lllm = "extractive"', r"unknown key 'lllm' in \[ask\]\. Did you mean 'llm'\?"),
+        ('path = "index"', 'pth = "index"', r"unknown key 'pth' in \[index\]\. Did you mean 'path'\?"),
+    ],
+)
+def test_an_unknown_table_or_key_is_refused_with_the_nearest_name(tmp_path, line, replacement, message):
+    path = written(tmp_path, GOOD.replace(line, replacement))
+    with pytest.raises(SettingsError, match=message) as caught:
+        read_recipe(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "replacement", "message"),
+    [
+        ('["documents"]', '"documents"', r"'paths' in \[sources\] must be a list of strings, not 'documents'"),
+        ('["documents"]', '["documents", 3]', r"'paths' in \[sources\] must be a list of strings"),
+        ('"index"', "7", r"'path' in \[index\] must be a string, not 7"),
+        ('"index"', '"index"\nchunk_tokens = "many"', r"'chunk_tokens' in \[index\] must be a whole number, not 'many'"),
+        ('"extractive"', '"extractive"\nk = true', r"'k' in \[ask\] must be a whole number, not True"),
+        ('"extractive"', '"extractive"\nk = 2.5', r"'k' in \[ask\] must be a whole number, not 2.5"),
+        ('"extractive"', '"extractive"\nstrict = "yes"', r"'strict' in \[ask\] must be true or false, not 'yes'"),
+        ('"extractive"', '"extractive"\ntemperature = "hot"', r"'temperature' in \[ask\] must be a number, not 'hot'"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_and_shown(tmp_path, line, replacement, message):
+    with pytest.raises(SettingsError, match=message):
+        read_recipe(written(tmp_path, GOOD.replace(line, replacement)))
+
+
+def test_a_whole_number_serves_where_a_number_is_wanted(tmp_path):
+    assert read_recipe(written(tmp_path, GOOD + "temperature = 1")).ask.temperature == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('paths = ["documents"]', r"\[sources\] needs 'paths'"),
+        ('path = "index"', r"\[index\] needs 'path'"),
+        ('questions = ["How tall is the tower?"]', r"\[ask\] needs 'questions'"),
+    ],
+)
+def test_what_a_recipe_cannot_do_without_is_named(tmp_path, line, message):
+    with pytest.raises(SettingsError, match=message):
+        read_recipe(written(tmp_path, GOOD.replace(line, "")))
+
+
+def test_empty_lists_are_as_good_as_missing(tmp_path):
+    with pytest.raises(SettingsError, match=r"\[ask\] needs 'questions'"):
+        read_recipe(written(tmp_path, GOOD.replace('["How tall is the tower?"]', "[]")))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[sources", "is not valid TOML"),
+        ('sources = "documents"', r"'sources' must be a table, written \[sources\]"),
+        ("", r"the table \[sources\] is missing"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused_in_words(tmp_path, text, message):
+    with pytest.raises(SettingsError, match=message):
+        read_recipe(written(tmp_path, text))
+
+
+def test_a_recipe_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read: No such file"):
+        read_recipe(tmp_path / "nowhere.toml")
+
+
+def test_relative_paths_start_at_the_recipe_wherever_it_is_read_from(tmp_path, monkeypatch):
+    written(tmp_path, GOOD + 'output = "out/answers.jsonl"')
+    monkeypatch.chdir(tmp_path.parent)
+    recipe = read_recipe(Path(tmp_path.name, "recipe.toml"))
+    assert recipe.folder == tmp_path.resolve()
+    assert recipe.output == tmp_path.resolve() / "out" / "answers.jsonl"
+    assert read_recipe(written(tmp_path, GOOD)).output is None
+
+
+def test_the_ready_made_recipe_names_every_key_there_is():
+    recipe = read_recipe(READY_MADE)
+    assert recipe.ask.llm == "local"
+    text = READY_MADE.read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    for table in (recipe.sources, recipe.index, recipe.ask):
+        for key in type(table).__dataclass_fields__:
+            assert f"{key} = " in text
+            assert f"`{key}`" in guide
+
+
+def test_a_run_indexes_the_folder_and_answers_in_the_order_of_the_recipe(tmp_path, folder, monkeypatch):
+    """A server on this machine embeds by hashing words: the run opens its models by their specs, as any other does."""
+    monkeypatch.chdir(tmp_path.parent)
+    (folder / "empty.txt").touch()
+    reports = []
+    with vllm_like() as server:
+        text = GOOD.replace('"index"', f'"index"\nembedder = "{server.url}/v1#hash"').replace(
+            '["How tall is the tower?"]', '["How tall is the tower?", "What does soup cost?"]'
+        )
+        recipe = read_recipe(written(tmp_path, text))
+        answers = list(run_recipe(recipe, on_indexed=reports.append))
+    assert [answer.question for answer in answers] == recipe.ask.questions
+    assert [answer.citations[0].quote for answer in answers] == ["The tower is 34 metres tall.", "Soup costs 4 crowns."]
+    (report,) = reports
+    assert (report.added, [failure.status for failure in report.failed]) == (3, ["no-text"])
+    assert (tmp_path / "index" / "catalog.sqlite").is_file()
+    line = answer_line(answers[0])
+    assert "\n" not in line
+    assert json.loads(line) == answers[0].to_dict()
+
+
+def test_sources_that_are_not_there_end_the_run_before_a_question_is_asked(tmp_path):
+    recipe = read_recipe(written(tmp_path, GOOD.replace('"documents"', '"elsewhere"')))
+    with pytest.raises(UsageError, match=r"There is no file or folder .*elsewhere"):
+        next(run_recipe(recipe))
+
+
+def run_command(recipe: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "RAG_LLM": "nonsense", "RAG_INDEX": "nonsense"}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), "run", str(recipe)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.fixture
+def ready_made(tmp_path):
+    """The ready-made recipe and what it points at, copied; only the model that answers is another."""
+    recipe = tmp_path / "pipelines" / "recipe.toml"
+    recipe.parent.mkdir()
+    recipe.write_text(READY_MADE.read_text(encoding="utf-8").replace('"local"', '"extractive"'), encoding="utf-8")
+    documents = tmp_path / "rag" / "demo" / "documents"
+    documents.mkdir(parents=True)
+    for path in (ROOT / "rag" / "demo" / "documents").iterdir():
+        (documents / path.name).write_bytes(path.read_bytes())
+    return recipe
+
+
+@pytest.mark.slow
+def test_the_ready_made_recipe_runs_from_anywhere_and_writes_one_line_an_answer(ready_made, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = run_command(ready_made, elsewhere)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "4 added" in done.stderr
+    lines = (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    cat, causeway, opera = map(json.loads, lines)
+    assert "Bosun" in cat["citations"][0]["quote"]
+    assert "1,350 metres" in causeway["citations"][0]["quote"]
+    assert (opera["answerable"], opera["citations"]) == (False, [])
+    assert list(elsewhere.iterdir()) == []
+
+    again = run_command(ready_made, tmp_path)
+    assert "4 unchanged" in again.stderr
+    assert len((tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+@pytest.mark.slow
+def test_without_output_the_answers_go_to_stdout_and_a_failed_file_to_the_exit_code(ready_made, tmp_path):
+    (tmp_path / "rag" / "demo" / "documents" / "broken.pdf").write_bytes(b"%PDF-1.4 and nothing more")
+    text = ready_made.read_text(encoding="utf-8")
+    ready_made.write_text(text.replace("output =", "# output ="), encoding="utf-8")
+    done = run_command(ready_made, tmp_path)
+    assert done.returncode == 3
+    assert "broken.pdf" in done.stderr
+    assert [json.loads(line)["answerable"] for line in done.stdout.splitlines()] == [True, True, False]
+
+
+@pytest.mark.slow
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_indexed(ready_made, tmp_path):
+    ready_made.write_text(
+        ready_made.read_text(encoding="utf-8").replace("../answers.jsonl", "../no/such/folder/a.jsonl"), encoding="utf-8"
+    )
+    done = run_command(ready_made, tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "cannot be written" in done.stderr
+    assert not (tmp_path / "indexes").exists()

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import random
+import statistics
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from rag.retrieval.fusion import (
+    DENSE_WEIGHT,
+    LIKENESS,
+    drawn_to_the_first,
+    reciprocal_rank_fusion,
+    trusted_weight,
+    weighted_sum,
+)
+
+IDS = st.integers(1, 40)
+COSINES = st.dictionaries(IDS, st.floats(-1, 1).map(lambda score: round(score, 3)), max_size=30)
+WORD_SCORES = st.dictionaries(IDS, st.floats(0.01, 60).map(lambda score: round(score, 2)), max_size=30)
+
+
+def pairs(scores):
+    return list(scores.items())
+
+
+@given(COSINES, WORD_SCORES)
+def test_every_id_of_either_search_comes_back_once_with_a_score_between_0_and_1(dense, keyword):
+    fused = weighted_sum(pairs(dense), pairs(keyword))
+    assert sorted(item for item, _ in fused) == sorted(dense.keys() | keyword.keys())
+    assert all(0 <= score <= 1 for _, score in fused)
+    assert fused == sorted(fused, key=lambda pair: (-pair[1], pair[0]))
+
+
+@given(COSINES, WORD_SCORES, st.randoms())
+def test_the_order_of_the_input_does_not_matter(dense, keyword, random):
+    shuffled_dense, shuffled_keyword = pairs(dense), pairs(keyword)
+    random.shuffle(shuffled_dense)
+    random.shuffle(shuffled_keyword)
+    assert weighted_sum(shuffled_dense, shuffled_keyword) == weighted_sum(pairs(dense), pairs(keyword))
+
+
+@given(COSINES, WORD_SCORES)
+def test_what_is_better_in_both_searches_is_never_behind(dense, keyword):
+    scores = dict(weighted_sum(pairs(dense), pairs(keyword)))
+    for a in scores:
+        for b in scores:
+            if max(dense.get(a, 0), 0) >= max(dense.get(b, 0), 0) and keyword.get(a, 0) >= keyword.get(b, 0):
+                assert scores[a] >= scores[b]
+
+
+@given(COSINES, WORD_SCORES, st.sampled_from([0.125, 4.0, 1024.0]))
+def test_the_scale_of_either_score_does_not_matter(dense, keyword, scale):
+    fused = weighted_sum(pairs(dense), pairs(keyword))
+    scaled = weighted_sum(pairs(dense), [(item, score * scale) for item, score in keyword.items()])
+    assert dict(scaled) == pytest.approx(dict(fused))
+
+
+def test_an_id_that_both_searches_found_is_before_one_that_only_one_of_them_found():
+    assert [item for item, _ in weighted_sum([(1, 0.5), (2, 0.5)], [(2, 7.0)])] == [2, 1]
+    assert [item for item, _ in weighted_sum([(2, 0.5)], [(1, 7.0), (2, 7.0)])] == [2, 1]
+
+
+def test_ties_go_to_the_lower_id():
+    assert [item for item, _ in weighted_sum([(9, 0.4), (3, 0.4)], [(9, 2.0), (3, 2.0)])] == [3, 9]
+
+
+def test_the_best_of_both_scores_1_and_what_shares_nothing_scores_0():
+    assert weighted_sum([(1, 0.6), (2, 0.0)], [(1, 8.0)]) == [(1, 1.0), (2, 0.0)]
+    assert weighted_sum([(1, 0.6)], []) == [(1, 1.0)]
+    assert weighted_sum([], [(1, 8.0)]) == [(1, 1.0)]
+    assert weighted_sum([(1, -0.2)], []) == [(1, 0.0)]
+    assert weighted_sum([], []) == []
+
+
+def test_a_chance_difference_of_cosines_between_few_candidates_does_not_outweigh_the_words():
+    assert [item for item, _ in weighted_sum([(1, 0.52), (2, 0.50)], [(2, 8.0)])] == [2, 1]
+
+
+@given(COSINES, WORD_SCORES)
+def test_the_order_is_that_of_weighted_deviations_with_one_candidate_of_0_more(dense, keyword):
+    ids = sorted(dense.keys() | keyword.keys())
+    cosines = [max(dense.get(item, 0.0), 0.0) for item in ids]
+    words = [keyword.get(item, 0.0) for item in ids]
+    assume(any(cosines) and any(words))
+    deviations = [statistics.pstdev([*scores, 0.0]) for scores in (cosines, words)]
+    expected = [
+        DENSE_WEIGHT * cosine / deviations[0] + (1 - DENSE_WEIGHT) * word / deviations[1]
+        for cosine, word in zip(cosines, words, strict=True)
+    ]
+    fused = dict(weighted_sum(pairs(dense), pairs(keyword)))
+    highest = DENSE_WEIGHT * max(cosines) / deviations[0] + (1 - DENSE_WEIGHT) * max(words) / deviations[1]
+    assert [fused[item] * highest for item in ids] == pytest.approx(expected)
+
+
+def test_rank_fusion_adds_reciprocal_ranks():
+    assert reciprocal_rank_fusion([(1, 9.0), (2, 8.0)], [(2, 0.3)]) == [(2, 1 / 62 + 1 / 61), (1, 1 / 61)]
+
+
+def agreeing(share, n=100, seed=3):
+    """Dense and keyword scores of n ids, of which the cosine is `share` of the words' score, and chance for the rest."""
+    chance = random.Random(seed)
+    words = {item: chance.random() for item in range(n)}
+    cosines = {item: share * words[item] + (1 - share) * chance.random() for item in words}
+    return pairs(cosines), [(item, 20 * score) for item, score in words.items()]
+
+
+def test_cosines_that_agree_with_the_words_count_in_full():
+    assert trusted_weight(*agreeing(0.6)) == pytest.approx(DENSE_WEIGHT)
+
+
+def test_cosines_that_have_nothing_to_do_with_the_words_count_little():
+    assert trusted_weight(*agreeing(0.0)) < 0.2 * DENSE_WEIGHT
+    dense, keyword = agreeing(0.0)
+    dense, keyword = [*dense, (100, 0.2)], [*keyword, (100, 25.0)]
+    assert weighted_sum(dense, keyword, dense_weight=trusted_weight(dense, keyword))[0][0] == 100
+    assert weighted_sum(dense, keyword)[0][0] != 100
+
+
+def test_of_a_few_candidates_no_embedder_is_thought_to_be_deaf():
+    dense, keyword = [(1, 0.9), (2, 0.1)], [(1, 2.0), (2, 9.0)]
+    assert trusted_weight(dense, keyword) > 0.7 * DENSE_WEIGHT
+
+
+def test_without_scores_to_compare_the_weight_is_the_usual_one():
+    assert trusted_weight([(1, 0.5)], []) == DENSE_WEIGHT
+    assert trusted_weight([], [(1, 3.0)]) == DENSE_WEIGHT
+    assert trusted_weight([(1, 0.5), (2, 0.5)], [(1, 3.0), (2, 4.0)]) == DENSE_WEIGHT
+    assert trusted_weight([], []) == DENSE_WEIGHT
+
+
+@given(COSINES, WORD_SCORES)
+def test_the_trusted_weight_lies_between_nothing_and_the_usual_one(dense, keyword):
+    assert 0 < trusted_weight(pairs(dense), pairs(keyword)) <= DENSE_WEIGHT + 1e-12
+
+
+RANKED = st.dictionaries(IDS, st.floats(0, 1).map(lambda score: round(score, 3)), max_size=30)
+
+
+@given(RANKED, COSINES)
+def test_what_is_drawn_to_the_first_stays_between_0_and_1_and_loses_nothing(scored, likeness):
+    drawn = drawn_to_the_first(pairs(scored), likeness)
+    assert dict(drawn).keys() == scored.keys()
+    assert all(0 <= score <= 1 for _, score in drawn)
+    assert drawn == sorted(drawn, key=lambda pair: (-pair[1], pair[0]))
+
+
+@given(RANKED, COSINES)
+def test_what_is_better_and_no_less_like_the_first_stays_ahead(scored, likeness):
+    drawn = dict(drawn_to_the_first(pairs(scored), likeness))
+    for a in scored:
+        for b in scored:
+            if scored[a] >= scored[b] and max(likeness.get(a, 0), 0) >= max(likeness.get(b, 0), 0):
+                assert drawn[a] >= drawn[b]
+
+
+@given(RANKED)
+def test_without_likeness_the_order_is_kept(scored):
+    order = sorted(scored, key=lambda item: (-scored[item], item))
+    assert [item for item, _ in drawn_to_the_first(pairs(scored), {})] == order
+    assert [item for item, _ in drawn_to_the_first(pairs(scored), dict.fromkeys(scored, -0.5))] == order
+
+
+def test_likeness_to_the_first_lifts_a_passage_over_a_slightly_better_one():
+    scored = [(1, 0.9), (2, 0.8), (3, 0.60), (4, 0.55)]
+    drawn = drawn_to_the_first(scored, {1: 0.9, 2: 0.9, 3: 0.1, 4: 0.7})
+    assert [item for item, _ in drawn] == [1, 2, 4, 3]
+    assert dict(drawn)[4] == pytest.approx((0.55 + LIKENESS * 0.7) / (1 + LIKENESS))
+    assert [item for item, _ in drawn_to_the_first(scored, {4: 0.7}, weight=0.0)] == [1, 2, 3, 4]
