@@ -8,13 +8,14 @@ KILLS ?= 1000
 COLLECTIONS = $(addprefix $(DATA)/,scifact cranfield clapnq_dev pubmedqa $(addprefix xquad/,en de ar zh hi))
 READY := $(VENV)/.ready
 
-.PHONY: help setup vllm demo test check format clean \
+.PHONY: help setup vllm demo test check layers format clean \
 	bench bench-check bench-full bench-speed bench-index bench-documents bench-quality bench-answers bench-summaries
 
 help:
 	@echo "make demo     install, index the example documents, ask three questions"
 	@echo "make test     install, then lint, types and all tests, those against a real vLLM too (4 GB, Linux on x86-64)"
 	@echo "make check    lint, types and the fast tests (under a minute)"
+	@echo "make layers   the rooms of rag/ and which may import which (import-linter)"
 	@echo "make bench    every benchmark in a quick form, in minutes, into benchmarks/results; PARTS=\"speed quality\" for some"
 	@echo "make bench-check   the same, compared with the last kept result by ratios and quality; fails where something is worse"
 	@echo "make bench-full    everything below, one after the other (many hours)"
@@ -47,13 +48,18 @@ test: $(READY) vllm
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
 check: $(READY)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q -m "not slow" --numprocesses 2 --dist loadfile
+
+layers: $(READY)
+	$(BIN)/lint-imports
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -28,7 +28,8 @@ import httpx
 from measure import ROOT, machine_facts, note, publish, ratios, spread, table
 
 import rag
-from rag.answers.question import Asking, prepare
+from rag.answers.options import Asking
+from rag.answers.question import prepare
 from rag.ingest.sync import add_documents
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.vllm_server import WarmServer
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=2000, help="how many of the collection are indexed")
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--window", type=int, default=4096)
-    parser.add_argument("--passages", type=int, default=rag.answers.question.PASSAGES, help="how many a prompt holds at most")
+    parser.add_argument("--passages", type=int, default=rag.answers.options.PASSAGES, help="how many a prompt holds at most")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--one-by-one", type=int, metavar="N", help="questions for the contestants that send one at a time (all)"

@@ -17,8 +17,8 @@ from measure import machine_facts, publish, table
 from retrieval import Task, build, page_task, read_lines
 
 import rag
-from rag.answers.context import distinct, merged
-from rag.answers.question import SPARE, white_space_between
+from rag.answers.context import distinct, merged, white_space_between
+from rag.answers.question import SPARE
 from rag.retrieval.retrieve import retrieve
 
 if TYPE_CHECKING:

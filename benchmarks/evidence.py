@@ -30,8 +30,18 @@ from sklearn.metrics import roc_auc_score
 
 import rag
 from rag.answers.context import distinct
-from rag.answers.evidence import BIAS, THRESHOLD, WEIGHTS, compared, coverage, evidence, measured, question_words, rarity
-from rag.answers.question import meaning_of
+from rag.answers.evidence import (
+    BIAS,
+    THRESHOLD,
+    WEIGHTS,
+    compared,
+    coverage,
+    evidence,
+    meaning_of,
+    measured,
+    question_words,
+    rarity,
+)
 from rag.ingest.sync import add_documents
 from rag.retrieval.retrieve import candidates, hybrid
 from rag.text.words import stems

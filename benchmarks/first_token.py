@@ -24,7 +24,7 @@ from answers import answerable, forget, indexed, served
 from measure import ROOT, machine_facts, note, publish, spread, table
 
 import rag
-from rag.answers.question import Asking
+from rag.answers.options import Asking
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.vllm_server import WarmServer
 from rag.text.sentences import sentence_spans
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=10)
     parser.add_argument("--documents", type=int, default=2000, help="how many of the collection are indexed")
     parser.add_argument("--max-tokens", type=int, default=64)
-    parser.add_argument("--passages", type=int, default=rag.answers.question.PASSAGES, help="how many a prompt holds at most")
+    parser.add_argument("--passages", type=int, default=rag.answers.options.PASSAGES, help="how many a prompt holds at most")
     parser.add_argument("--output", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     facts = machine_facts({"vLLM's": Path(arguments.python or "python3")})

@@ -23,7 +23,7 @@ from oracle import Vectors
 from scale_corpus import SCALE, Text, read_documents
 
 import rag
-from rag.index.catalog.rows import FileStamp
+from rag.documents.loading.stamps import FileStamp
 from rag.types import Chunk, Document
 
 PASSAGES_A_REFRESH = 100_000

@@ -28,7 +28,8 @@ from summaries_speed import PEER_SCRIPT, langchain
 import rag
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.vllm_server import WarmServer
-from rag.summaries.document import Frame, Wish, plan
+from rag.summaries.document import Frame, plan
+from rag.summaries.options import Wish
 from rag.summaries.telling import telling_sentences
 from rag.types import Message, Prompt
 

@@ -23,8 +23,8 @@ from measure import ROOT, note, ratios, spread, table
 
 import rag
 from rag.models.generators.vllm_server import WarmServer
-from rag.summaries.document import Frame, Wish, plan
-from rag.summaries.options import wish_of
+from rag.summaries.document import Frame, plan
+from rag.summaries.options import Wish, wish_of
 from rag.types import Document, Prompt
 
 WORDS_A_TOKEN = 0.75

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rag.ingest.sync import split as split
     from rag.ingest.sync import sync as sync
     from rag.prompts import Prompts as Prompts
-    from rag.retrieval.retrieve import search as search
+    from rag.retrieval.search import search as search
     from rag.sampling import Sampling as Sampling
     from rag.specs import open_embedder as open_embedder
     from rag.specs import open_index as open_index
@@ -65,7 +65,7 @@ _HOMES = {
     "open_index": "rag.specs",
     "sync": "rag.ingest.sync",
     "remove": "rag.ingest.remove",
-    "search": "rag.retrieval.retrieve",
+    "search": "rag.retrieval.search",
     "open_llm": "rag.specs",
     "ask": "rag.answers.ask",
     "aask": "rag.answers.ask",

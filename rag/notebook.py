@@ -63,7 +63,7 @@ def _sentence(sentence: dict[str, Any]) -> str:
     markers = "".join(f"<sup>[{marker}]</sup>" for marker in sentence["citations"])
     text = escape(sentence["text"])
     return (
-        f"<span class='none' title='not borne out by the sources'>{text}</span>" if sentence["support"] == "none" else text
+        f"<span class='none' title='not supported by the sources'>{text}</span>" if sentence["support"] == "none" else text
     ) + markers
 
 
@@ -78,3 +78,17 @@ def _shortened(text: str) -> str:
 
 def _frame(body: str) -> str:
     return f"{STYLE}<div class='groundtext'>{body}</div>"
+
+
+def summary_html(summary: dict[str, Any]) -> str:
+    """The sentences with their markers, those that nothing bears out underlined, then each quote with its page."""
+    sentences = " ".join(_sentence(sentence) for sentence in summary["sentences"])
+    quotes = "".join(
+        f"<li value='{citation['marker']}'><mark>{escape(citation['quote'])}</mark><br>"
+        f"<span class='where'>{escape(place(citation))}</span></li>"
+        for citation in summary["citations"]
+    )
+    told = [summary["model"], summary["chain"], f"{summary['words']} words", f"{summary['seconds']:.1f} s", *summary["notes"]]
+    foot = f"<p class='where'>{escape(' · '.join(told))}</p>"
+    title = f"<p><strong>{escape(summary['title'])}</strong></p>"
+    return f"{STYLE}<div class='groundtext'>{title}<p>{sentences}</p><ol>{quotes}</ol>{foot}</div>"

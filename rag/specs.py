@@ -12,11 +12,12 @@ from urllib.parse import parse_qsl, urlsplit
 from rag.arguments import require, require_path, require_text
 from rag.errors import SpecError, nearest
 from rag.index.index import DEFAULT_EMBEDDER, Index
-from rag.models.pretrained import cache_folder, expanded, read_json, write_json
+from rag.system.files import cache_folder, expanded, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rag.index.index import Index
     from rag.protocols import Embedder, Generator, Reranker, Verifier
 
 GENERATORS = ("local", "local:PATH.gguf", "vllm:MODEL", "http://HOST:PORT/v1", "http://HOST:PORT/v1#MODEL", "extractive")
@@ -269,3 +270,12 @@ def _refuse_misspelling(spec: str, names: tuple[str, ...], known: tuple[str, ...
     for name in names:
         if SequenceMatcher(None, spec.lower(), name).ratio() > 0.75:
             raise SpecError(f"'{spec}' names no {kind}. Did you mean '{name}'? Known: {', '.join(known)}.")
+
+
+def opened_verifier(verifier: Verifier | str | None) -> Verifier | None:
+    """The verifier, or the one that a spec names; None for the default one, which goes by what the index has."""
+    is_one = verifier is None or isinstance(verifier, str) or hasattr(verifier, "check")
+    require(is_one, verifier, "verifier", "a spec such as 'lexical' or 'nli:MODEL', or a verifier")
+    if isinstance(verifier, str):
+        return None if verifier == "lexical" else open_verifier(verifier)
+    return verifier

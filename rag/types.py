@@ -351,3 +351,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return round(value, 6) if isinstance(value, float) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A source that could not be read: `status` from `errors.DOCUMENT_STATUSES`, `page` where one page is to blame."""
+
+    source: str
+    status: str
+    message: str
+    page: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as docs/guide.md describes it."""
+        return asdict(self)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from rag.answers.evidence import THRESHOLD, answerability
 from rag.errors import ModelError
-from rag.models.generators.thoughts import Sign, without_thoughts
+from rag.models.generators.thoughts import Sign, pieces_without_thoughts, without_thoughts
 from rag.models.generators.whole import gives_whole_answers, whole_answer
-from rag.summaries.wording import without_thoughts as text_without_thoughts
 from rag.text.sentences import sentence_spans
 from rag.text.words import is_negated, stems
 from rag.types import Answer, Usage
@@ -19,7 +18,8 @@ from rag.types import Answer, Usage
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from rag.answers.question import Asking, Prepared
+    from rag.answers.options import Asking
+    from rag.answers.question import Prepared
     from rag.grounding.citations import Citations
     from rag.protocols import Generator
     from rag.types import Citation, Prompt, Sentence
@@ -98,7 +98,7 @@ async def _write(
     said: set[frozenset[str]] = set()
     at_once = gives_whole_answers(llm) and not on_sentence
     pieces = _whole(prompt, llm, asking, citations) if at_once else llm.stream(prompt, asking.sampling)
-    async with aclosing(_sentences(without_thoughts(pieces), written)) as texts:
+    async with aclosing(_sentences(pieces_without_thoughts(pieces), written)) as texts:
         async for text in texts:
             if isinstance(text, Sign):
                 written.begin_anew()
@@ -133,7 +133,7 @@ async def _write(
 async def _whole(prompt: Prompt, llm: Generator, asking: Asking, citations: Citations) -> AsyncGenerator[str | Usage, None]:
     """The answer in one piece, all of whose sentences are there to be judged."""
     text, usage = await whole_answer(llm, prompt, asking.sampling)
-    said = text_without_thoughts(text)
+    said = without_thoughts(text)
     citations.expect([said[start:end] for start, end in sentence_spans(said)])
     yield text
     yield usage

@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.answers.answer import write
-from rag.answers.question import PASSAGES, asked_as, opened_verifier, prepare
+from rag.answers.options import PASSAGES, asked_as
+from rag.answers.question import prepare
 from rag.arguments import listed, require_call, require_text
 from rag.grounding.citations import without_markers
 from rag.grounding.lexical import LexicalVerifier
-from rag.specs import using_index, using_llm
+from rag.specs import opened_verifier, using_index, using_llm
 from rag.system.loops import run
 from rag.text.sentences import sentence_spans
 from rag.types import Passage
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.answers.answer import OnSentence
-    from rag.answers.question import Asking
+    from rag.answers.options import Asking
     from rag.index.index import Index
     from rag.prompts import Prompts
     from rag.protocols import Generator, Reranker, Verifier

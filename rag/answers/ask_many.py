@@ -13,9 +13,10 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from rag.answers.answer import write
-from rag.answers.answer_file import AnswerFile
-from rag.answers.answer_keys import answer_keys
-from rag.answers.question import PASSAGES, Prepared, asked_as, prepare, retrieve_distinct, sentences_to_embed
+from rag.answers.answer_file import AnswerFile, answer_keys
+from rag.answers.evidence import sentences_to_embed
+from rag.answers.options import PASSAGES, asked_as
+from rag.answers.question import Prepared, prepare, retrieve_distinct
 from rag.arguments import listed, require, require_call, require_path
 from rag.errors import RagError, UsageError
 from rag.protocols import EmbedsQuestions
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from rag.answers.question import Asking
+    from rag.answers.options import Asking
     from rag.index.index import Index
     from rag.prompts import Prompts
     from rag.protocols import Generator, Reranker, Verifier

@@ -7,6 +7,7 @@ documents", 1997): in forms and tables, shorter runs recur with another meaning.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     Render = Callable[[str, Sequence[Passage]], tuple[Message, ...]]
     Merge = Callable[[Sequence[Hit]], tuple[Passage, ...]]
     Between = Callable[[Hit, Hit], str | None]
+    from collections.abc import Sequence
+
+    from rag.index.index import Index
+    from rag.prompts import Prompts
+    from rag.types import Document, Hit, Passage, Prompt
 
 SHINGLE_WORDS = 8
 RESEMBLANCE = 0.7
@@ -136,3 +142,35 @@ def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int,
             f"{max_tokens} tokens. Ask for a shorter answer (--max-tokens), or use a model with a larger window (--llm)."
         )
     return best
+
+
+def white_space_between(index: Index) -> Between:
+    """Reads the documents; what has changed since the hits were found is told apart by its text."""
+    document: Callable[[str], Document | None] = cache(index.catalog.document)
+
+    def between(first: Hit, second: Hit) -> str | None:
+        if second.chunk != first.chunk + 1 or (whole := document(first.source)) is None:
+            return None
+        gap = whole.text[first.end : second.start]
+        unchanged = all(whole.text[hit.start : hit.end] == hit.text for hit in (first, second))
+        return gap if unchanged and not gap.strip() else None
+
+    return between
+
+
+def pack_prompts(
+    question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int, merge: Merge, prompts: Prompts
+) -> Prompt:
+    """`pack` with as much of what was said before, and as many examples, as there is room for beside all the sources.
+
+    The oldest messages give way first, then the examples; sources only when nothing else is left.
+    """
+    by_example = llm.max_sources == 1
+    passages = merge(hits[: llm.max_sources])
+    while (lighter := prompts.lighter()) is not None:
+        if llm.count_tokens(prompts.answer(question, passages, by_example=by_example)) + max_tokens <= llm.window:
+            break
+        prompts = lighter
+    return pack(
+        question, hits, llm=llm, max_tokens=max_tokens, merge=merge, render=partial(prompts.answer, by_example=by_example)
+    )

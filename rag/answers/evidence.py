@@ -18,16 +18,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import exp, log
 from typing import TYPE_CHECKING
 
+from rag.models.embedders.batches import embedded_questions
+from rag.retrieval.retrieve import Retrieved
 from rag.text.sentences import sentence_spans
 from rag.text.words import content_stems, stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
+    from rag.index.index import Index
+    from rag.protocols import Embedder
     from rag.types import Hit
 
 WEIGHTS = (2.5, 8.0, 5.5, 1.0, 2.5)
@@ -203,3 +207,35 @@ def answerability(evidence: float, said_not_found: bool, best_support_score: flo
 
 def _logistic(value: float) -> float:
     return 1 / (1 + exp(-value))
+
+
+def sentences_to_embed(question: str, retrieved: Retrieved, index: Index) -> list[str]:
+    """What judging the passages will ask the embedder for."""
+    return sentences_read(question, retrieved.hits, _weights(question, index)) if is_calibrated(retrieved, index) else []
+
+
+def _weights(question: str, index: Index) -> dict[str, float]:
+    words = question_words(question)
+    return rarity(words, index.word_frequencies(words), len(index))
+
+
+def evidence_of(question: str, retrieved: Retrieved, index: Index) -> float:
+    weights = _weights(question, index)
+    meaning = None
+    if is_calibrated(retrieved, index):
+        documents = index.documents_of([chunk for chunk, _ in retrieved.near])
+        cosines = compared([(cosine, documents.get(chunk, -chunk)) for chunk, cosine in retrieved.near])
+        meaning = meaning_of(question, cosines, index.embedder)
+    return evidence(question, retrieved.hits, meaning=meaning, weights=weights)
+
+
+def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder) -> Meaning:
+    """How near the question is to the best passages, which are known, and to other texts."""
+    vector = cache(lambda: embedder.embed_question(question))
+    return Meaning(cosines, lambda texts: (embedded_questions(embedder, texts) @ vector()).tolist())
+
+
+def is_calibrated(retrieved: Retrieved, index: Index) -> bool:
+    """Whether there are cosines, and they are those of the embedder that the constants were fitted for."""
+    identity = index.catalog.embedder_identity
+    return identity is not None and identity.name == "minilm" and any(cosine > 0 for _, cosine in retrieved.near)

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from rag import documents as loaders
-from rag.answers.answer import NOT_FOUND
-from rag.answers.evidence import THRESHOLD, answerability
-from rag.answers.extract import evidence_of, extracted
-from rag.answers.question import asked_as, opened_verifier
+from rag.answers.answer import NOT_FOUND, write
+from rag.answers.evidence import THRESHOLD, answerability, evidence, question_words, rarity
+from rag.answers.options import PASSAGES, asked_as
+from rag.answers.question import Prepared
 from rag.arguments import require, require_text
+from rag.documents.chunking import split_text
 from rag.errors import UsageError
+from rag.grounding.citations import Citations
+from rag.grounding.lexical import LexicalVerifier
 from rag.models.generators.extractive import ExtractiveGenerator
-from rag.specs import using_llm
+from rag.specs import opened_verifier, using_llm
 from rag.summaries.options import Wishes, wish_of
 from rag.summaries.summarize import summarized
 from rag.system.loops import run
-from rag.types import Answer, Document, Hits
+from rag.text.words import stems
+from rag.types import Answer, Document, Hit, Hits, Passage, Prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rag.answers.options import Asking
     from rag.protocols import Generator
     from rag.summaries.summarize import Source
+    from rag.types import Answer, Chunk, Document
 
 USUAL_WORDS = 80
 PIECE_WORDS = 60
@@ -85,3 +95,55 @@ async def _extracted(question: str, document: Document, llm: ExtractiveGenerator
         )
     asking = asked_as(strict=wishes.get("strict", False), sampling=wishes.get("sampling"), verifier=wishes.get("verifier"))
     return await extracted(question, document, llm=llm, asking=asking)
+
+
+WORDS_OF_A_PASSAGE = 180
+
+
+async def extracted(question: str, document: Document, *, llm: Generator, asking: Asking) -> Answer:
+    """The answer that a generator without a model gives; its hits are passages of the document, which no index numbers."""
+    started = time.perf_counter()
+    prepared = await asyncio.to_thread(_prepared, question, document, asking)
+    return await write(prepared, llm=llm, asking=asking, started=started)
+
+
+def evidence_of(question: str, document: Document) -> float:
+    """How likely it is, by words alone, that the document holds an answer: 0 to 1."""
+    return evidence(question, _best_passages(question, document))
+
+
+def _prepared(question: str, document: Document, asking: Asking) -> Prepared:
+    """Words alone tell whether there is an answer. None counts for more by its rarity: a document is no collection."""
+    hits = _best_passages(question, document)
+    likelihood = evidence(question, hits)
+    passages = tuple(Passage.from_hit(hit.rank, hit) for hit in hits)
+    prompt = Prompt(question, passages, ()) if likelihood >= THRESHOLD else None
+
+    def locate(_: str, start: int, end: int) -> tuple[tuple[int, int] | None, str]:
+        return document.pages_of(start, end), document.place_of(start, end)
+
+    return Prepared(
+        question, hits, likelihood, prompt, Citations(passages, asking.verifier or LexicalVerifier(), locate=locate)
+    )
+
+
+def _best_passages(question: str, document: Document) -> Hits:
+    """At most five, none without a word of the question; the score is the share of its words, rare ones weighing more."""
+    chunks = split_text(document, count_tokens=_word_counts, chunk_tokens=WORDS_OF_A_PASSAGE, overlap_tokens=0)
+    wanted = question_words(question)
+    held = [set(wanted) & set(stems(f"{chunk.heading} {chunk.text}")) for chunk in chunks]
+    weights = rarity(wanted, Counter(word for words in held for word in words), len(chunks))
+    total = sum(weights.values())
+    scores = [sum(weights[word] for word in words) / total if total else 0.0 for words in held]
+    best = sorted((place for place, score in enumerate(scores) if score > 0), key=lambda place: -scores[place])[:PASSAGES]
+    return Hits((_hit(rank, scores[place], chunks[place], document) for rank, place in enumerate(best, 1)), question=question)
+
+
+def _hit(rank: int, score: float, chunk: Chunk, document: Document) -> Hit:
+    return Hit(
+        rank, score, document.source, document.title, chunk.pages, chunk.heading, chunk.start, chunk.end, chunk.text, -1, chunk.place
+    )  # fmt: skip
+
+
+def _word_counts(texts: Sequence[str]) -> list[int]:
+    return [len(text.split()) for text in texts]

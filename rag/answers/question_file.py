@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rag.answers.ask_many import FailedAnswer
 from rag.arguments import is_whole
 from rag.errors import UsageError, why_unreadable
-from rag.models.pretrained import expanded
+from rag.system.files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
 from rag.answers.answer import write
-from rag.answers.question import PASSAGES, asked_as, prepare
+from rag.answers.options import PASSAGES, asked_as
+from rag.answers.question import prepare
 from rag.arguments import listed, require, require_call, require_text
 from rag.chat.followups import accepted_rewriting, leans_on_earlier, small_talk, topic_words
 from rag.chat.sessions import Turn, session_at
@@ -21,10 +22,10 @@ from rag.errors import IndexStoreError, UsageError
 from rag.grounding.citations import WRITTEN_MARKER
 from rag.index.index import Index
 from rag.index.several import Indexes
+from rag.models.generators.thoughts import without_thoughts
 from rag.prompts import Prompts
 from rag.sampling import Sampling, check_options
 from rag.specs import using_index, using_llm
-from rag.summaries.wording import without_thoughts
 from rag.system.loops import run
 from rag.types import Answer, Hits, Message, Prompt, Usage
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rag.answers.answer import OnSentence
-    from rag.answers.question import Asking
+    from rag.answers.options import Asking
     from rag.chat.sessions import Told
     from rag.protocols import Generator, Reranker, Verifier
     from rag.retrieval.retrieve import Mode

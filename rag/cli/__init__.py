@@ -5,14 +5,22 @@ from __future__ import annotations
 import click
 
 import rag
-from rag.cli.ask import ask_command, demo_command, run_command, search_command
+from rag.cli.ask import ask_command
 from rag.cli.chat import chat_command
+from rag.cli.compact import compact_command
+from rag.cli.demo import demo_command
+from rag.cli.documents import documents_command
 from rag.cli.evaluate import eval_group
-from rag.cli.index import index_command, remove_command, tokens_command
+from rag.cli.index import index_command
 from rag.cli.llm import llm_group
 from rag.cli.options import Commands
+from rag.cli.remove import remove_command
+from rag.cli.run import run_command
+from rag.cli.search import search_command
+from rag.cli.status import status_command
 from rag.cli.summarize import summarize_command
-from rag.cli.upkeep import compact_command, documents_command, status_command, verify_command
+from rag.cli.tokens import tokens_command
+from rag.cli.verify import verify_command
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

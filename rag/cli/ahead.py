@@ -53,7 +53,7 @@ def _import_embedder() -> None:
 
     import rag.models.embedders.openvino  # noqa: F401
     from rag.models.embedders.openvino_graph import load_openvino
-    from rag.models.pretrained import cache_folder
+    from rag.system.files import cache_folder
 
     load_openvino()
     cache_folder()

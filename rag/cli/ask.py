@@ -1,28 +1,28 @@
-"""Commands that find passages and answer questions."""
+"""`rag ask`: one question, a file of questions, or one question of one document."""
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rag.cli.ahead import embedding_ahead
-from rag.cli.batches import answer_questions
-from rag.cli.one_document import answer_from_document
 from rag.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
-    debug,
+    NEEDS_EXAMPLES,
     of_an_index,
-    question,
+    prompting,
+    prompts_of,
     question_or_file,
     retrieval,
     sampling,
 )
-from rag.cli.prompting import NEEDS_EXAMPLES, prompting, prompts_of
 from rag.cli.shared import (
     llm_of,
     opened,
@@ -36,39 +36,16 @@ from rag.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from rag.retrieval.retrieve import Mode
+    from rag.answers.ask_many import FailedAnswer
+    from rag.index.index import Index
+    from rag.protocols import Generator
+    from rag.settings import Settings
+    from rag.types import Answer, Document
 
-
-@click.command("search")
-@question
-@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="Passages to show.")
-@retrieval
-@of_an_index
-def search_command(
-    question: str, index_path: str | None, k: int, mode: str, where: dict[str, str], reranker: str | None, as_json: bool
-) -> None:
-    """Find passages. `-` reads the question from stdin."""
-    import gc
-    import time
-
-    from rag.cli.terminal import hit_lines
-    from rag.retrieval.retrieve import search
-
-    gc.disable()  # collecting would take a twentieth of this command's short life, most of which is imports
-    started = time.perf_counter()
-    settings = settings_with(reranker=reranker)
-    with opened(index_path, settings) as index:
-        tell_if_empty(index)
-        hits = search(question, index=index, k=k, mode=cast("Mode", mode), where=where, reranker=reranker_of(settings))
-    found = {
-        "question": question,
-        "mode": mode,
-        "hits": [hit.to_dict() for hit in hits],
-        "seconds": round(time.perf_counter() - started, 4),
-    }
-    show(found, hit_lines(hits) or ["Nothing found."], as_json)
+    Answers = Sequence[Answer | FailedAnswer]
 
 
 def _only_one(context: click.Context, parameter: click.Parameter, given: tuple[Path, ...]) -> Path | None:
@@ -195,64 +172,136 @@ def _kept_nothing() -> Iterator[None]:
         sys.exit(EXIT_INTERRUPTED)
 
 
-@click.command("run")
-@click.argument("recipe", type=click.Path(path_type=Path))
-@debug
-def run_command(recipe: Path) -> None:
-    """Run a whole pipeline from a recipe (TOML); see pipelines/."""
-    from rag.cli.evaluate import run_evaluation_recipe_at
-    from rag.cli.summarize import run_summary_recipe_at
-    from rag.recipes.evaluate import evaluates
-    from rag.recipes.summarize import sums_up
+OF_AN_INDEX = {
+    "questions": "--questions",
+    "output": "--output",
+    "index_path": "--index",
+    "k": "-k",
+    "mode": "--mode",
+    "where": "--where",
+    "reranker": "--reranker",
+    "examples": "--examples",
+    "nearest_examples": "--nearest-examples",
+}
+"""Parameters that choose among passages or questions, or show a model more than a piece: a document is read whole."""
 
-    if evaluates(recipe):
-        run_evaluation_recipe_at(recipe)
-        return
-    if sums_up(recipe):
-        run_summary_recipe_at(recipe)
-        return
-    from rag.cli.terminal import IndexingProgress, report_lines
-    from rag.recipes.answer import answer_line, read_recipe, run_recipe, write_lines
 
-    steps = read_recipe(recipe)
-    failed: list[object] = []
-    with IndexingProgress(shown=True) as progress:
+def answer_from_document(ctx: click.Context, *, settings: Settings) -> None:
+    """Answer from the file that `--document` names. Raises click.UsageError for options that cannot apply."""
+    from rag.answers.one_document import ask_document
+    from rag.sampling import Sampling
+    from rag.specs import open_verifier, using_llm
 
-        def indexed(report: Any) -> None:
-            progress.close()
-            failed.extend(report.failed)
-            click.echo("\n".join(report_lines(report)), err=True)
+    given, llm = ctx.params, llm_of(settings)
+    _refuse_others(ctx, llm)
+    names = ("temperature", "top_p", "top_k", "repetition_penalty", "seed", "max_tokens")
+    wishes: dict[str, Any] = {
+        "strict": given["strict"],
+        "fresh": given["fresh"],
+        "sampling": Sampling(**{name: given[name] for name in names}),
+    }
+    if given["prompts_folder"]:
+        wishes["prompts"] = prompts_of(given["prompts_folder"], None, None, system="", embedder=None)
+    if given["verifier"] is not None:
+        wishes["verifier"] = open_verifier(given["verifier"], api_key=settings.api_key)
+    with using_llm(llm) as generator:
+        tell_llm(generator)
+        answer = ask_document(given["question"], _source(given["document"]), llm=generator, **wishes)
+    if given["as_json"]:
+        show(answer.to_dict(), [], True)
+    else:
+        show_answer(answer, streamed=False)
 
-        answers = (
-            answer_line(answer)
-            for answer in run_recipe(steps, progress=progress, on_indexed=indexed, api_key=settings_with().api_key)
+
+def _refuse_others(ctx: click.Context, llm: str) -> None:
+    """None of the options is ignored without a word."""
+    refused = [option for name, option in OF_AN_INDEX.items() if _is_given(ctx, name)]
+    if refused:
+        raise click.UsageError(
+            f"--document reads one document whole, without an index, for one question: {', '.join(refused)} cannot apply. "
+            "Leave it out, or index the document and ask the index."
         )
-        if steps.output:
-            write_lines(steps.output, answers)
-            click.echo(f"Answers are in {steps.output}", err=True)
-        else:
-            for line in answers:
-                click.echo(line)
+    if _is_given(ctx, "max_tokens") and llm != "extractive":
+        raise click.UsageError(
+            "With --document, each part has the room that it needs: --max-tokens cannot apply. Leave it out."
+        )
+    if ctx.params["question"] is None:
+        raise click.UsageError('--document answers one question: rag ask "…" --document FILE.')
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _source(path: Path) -> Path | Document:
+    """The path, or the document on stdin."""
+    from rag.documents import load_bytes
+
+    return load_bytes(sys.stdin.buffer.read(), source="-", name_hint="stdin") if path == Path("-") else path
+
+
+def answer_questions(
+    path: str, *, index: Index, llm: Generator, output: Path | None, fresh: bool, options: dict[str, Any]
+) -> None:
+    """Answer the file's questions; JSON lines go to `output`, or to stdout once all are there. Exits with 3 if some failed."""
+    from rag.answers.ask_many import ask_many
+    from rag.answers.question_file import read_questions
+
+    questions, ids = read_questions(path)
+    started = time.perf_counter()
+    with click.progressbar(
+        length=len(questions), label="answered", file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
+    ) as bar:
+        asked: list[Answer | FailedAnswer] = []
+
+        def note(answer: Answer | FailedAnswer) -> None:
+            asked.append(answer)
+            bar.update(1)
+
+        answers = ask_many(
+            questions,
+            index=index,
+            llm=llm,
+            output=output,
+            ids=ids,
+            fresh=fresh,
+            on_answer=note,
+            **options,
+        )
+        bar.update(len(answers) - len(asked))
+    if output is None:
+        for named, answer in zip(ids, answers, strict=True):
+            line = json.dumps({"id": named, **answer.to_dict()}, ensure_ascii=False)
+            click.echo(line.encode("utf-8", "backslashreplace").decode())
+    failed = [answer for answer in answers if not hasattr(answer, "answerable")]
+    for one in failed:
+        click.echo(f"failed: {one.question}: {one.to_dict()['error']}", err=True)
+    click.echo(_summary(answers, asked, output, time.perf_counter() - started), err=True)
+    if output and (others := _lines(output) - len(answers)):
+        click.echo(f"{others} of its answers are to other questions, and stay there.", err=True)
     if failed:
         sys.exit(EXIT_SOME_FAILED)
 
 
-@click.command("demo")
-@click.option("--llm", metavar="SPEC", help="local (default) or extractive.")
-@debug
-def demo_command(llm: str | None) -> None:
-    """Index the packaged example documents, ask three questions, show the cited answers."""
-    from rag.answers.ask import ask
-    from rag.cli.terminal import IndexingProgress, display_path, report_lines
-    from rag.demo.demo import DOCUMENTS, demo_questions, open_demo_index
-    from rag.ingest.sync import sync
-    from rag.specs import using_llm
+def _lines(path: Path) -> int:
+    with path.expanduser().open("rb") as file:
+        return sum(1 for _ in file)
 
-    with open_demo_index() as index, using_llm(settings_with(llm=llm).llm or "local") as generator:
-        with IndexingProgress(shown=True) as progress:
-            report = sync([DOCUMENTS], index=index, progress=progress)
-        click.echo("\n".join(report_lines(report)), err=True)
-        for question in demo_questions():
-            click.echo(f"\n{click.style('Question: ' + question, bold=True)}")
-            show_answer(ask(question, index=index, llm=generator, strict=True, on_sentence=stream_sentence), streamed=True)
-    click.echo(f'\nAsk your own: rag ask "…" --index {display_path(index.path)}', err=True)
+
+def _summary(answers: Answers, asked: Answers, output: Path | None, seconds: float) -> str:
+    from rag.types import Answer
+
+    given = [answer for answer in answers if isinstance(answer, Answer)]
+    found = sum(answer.answerable for answer in given)
+    usages = [answer.usage for answer in asked if isinstance(answer, Answer)]
+    read = sum(usage.prompt_tokens for usage in usages)
+    known = sum(usage.cached_tokens for usage in usages)
+    written = sum(usage.completion_tokens for usage in usages)
+    parts = [f"{found} answered, {len(given) - found} not found, {len(answers) - len(given)} failed in {seconds:.1f} s"]
+    if len(asked) < len(answers):
+        parts.append(f"{len(answers) - len(asked)} of them from before")
+    if read:
+        parts.append(f"{read:,} tokens read ({known / read:.0%} of them known from earlier prompts), {written:,} written")
+    if output:
+        parts.append(f"in {output}")
+    return "; ".join(parts) + "."

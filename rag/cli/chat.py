@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from rag.cli.options import EXIT_ERROR, as_json, debug, retrieval, sampling
-from rag.cli.prompting import prompting, prompts_of
+from rag.cli.options import EXIT_ERROR, as_json, debug, prompting, prompts_of, retrieval, sampling
 from rag.cli.shared import llm_of, opened, reranker_of, settings_with, stream_sentence, tell_if_empty
 
 if TYPE_CHECKING:

@@ -233,8 +233,7 @@ def make_command(output: Path, index_path: str | None, llm: str | None, count: i
 
 def run_evaluation_recipe_at(path: Path) -> None:
     """What `rag run` does with a recipe that measures."""
-    from rag.cli.evaluation_words import evaluation_lines
-    from rag.cli.terminal import report_lines
+    from rag.cli.terminal import evaluation_lines, report_lines
     from rag.evaluation.report.report import PAGE
     from rag.recipes.evaluate import read_evaluation_recipe, run_evaluation_recipe
 
@@ -273,7 +272,7 @@ def _prepare(output: Path | None, run: Path | None = None) -> None:
 
 def _tell(evaluation: Evaluation, output: Path | None, as_json: bool, *, run: Path | None = None) -> None:
     """Figures to stdout, files to a folder. Exits with 3 where something failed that is no matter of quality."""
-    from rag.cli.evaluation_words import evaluation_lines
+    from rag.cli.terminal import evaluation_lines
     from rag.evaluation.data.runs import write_run
     from rag.evaluation.report.page import plain
     from rag.evaluation.report.report import PAGE, write_report

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from rag.evaluation.report.page import plain
 from rag.notebook import place, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
+    from rag.evaluation.results import Evaluation, Figures
     from rag.ingest.costs import Cost, Costs
     from rag.ingest.plan import Plan
     from rag.ingest.reports import RemoveReport, SyncReport
@@ -267,3 +269,69 @@ def _wrapped(text: str, indent: str) -> list[str]:
     from textwrap import wrap
 
     return wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+FACTS = {
+    "retrieval": ("documents", "queries", "unjudged", "embedder"),
+    "answers": ("documents", "questions", "answered", "failed", "embedder", "llm"),
+    "summaries": ("summaries", "failed", "words", "calls", "llm"),
+}
+MOST_SHOWN = 10
+LONGEST = 70
+NAME = 24
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """Figures with their ranges, differences, and the first questions that failed."""
+    facts = {**evaluation.before, **evaluation.after}
+    told = [f"{name} {_value(facts[name])}" for name in FACTS[evaluation.kind] if facts.get(name) not in (None, 0)]
+    lines = [" · ".join([*told, f"{facts['seconds']:.1f} s"]), ""]
+    lines += [line for one in evaluation.figures for line in _figures(one, has_name=len(evaluation.figures) > 1)]
+    if facts.get("auroc") is not None:
+        lines.append(f"  {'auroc of evidence':<{NAME}} {facts['auroc']:.3f}")
+    if evaluation.comparisons:
+        lines += ["", *map(_comparison, evaluation.comparisons)]
+    if unknown := facts.get("unknown_sources"):
+        lines += ["", f"{len(unknown)} of the expected sources are not in the index, such as {_short(unknown[0])}"]
+    return lines + _failed(evaluation)
+
+
+def _figures(figures: Figures, *, has_name: bool) -> list[str]:
+    lines = [plain(figures.name)] if has_name else []
+    for metric, mean in figures.means.items():
+        if mean is not None:
+            interval = figures.intervals[metric]
+            range_ = f"  [{interval[0]:.3f}–{interval[1]:.3f}]" if interval else ""
+            lines.append(f"  {plain(metric):<{NAME}} {mean:.3f}{range_}")
+    return lines
+
+
+def _comparison(one: Any) -> str:
+    range_ = f" [{one.interval[0]:+.3f} to {one.interval[1]:+.3f}]" if one.interval else ""
+    if one.p is not None:
+        range_ += ", p <.001" if one.p < 0.001 else f", p {one.p:.3f}"
+    return f"  {plain(one.metric):<{NAME}} {one.difference:+.3f}{range_}  {plain(one.name)} over {plain(one.other)}, {one.questions}"
+
+
+def _failed(evaluation: Evaluation) -> list[str]:
+    failed = [row for row in evaluation.questions if row["reason"]]
+    if not failed:
+        return []
+    counts = ", ".join(f"{count} {reason}" for reason, count in evaluation.reasons.items())
+    lines = ["", f"{len(failed)} of {len(evaluation.questions)} questions failed: {counts}"]
+    for row in failed[:MOST_SHOWN]:
+        expected = ", ".join(map(str, row.get("expected", ())))
+        of = f" · {_short(row['error'])}" if row.get("error") else f" · expected {_short(expected)}" if expected else ""
+        lines.append(f"  {_short(row['id'], 28)}  {row['reason']}: {_short(row['question'])}{of}")
+    if len(failed) > MOST_SHOWN:
+        lines.append(f"  … and {len(failed) - MOST_SHOWN} more; --output DIR has them all")
+    return lines
+
+
+def _short(value: object, longest: int = LONGEST) -> str:
+    text = plain(str(value))
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _value(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, float) else plain(str(value))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rag.errors import IndexFormatError
 from rag.index.stamped import take_away
-from rag.models.pretrained import cache_folder
 from rag.specs import open_index
+from rag.system.files import cache_folder
 
 if TYPE_CHECKING:
     from rag.index.index import Index

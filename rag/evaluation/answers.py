@@ -7,7 +7,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from rag.answers.ask_many import FailedAnswer, ask_many
-from rag.answers.question import PASSAGES, Asking, prepare
+from rag.answers.options import PASSAGES, Asking
+from rag.answers.question import prepare
 from rag.evaluation.data.collection import answered_questions
 from rag.evaluation.measures import scores
 from rag.evaluation.measures.statistics import auroc
@@ -16,9 +17,9 @@ from rag.evaluation.reasons import FAILED, NOT_CITED, NOT_REFUSED, WRONG, WRONGL
 from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.retrieval import Way, found_for
 from rag.evaluation.rows import figures_in
-from rag.models.pretrained import cache_folder, expanded
 from rag.sampling import Sampling
 from rag.specs import open_reranker, using_llm
+from rag.system.files import cache_folder, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

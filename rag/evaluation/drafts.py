@@ -17,11 +17,11 @@ from rag.evaluation.data.lines import objects_in
 from rag.evaluation.mirror import Silent
 from rag.grounding.lexical import LexicalVerifier
 from rag.index.catalog.filters import select_chunks
-from rag.models.generators.thoughts import Sign, without_thoughts
-from rag.models.pretrained import expanded
+from rag.models.generators.thoughts import Sign, pieces_without_thoughts
 from rag.prompts import OWN_EXAMPLE, OWN_EXAMPLE_TITLE, Prompts, as_data
 from rag.sampling import Sampling
 from rag.specs import using_index, using_llm
+from rag.system.files import expanded
 from rag.system.loops import run
 from rag.text.words import content_stems, stems
 from rag.types import Message, Passage, Prompt, Usage
@@ -146,7 +146,7 @@ class _Drafter:
         prompt = Prompt("", (passage,), self._messages(hit))
         if self._llm.count_tokens(prompt.messages) + ROOM > self._llm.window:
             return None
-        found = await _first_draft(without_thoughts(self._llm.stream(prompt, Sampling(max_tokens=ROOM))))
+        found = await _first_draft(pieces_without_thoughts(self._llm.stream(prompt, Sampling(max_tokens=ROOM))))
         if found is None:
             return None
         question, answer = found

@@ -13,8 +13,8 @@ from rag.evaluation.data.collection import documents, is_collection
 from rag.index.index import Index
 from rag.ingest.prepare import hash_text
 from rag.ingest.sync import add_documents
-from rag.models.pretrained import cache_folder, expanded
 from rag.specs import open_index
+from rag.system.files import cache_folder, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from rag.answers.question import PASSAGES
+from rag.answers.options import PASSAGES
 from rag.errors import UsageError, nearest
 from rag.evaluation.data.collection import judged_questions
 from rag.evaluation.data.runs import read_run
@@ -14,9 +14,9 @@ from rag.evaluation.measures.metrics import USUAL, deepest, measures_of, values_
 from rag.evaluation.mirror import Names, Silent, data_at, embedder_of, index_for, is_indexed
 from rag.evaluation.reasons import lost_in_retrieval
 from rag.evaluation.results import Evaluation, Figures, compared
-from rag.models.pretrained import expanded
 from rag.retrieval.retrieve import CANDIDATES, RERANKED, Mode, candidates, hybrid, retrieve
 from rag.specs import open_reranker
+from rag.system.files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

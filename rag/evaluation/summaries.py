@@ -15,10 +15,10 @@ from rag.evaluation.mirror import Silent
 from rag.evaluation.reasons import FAILED
 from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.rows import figures_in
-from rag.models.pretrained import expanded
 from rag.specs import using_llm
 from rag.summaries.summarize import asummarize
 from rag.summaries.types import FailedSummary, Summary
+from rag.system.files import expanded
 from rag.system.loops import run
 from rag.types import Document
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Span = tuple[Passage, int, int]
     Judged = tuple[Sentence, list[Span]]
     Locate = Callable[[str, int, int], tuple[Pages | None, str]]
+    from collections.abc import Callable
+
+    from rag.types import Hit, Passage
 
 _NAMED = r"(?:sources?|src|refs?|references?|documents?|docs?|passages?|citations?)\b[\s:.#]*"
 _NUMBERS = rf"\d+(?:\s*(?:[,;&–-]|and)\s*(?:{_NAMED})?\d+)*"
@@ -160,3 +163,26 @@ def _lies_in(span: Span, passage: Passage) -> bool:
     of, start, end = span
     first, last = of.start + start, of.start + end
     return of.source == passage.source and passage.start <= first and last <= passage.start + len(passage.text)
+
+
+class ChunkOfEachSpan:
+    """Judges as `verifier` does; of a passage that several chunks make up, each span gets the chunk that holds most of it."""
+
+    def __init__(self, verifier: Verifier, hits: Sequence[Hit]) -> None:
+        self._verifier = verifier
+        self._hits = hits
+
+    def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
+        return self.check_all([sentence], passages)[0]
+
+    def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
+        return [
+            (judged, [(self._of_its_chunk(*span), span[1], span[2]) for span in spans])
+            for judged, spans in checked_all(self._verifier, sentences, passages)
+        ]
+
+    def _of_its_chunk(self, passage: Passage, start: int, end: int) -> Passage:
+        first, last = passage.start + start, passage.start + end
+        hits = [hit for hit in self._hits if hit.source == passage.source]
+        holder = max(hits, key=lambda hit: min(hit.end, last) - max(hit.start, first))
+        return replace(passage, chunk=holder.chunk)

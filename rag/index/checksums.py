@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.models.pretrained import cache_folder, read_json, write_json
+from rag.system.files import cache_folder, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

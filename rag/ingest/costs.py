@@ -11,9 +11,8 @@ from rag import documents as loaders
 from rag.documents.loading.find import DEFAULT_SELECTION, Selection, find_files
 from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, load_all
 from rag.errors import UsageError
-from rag.ingest.reports import Failure
 from rag.ingest.sync import ChunkSizes, split
-from rag.types import Message
+from rag.types import Failure, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -12,7 +12,7 @@ from rag.documents.chunking import embedded_text, split_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from rag.index.catalog.rows import FileStamp
+    from rag.documents.loading.stamps import FileStamp
     from rag.index.index import Index
     from rag.types import Chunk, Document
 

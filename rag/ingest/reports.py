@@ -5,21 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rag.types import plain_dict
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A source that could not be read: `status` from `errors.DOCUMENT_STATUSES`, `page` where one page is to blame."""
-
-    source: str
-    status: str
-    message: str
-    page: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The failure as docs/guide.md describes it."""
-        return asdict(self)
+from rag.types import Failure, plain_dict
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,14 @@ from rag import documents as loaders
 from rag.arguments import PATH, is_whole, listed, require
 from rag.documents.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, check_sizes, split_text
 from rag.documents.loading.find import DEFAULT_SELECTION, Found, Selection, find_files
+from rag.documents.loading.stamps import FileStamp
 from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
 from rag.errors import UsageError
-from rag.index.catalog.rows import FileStamp
-from rag.ingest.plan import Plan, plan_sync
+from rag.ingest.plan import Plan, is_worth_a_retry, limits_had, plan_sync, remember_limits
 from rag.ingest.prepare import Prepared, Progress, commit, hash_text, prepare
-from rag.ingest.reports import Failure, SyncReport
-from rag.ingest.retries import is_worth_a_retry, limits_had, remember_limits
+from rag.ingest.reports import SyncReport
 from rag.specs import open_embedder, using_index
-from rag.types import Document
+from rag.types import Document, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

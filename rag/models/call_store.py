@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import CallStoreError, UsageError
-from rag.models.pretrained import cache_folder, expanded
+from rag.system.files import cache_folder, expanded
 from rag.types import Usage
 
 if TYPE_CHECKING:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import json
 import logging
-import os
-import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import MissingExtraError, ModelError
+from rag.system.files import cache_folder, expanded, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,20 +22,6 @@ _DECISIVE = _WEIGHTS | {".json", ".txt", ".model"}
 
 _NO_LIMIT = 1_000_000
 """Tokens that a model without position embeddings is said to read."""
-
-
-def expanded(path: str | Path) -> Path:
-    """The path with `~` as the user's folder; a `~` that stands for nobody is a name like any other."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises RuntimeError)
-
-
-def cache_folder() -> Path:
-    """Where derived files live that can be made again: `RAG_CACHE`, else the user's cache folder."""
-    if chosen := os.environ.get("RAG_CACHE"):
-        return expanded(chosen)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("groundtext", appauthor=False)
 
 
 def packaged_minilm() -> Path:
@@ -66,23 +50,6 @@ def weights_revision(folder: Path) -> str:
     with suppress(OSError):  # a cache that cannot be written only costs the time to hash again
         write_json(note, {"folder": str(folder), "files": stamp, "revision": revision})
     return revision
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty where there is no such file or it holds no object."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write so that a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    partial.replace(path)
 
 
 def load_sentence_transformers(kind: str, name: str, *, device: str | None, **options: Any) -> Any:

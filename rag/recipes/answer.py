@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, cast, get_args
 
 from rag.answers.ask import ask
-from rag.answers.question import PASSAGES
+from rag.answers.options import PASSAGES
 from rag.documents.loading.find import is_under
 from rag.errors import SettingsError
 from rag.ingest.sync import ChunkSizes, sync

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rag.answers.question import PASSAGES
+from rag.answers.options import PASSAGES
 from rag.documents.loading.find import is_under
 from rag.errors import SettingsError, nearest
 from rag.evaluation.answers import evaluate_answers

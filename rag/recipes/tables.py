@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import SettingsError, nearest
-from rag.models.pretrained import expanded
 from rag.settings import read_toml
+from rag.system.files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
-from rag.arguments import require, require_count, require_pairs, require_text
-from rag.errors import UsageError, nearest
 from rag.retrieval.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
-from rag.specs import open_reranker, using_index
 from rag.system.waiting import result_of, threads
 from rag.text.words import is_english
 from rag.types import Hits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from rag.index.index import Index
     from rag.protocols import Reranker
@@ -40,23 +36,6 @@ class Retrieved:
     near: tuple[tuple[int, float], ...] = ()
 
 
-def search(
-    question: str,
-    *,
-    index: Index | str | Path,
-    k: int = 10,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-) -> Hits:
-    """At most `k` passages, best first; their scores compare within one search only.
-
-    `where` maps source, title, media_type, page, date or a name in the metadata to what has to fit; see `rag.index.catalog.filters`.
-    """
-    with using_index(index) as opened:
-        return retrieve(question, index=opened, k=k, mode=mode, where=where, reranker=reranker).hits
-
-
 def retrieve(
     question: str,
     *,
@@ -64,17 +43,15 @@ def retrieve(
     k: int,
     mode: Mode = "hybrid",
     where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
+    reranker: Reranker | None = None,
 ) -> Retrieved:
-    """`search` for those who also need to know how close the best passages are."""
-    _check(question, k, mode)
-    check_filters(where, reranker)
+    """The hits of `search`, whose checks have been made, and how close the best passages are to the question."""
     depth = max(CANDIDATES, min(2 * k, len(index)))
     dense, keyword = candidates(question, index=index, depth=depth, mode=mode, where=where)
     scored = {"dense": dense, "keyword": keyword}.get(mode) or hybrid(question, dense, keyword, index=index)
     hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
-        hits = _rerank(question, hits, open_reranker(reranker) if isinstance(reranker, str) else reranker)[:k]
+        hits = _rerank(question, hits, reranker)[:k]
     return Retrieved(Hits(hits, question=question), near_ones(dense, keyword))
 
 
@@ -129,29 +106,3 @@ def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:
     scores = reranker.scores(question, [hit.text for hit in hits])
     ordered = sorted(zip(scores, hits, strict=True), key=lambda pair: (-pair[0], pair[1].rank))
     return [replace(hit, rank=rank, score=score) for rank, (score, hit) in enumerate(ordered, 1)]
-
-
-def check_filters(where: object, reranker: object) -> None:
-    """Raise UsageError for what can be no filter, or no reranker."""
-    require_pairs(where, "where")
-    is_reranker = reranker is None or isinstance(reranker, str) or hasattr(reranker, "scores")
-    require(is_reranker, reranker, "reranker", "a spec such as a model's name, or what rag.open_reranker gives")
-
-
-def _check(question: str, k: int, mode: str) -> None:
-    require_text(question, "The question")
-    if not question.strip():
-        raise UsageError("The question is empty.")
-    if any("\ud800" <= sign <= "\udfff" for sign in question):
-        raise UsageError("The question is not valid text; write it in UTF-8.")
-    check_choice(k, mode)
-
-
-def check_choice(k: object, mode: object) -> None:
-    """Raise UsageError for a number of passages or a search mode that there is not."""
-    require_count(k, "The number of passages, k,")
-    require_text(mode, "mode", "one of the search modes")
-    if mode not in get_args(Mode):
-        raise UsageError(
-            f"Unknown search mode '{mode}'.{nearest(str(mode), get_args(Mode))} Known: {', '.join(get_args(Mode))}."
-        )

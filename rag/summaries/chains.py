@@ -15,11 +15,11 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError
+from rag.models.generators.thoughts import without_thoughts
 from rag.summaries.budget import BETWEEN
-from rag.summaries.packing import Packing
-from rag.summaries.parts import Part
+from rag.summaries.parts import Packing, Part
 from rag.summaries.talk import says_nothing
-from rag.summaries.wording import count_words, ends_whole, first_that_fit, statements, without_thoughts
+from rag.summaries.wording import count_words, ends_whole, first_that_fit, statements
 from rag.types import Usage
 
 if TYPE_CHECKING:

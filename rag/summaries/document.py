@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import floor, log
 from typing import TYPE_CHECKING
@@ -13,15 +13,14 @@ from rag.errors import DocumentError, ModelError, UsageError
 from rag.grounding.lexical import LexicalVerifier
 from rag.models.generators.extractive import ExtractiveGenerator
 from rag.models.identity import model_identity
-from rag.prompts import Prompts
-from rag.sampling import Sampling
 from rag.summaries.budget import BETWEEN, plan_budget
 from rag.summaries.chains import ONLY_THOUGHTS, Tally, Work, map_reduce, refine
 from rag.summaries.length import each_said_once, filled, near_length
+from rag.summaries.options import Wish
 from rag.summaries.parts import Judge, Part
 from rag.summaries.pieces import Piece, cut
 from rag.summaries.prompts import Asking
-from rag.summaries.types import Summary, check_chain
+from rag.summaries.types import Summary
 from rag.summaries.wording import count_words
 from rag.types import Message
 
@@ -29,11 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rag.models.calls import Calls
-    from rag.protocols import Generator, Verifier
+    from rag.protocols import Generator
     from rag.summaries.budget import Budget
     from rag.types import Document
 
-DEFAULT_WORDS = 200
 SHARE_OF_A_SHORT_DOCUMENT = 3
 """Where nobody says how long a summary is to be, it has a third of the words of a short document."""
 
@@ -47,38 +45,6 @@ WORTH_REFINING = 2
 
 DENSEST = 12.0
 """Characters a token that no text exceeds by much: a document that would not fit even so is not counted whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked of every document of a run.
-
-    `words` None leaves the length to the toolkit: `usual_words`, fewer for a short document. `is_question` makes `focus` a
-    question that the document is to answer.
-    `piece_tokens` and `piece_words` bound a piece's text and what is asked about it; `look_back` shows merges the best
-    sources of their parts. `sampling.max_tokens` is not used.
-    """
-
-    chain: str = "auto"
-    words: int | None = None
-    focus: str = ""
-    strict: bool = False
-    piece_tokens: int | None = None
-    piece_words: int | None = None
-    sampling: Sampling = field(default_factory=Sampling)
-    verifier: Verifier | None = None
-    prompts: Prompts | None = None
-    look_back: bool = False
-    is_question: bool = False
-    usual_words: int = DEFAULT_WORDS
-
-    def __post_init__(self) -> None:
-        check_chain(self.chain)
-
-    @property
-    def asking(self) -> Asking:
-        """How texts are put to the model."""
-        return Asking(" ".join(self.focus.split()), self.is_question, self.prompts or Prompts())
 
 
 @dataclass(frozen=True, slots=True)

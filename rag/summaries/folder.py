@@ -14,9 +14,9 @@ from filelock import FileLock, Timeout
 
 from rag.documents.loading.find import is_under
 from rag.errors import RagError, UsageError
-from rag.models.pretrained import expanded
 from rag.notebook import place, printable
 from rag.summaries.types import Summary
+from rag.system.files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from rag.answers.question import opened_verifier
 from rag.arguments import require, require_count, require_path, require_text
 from rag.errors import UsageError, nearest
 from rag.prompts import Prompts
 from rag.sampling import Sampling
-from rag.summaries.document import Wish
+from rag.specs import opened_verifier
+from rag.summaries.prompts import Asking
+from rag.summaries.types import check_chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,3 +70,38 @@ def _check(chosen: Mapping[str, Any]) -> None:
     sampling, prompts = chosen.get("sampling"), chosen.get("prompts")
     require(sampling is None or isinstance(sampling, Sampling), sampling, "sampling", "what rag.Sampling(…) makes")
     require(prompts is None or isinstance(prompts, Prompts), prompts, "prompts", "what rag.Prompts(folder) makes")
+
+
+DEFAULT_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of every document of a run.
+
+    `words` None leaves the length to the toolkit: `usual_words`, fewer for a short document. `is_question` makes `focus` a
+    question that the document is to answer.
+    `piece_tokens` and `piece_words` bound a piece's text and what is asked about it; `look_back` shows merges the best
+    sources of their parts. `sampling.max_tokens` is not used.
+    """
+
+    chain: str = "auto"
+    words: int | None = None
+    focus: str = ""
+    strict: bool = False
+    piece_tokens: int | None = None
+    piece_words: int | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    verifier: Verifier | None = None
+    prompts: Prompts | None = None
+    look_back: bool = False
+    is_question: bool = False
+    usual_words: int = DEFAULT_WORDS
+
+    def __post_init__(self) -> None:
+        check_chain(self.chain)
+
+    @property
+    def asking(self) -> Asking:
+        """How texts are put to the model."""
+        return Asking(" ".join(self.focus.split()), self.is_question, self.prompts or Prompts())

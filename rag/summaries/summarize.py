@@ -31,9 +31,9 @@ from rag.types import Document
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 
-    from rag.ingest.reports import Failure
     from rag.protocols import Generator as Model
-    from rag.summaries.document import Wish
+    from rag.summaries.options import Wish
+    from rag.types import Failure
 
     Source = str | Path | Document
     Outcome = Summary | FailedSummary

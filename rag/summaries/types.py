@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag.errors import UsageError, nearest
-from rag.summaries.notebook import summary_html
+from rag.notebook import summary_html
 from rag.summaries.wording import count_words
 from rag.types import Usage
 

@@ -32,18 +32,6 @@ LEAST_LOOP = 40
 CIRCLE_WORDS, LEAST_DIFFERENT, CIRCLE_TIMES = 6, 4, 4
 """So many words in a row so many times in one sentence are a circle too, though each round differs from the last: in who speaks, say."""
 
-THOUGHTS = re.compile(r"\A\s*(?:<think>)?(?:(?!<think>).)*?</think>\s*", re.DOTALL)
-"""What a reasoning model writes first. Templates of some write the opening tag, so that it is not in the answer."""
-
-UNENDED_THOUGHT = re.compile(r"\A\s*<think>")
-
-
-def without_thoughts(text: str) -> str:
-    """What a model wrote after its thoughts; empty where these were never ended."""
-    while THOUGHTS.match(text):
-        text = THOUGHTS.sub("", text, count=1)
-    return "" if UNENDED_THOUGHT.match(text) else text
-
 
 def count_words(text: str) -> int:
     """Words between white space; two signs of Chinese or Japanese count as one word."""

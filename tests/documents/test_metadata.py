@@ -18,7 +18,7 @@ from rag.documents import load, load_bytes
 from rag.documents.common.metadata import LARGEST, MOST_KEYS, flatten
 from rag.documents.common.notation import LARGEST_TEXT, parse
 from rag.documents.common.sidecar import NOTATIONS, is_sidecar, sidecar_of, with_sidecar
-from rag.documents.pdf.meta import iso_date
+from rag.documents.pdf.about import iso_date
 from rag.errors import DOCUMENT_STATUSES, DocumentError
 from rag.types import Document
 
@@ -369,8 +369,8 @@ class TestBounds:
 
 
 def test_metadata_survives_the_way_through_the_catalog(tmp_path: Path) -> None:
+    from rag.documents.loading.stamps import FileStamp
     from rag.index.catalog.catalog import Catalog
-    from rag.index.catalog.rows import FileStamp
 
     metadata, _ = flatten({"a": ["ü", 1, 2.5, True], "b.c": "x\u2028y", "n": 2**63 - 1})
     catalog = Catalog(tmp_path / "catalog.sqlite", create=True)

@@ -9,7 +9,7 @@ from evaluation_data import ANSWERS, CORPUS, HOPELESS, TOWERS, read_lines, write
 from fakes import ScriptedGenerator
 
 import rag
-from rag.cli.evaluation_words import evaluation_lines
+from rag.cli.terminal import evaluation_lines
 from rag.errors import ModelError, UsageError
 from rag.evaluation.answers import evaluate_answers
 from rag.evaluation.measures.scores import (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.documents.loading.stamps import FileStamp
 from rag.index.catalog.catalog import Catalog
-from rag.index.catalog.rows import FileStamp
 from rag.index.vectors import layout as layouts
 from rag.index.vectors import vector_files
 from rag.index.vectors.exact import exact_search

@@ -10,8 +10,8 @@ from pdf_writer import encrypted, pdf
 import rag
 from rag.cli.terminal import report_lines
 from rag.errors import UsageError
-from rag.ingest.reports import Failure
 from rag.ingest.sync import ChunkSizes, plan_for
+from rag.types import Failure
 
 
 def sources(index) -> list[str]:

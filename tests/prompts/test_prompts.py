@@ -13,8 +13,7 @@ from fakes import HashEmbedder, ScriptedGenerator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answers.context import merged
-from rag.answers.fit import pack_prompts
+from rag.answers.context import merged, pack_prompts
 from rag.errors import UsageError
 from rag.prompts import Example, NearestExamples, Prompts, load_examples, nearest_examples, render_answer_prompt
 from rag.prompts.templates import PACKAGED, TASKS

@@ -12,14 +12,14 @@ from summary_models import SummaryModel, VerbatimVerifier, facts, first_sentence
 
 import rag
 from rag.errors import DocumentError, ModelError, UsageError
+from rag.models.generators.thoughts import without_thoughts
 from rag.prompts import Prompts
 from rag.summaries.budget import BETWEEN, plan_budget
-from rag.summaries.packing import Packing
-from rag.summaries.parts import Part
+from rag.summaries.parts import Packing, Part
 from rag.summaries.pieces import cut
 from rag.summaries.prompts import SOURCES_FOLLOW
 from rag.summaries.talk import says_nothing
-from rag.summaries.wording import count_words, first_that_fit, statements, without_thoughts
+from rag.summaries.wording import count_words, first_that_fit, statements
 from rag.types import Document, Heading, Sentence, Usage
 
 ANSWERS = {

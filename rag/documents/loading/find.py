@@ -13,11 +13,10 @@ from stat import S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from rag.documents.common.sidecar import NOTATIONS, is_sidecar
-from rag.documents.loading.stamps import sidecar_stamp, stamp_of
+from rag.documents.loading.stamps import FileStamp, sidecar_stamp, stamp_of
 from rag.errors import UsageError
-from rag.index.catalog.rows import FileStamp
-from rag.ingest.reports import Failure
-from rag.models.pretrained import expanded
+from rag.system.files import expanded
+from rag.types import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

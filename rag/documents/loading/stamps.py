@@ -52,3 +52,16 @@ def sidecar_stamp(sidecar: Path | os.DirEntry[str] | None) -> str:
 
 def _out_of_doubt(modified_ns: int) -> int:
     return modified_ns - 1 if abs(time.time_ns() - modified_ns) < NANOSECONDS_OF_DOUBT else modified_ns
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What a file looked like when it was read: equal size and time mean that it need not be read again.
+
+    `sidecar` tells the same of the file that holds its metadata; it is empty where there is none.
+    """
+
+    size: int
+    modified_ns: int
+    content_hash: str = ""
+    sidecar: str = ""

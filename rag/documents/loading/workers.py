@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.arguments import require, require_count
+from rag.documents.loading.stamps import FileStamp
 from rag.documents.loading.worker import CHARACTERS_A_FILE, READY, most_bytes
 from rag.errors import RagError
-from rag.index.catalog.rows import FileStamp
-from rag.ingest.reports import Failure
 from rag.system.cpu import usable_cores
 from rag.system.waiting import result_of
-from rag.types import Document, Heading, Places
+from rag.types import Document, Failure, Heading, Places
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -1,16 +1,18 @@
-"""A PDF's outline as headings: the entries that lead to a page, put where that page has their words."""
+"""What a PDF says of itself: its outline as headings, its page labels, its metadata."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from rag.documents.common.characters import visible
-from rag.types import Heading
+from rag.documents.common.metadata import flatten
+from rag.types import Heading, Places
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _DEEPEST = 12
 _MOST = 10_000  # entries; an outline may be made so that it never ends
@@ -81,3 +83,59 @@ def _title(mark: Any) -> str:
         return str(mark.get_title())
     except UnicodeDecodeError:
         return ""
+
+
+_LONGEST = 40
+
+
+def page_labels(document: Any, pages: int) -> list[str]:
+    """The label of each page as pdfium reads it, on one line; empty where there is none."""
+    return [" ".join(visible(_label(document, number)).split())[:_LONGEST] for number in range(pages)]
+
+
+def label_places(labels: Sequence[str], page_starts: Sequence[int]) -> Places | None:
+    """Places named as the pages are; None where every page is labelled with its own number, or not at all."""
+    plain = [str(number) for number in range(1, len(page_starts) + 1)]
+    named = [label or number for label, number in zip(labels, plain, strict=True)]
+    return Places("page", tuple(page_starts), tuple(named)) if named != plain else None
+
+
+def _label(document: Any, number: int) -> str:
+    try:
+        return str(document.get_page_label(number))
+    except UnicodeDecodeError:
+        return ""
+
+
+_DATE = re.compile(r"(?:D:)?([12]\d{3})(\d\d)?(\d\d)?(\d{4}(?:\d\d)?)?(Z|[+-]\d\d'?\d\d)?")
+_PLACEHOLDER = re.compile(r"\W*(?:anonymous|unspecified|unknown|user|untitled|none|null)?\W*", re.IGNORECASE)
+_BETWEEN_KEYWORDS = re.compile(r"[,;]")
+
+
+def information(value_of: Callable[[str], str]) -> dict[str, Any]:
+    """`author`, `subject`, `keywords` (a list) and `created`, from the entries of the information dictionary."""
+    told = {key: _said(value_of(key.capitalize())) for key in ("author", "subject", "keywords")}
+    keywords = [word for part in _BETWEEN_KEYWORDS.split(told["keywords"]) if (word := part.strip())]
+    return flatten({**told, "keywords": keywords, "created": iso_date(value_of("CreationDate"))})[0]
+
+
+def iso_date(text: str) -> str:
+    """A date of PDF, "D:20240131093000+01'00'", in ISO 8601 as far as it goes; "" for what is none."""
+    found = _DATE.match(text.strip())
+    if not found:
+        return ""
+    year, month, day, clock, zone = (part or "" for part in found.groups())
+    try:
+        if clock:
+            return datetime.fromisoformat(f"{year}{month}{day}T{clock}{zone.replace(chr(39), '')}").isoformat()
+        if day:
+            return date.fromisoformat(f"{year}{month}{day}").isoformat()
+    except ValueError:
+        return year
+    return f"{year}-{month}" if month and 1 <= int(month) <= 12 else year
+
+
+def _said(text: str) -> str:
+    """The text on one line, or "" for what programs write where nobody said anything."""
+    text = " ".join(text.replace("\0", "").split())
+    return "" if _PLACEHOLDER.fullmatch(text) else text

@@ -6,10 +6,13 @@ from ctypes import POINTER, byref, c_ushort, cast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rag.documents.office.comments import remark
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Box = tuple[float, float, float, float]
+    from collections.abc import Iterable
 
 _MOST = 2_000  # annotations of a page that are looked at
 _COMB = 1 << 24  # the flag of a field with one cell for each character (ISO 32000-1, table 228)
@@ -99,3 +102,26 @@ def _area(annotation: Any, form: Any) -> Area:
     if max(raw.FPDFAnnot_GetFormFieldFlags(form, annotation), 0) & _COMB:
         return Area(box, comb=string(lambda buffer, size: raw.FPDFAnnot_GetFormFieldValue(form, annotation, buffer, size)))
     return Area(box)
+
+
+def comments_of(notes: Iterable[tuple[str, str]], text: str) -> str:
+    """The notes on a page of this text, one a line, without those that only repeat words of it."""
+    words = " ".join(text.split())
+    return "\n".join(remark(author, note) for author, note in notes if " ".join(note.split()) not in words)
+
+
+def notes_of(page: Any) -> Iterator[tuple[str, str]]:
+    """The authors of the notes that are shown, and what they wrote. To be read before forms are drawn, which removes them."""
+    from pypdfium2 import raw
+
+    marks = (raw.FPDF_ANNOT_HIGHLIGHT, raw.FPDF_ANNOT_UNDERLINE, raw.FPDF_ANNOT_SQUIGGLY, raw.FPDF_ANNOT_STRIKEOUT)
+    for kind, annotation in annotations_of(page):
+        hidden = raw.FPDFAnnot_GetFlags(annotation) & raw.FPDF_ANNOT_FLAG_HIDDEN
+        if not hidden and kind in (raw.FPDF_ANNOT_TEXT, raw.FPDF_ANNOT_CARET, *marks):
+            yield _value(annotation, b"T"), _value(annotation, b"Contents")
+
+
+def _value(annotation: Any, key: bytes) -> str:
+    from pypdfium2.raw import FPDFAnnot_GetStringValue
+
+    return string(lambda buffer, size: int(FPDFAnnot_GetStringValue(annotation, key, buffer, size)))

@@ -16,13 +16,10 @@ from typing import TYPE_CHECKING, Any
 from rag.documents.common.characters import tidy
 from rag.documents.common.titles import named
 from rag.documents.pdf import ocr as pdf_ocr
-from rag.documents.pdf.about import Entry, headings, outline
-from rag.documents.pdf.annotations import is_filled, open_forms
-from rag.documents.pdf.comments import comments_of, notes_of
+from rag.documents.pdf.about import Entry, headings, information, label_places, outline, page_labels
+from rag.documents.pdf.annotations import comments_of, is_filled, notes_of, open_forms
 from rag.documents.pdf.hyphens import MARKER, join_divided_words
-from rag.documents.pdf.labels import label_places, page_labels
 from rag.documents.pdf.letters import text_of, text_with_fields
-from rag.documents.pdf.meta import information
 from rag.documents.pdf.running import parts_of
 from rag.errors import DocumentError
 from rag.types import Document

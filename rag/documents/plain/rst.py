@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.documents.common.metadata import flatten, text_of
 from rag.documents.common.titles import readable_name, title_like
-from rag.documents.plain.lines import line_places
-from rag.documents.plain.text import read
+from rag.documents.plain.text import line_places, read
 from rag.types import Document, Heading
 
 if TYPE_CHECKING:

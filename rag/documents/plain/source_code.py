@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rag.documents.plain.lines import line_places
-from rag.documents.plain.text import read
+from rag.documents.plain.text import line_places, read
 from rag.types import Document
 
 

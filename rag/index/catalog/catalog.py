@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rag.documents.loading.stamps import FileStamp
 from rag.errors import IndexFormatError
 from rag.index.catalog.database import REMEDY, Database
-from rag.index.catalog.rows import DocumentRow, FileStamp
+from rag.index.catalog.rows import DocumentRow
 from rag.index.catalog.stored_settings import SETTINGS
-from rag.ingest.reports import Failure
-from rag.types import Chunk, Document, EmbedderIdentity, Heading, Hit, Places, pages_of_span
+from rag.types import Chunk, Document, EmbedderIdentity, Failure, Heading, Hit, Places, pages_of_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

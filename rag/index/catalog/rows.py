@@ -7,19 +7,6 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class FileStamp:
-    """What a file looked like when it was read: equal size and time mean that it need not be read again.
-
-    `sidecar` tells the same of the file that holds its metadata; it is empty where there is none.
-    """
-
-    size: int
-    modified_ns: int
-    content_hash: str = ""
-    sidecar: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class DocumentRow:
     """One indexed document as `rag documents` lists it."""
 

@@ -15,7 +15,7 @@ from rag.models.embedders.batches import unit
 from rag.models.embedders.openvino import OpenVINOEmbedder
 from rag.models.embedders.openvino_graph import FORMAT, LEAST_COSINE, Graph, fastest_precision, graph_digest, load_openvino
 from rag.models.embedders.sentence_transformers import SentenceTransformersEmbedder
-from rag.models.pretrained import write_json
+from rag.system.files import write_json
 
 if TYPE_CHECKING:
     from rag.protocols import Vectors

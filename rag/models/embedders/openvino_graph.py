@@ -20,7 +20,8 @@ from types import ModuleType
 from typing import Any, cast
 
 from rag.errors import ModelError
-from rag.models.pretrained import cache_folder, read_json, weights_revision
+from rag.models.pretrained import weights_revision
+from rag.system.files import cache_folder, read_json
 
 CONVERTER = "openvino.tools.ovc"
 FORMAT = 1

@@ -27,7 +27,7 @@ class Sign(Enum):
     ALL_WAS_THOUGHT = "all text before this was a thought"
 
 
-async def without_thoughts(pieces: AsyncGenerator[str | Usage, None]) -> AsyncGenerator[str | Usage | Sign, None]:
+async def pieces_without_thoughts(pieces: AsyncGenerator[str | Usage, None]) -> AsyncGenerator[str | Usage | Sign, None]:
     """The pieces without thoughts and white space at their beginning; a thought that is never ended is left out too.
 
     A thought whose beginning is not in the reply is found out at its end: then comes ALL_WAS_THOUGHT.
@@ -87,3 +87,17 @@ def _after_thoughts(text: str) -> str:
     while (text := text.lstrip()).startswith(OPENS) and CLOSES in text:
         text = text.partition(CLOSES)[2]
     return text
+
+
+_THOUGHTS = re.compile(r"\A\s*(?:<think>)?(?:(?!<think>).)*?</think>\s*", re.DOTALL)
+"""What a reasoning model writes first. Templates of some write the opening tag, so that it is not in the answer."""
+
+
+_UNENDED_THOUGHT = re.compile(r"\A\s*<think>")
+
+
+def without_thoughts(text: str) -> str:
+    """What a model wrote after its thoughts; empty where these were never ended."""
+    while _THOUGHTS.match(text):
+        text = _THOUGHTS.sub("", text, count=1)
+    return "" if _UNENDED_THOUGHT.match(text) else text

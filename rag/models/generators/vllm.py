@@ -208,7 +208,7 @@ class VllmGenerator:
 
 def model_for_vllm(model: str) -> str:
     """The model's folder as a whole path, or its hub name. Raises ModelError for a path that holds no model for vLLM."""
-    from rag.models.pretrained import expanded
+    from rag.system.files import expanded
 
     path = expanded(model)
     if not model or (not path.is_dir() and (path.exists() or model.startswith((".", "~", "/"))) and path.suffix != ".gguf"):

@@ -195,7 +195,12 @@ class TestWord:
         content = docx(p("a")).replace(b"word/document.xml", b"../../etc/passwdx")
         assert refused(content, "docx").status == "corrupt"
 
-    @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="<&>\ufffe\uffff", min_codepoint=32), max_size=30), max_size=8))
+    @given(
+        st.lists(
+            st.text(st.characters(codec="utf-8", exclude_characters="<&>\ufffe\uffff", min_codepoint=32), max_size=30),
+            max_size=8,
+        )
+    )
     def test_every_word_is_in_the_text_once_and_in_order(self, paragraphs: list[str]) -> None:
         body = "".join(p(f"{place}w {text}", "berschrift1" if place % 3 == 0 else "") for place, text in enumerate(paragraphs))
         if paragraphs:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.documents.loading.stamps import FileStamp
 from rag.errors import IndexStoreError, UsageError
 from rag.index.catalog.catalog import Catalog
 from rag.index.catalog.filters import select_chunks
-from rag.index.catalog.rows import FileStamp
 from rag.types import Chunk, Document
 
 NANOSECONDS = 1_000_000_000

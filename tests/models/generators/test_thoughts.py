@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.models.generators.thoughts import Sign, without_thoughts
+from rag.models.generators.thoughts import Sign, pieces_without_thoughts
 from rag.types import Usage
 
 
@@ -17,7 +17,7 @@ def left(pieces):
         yield Usage(3, 2)
 
     async def all_of_it():
-        return [piece async for piece in without_thoughts(stream())]
+        return [piece async for piece in pieces_without_thoughts(stream())]
 
     *parts, usage = asyncio.run(all_of_it())
     assert usage == Usage(3, 2)
@@ -57,6 +57,6 @@ def test_text_is_not_held_back_for_a_tag_that_may_follow():
             yield piece
 
     async def parts():
-        return [part async for part in without_thoughts(pieces())]
+        return [part async for part in pieces_without_thoughts(pieces())]
 
     assert asyncio.run(parts()) == ["It is ", "tall ", "<b", "."]

@@ -1,0 +1,31 @@
+"""`rag verify`: whether all parts of an index agree."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from rag.cli.options import EXIT_ERROR, of_an_index, waiting
+from rag.cli.shared import opened, settings_with, show
+
+
+@click.command("verify")
+@click.option("--repair", is_flag=True, help="Make what is derived from the catalog anew where it is not sound.")
+@waiting
+@of_an_index
+def verify_command(index_path: str | None, repair: bool, wait: float, as_json: bool) -> None:
+    """Check an index: every file, every document, and whether all parts agree. Exit code 1 if something is wrong."""
+    from rag.cli.terminal import check_lines
+    from rag.errors import IndexFormatError
+    from rag.index.status import check_index, unsound
+
+    settings = settings_with()
+    try:
+        with opened(index_path, settings) as index:
+            checked = check_index(index, repair=repair, wait=wait)
+    except IndexFormatError as error:
+        checked = unsound(index_path or settings.index, error)
+    show(checked, check_lines(checked), as_json)
+    if not checked["sound"]:
+        sys.exit(EXIT_ERROR)
