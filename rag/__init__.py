@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rag.ingest.sync import ChunkSizes as ChunkSizes
     from rag.ingest.sync import split as split
     from rag.ingest.sync import sync as sync
+    from rag.models.generators.vllm import VllmGenerator as VllmGenerator
     from rag.prompts import Prompts as Prompts
     from rag.retrieval.search import search as search
     from rag.sampling import Sampling as Sampling
@@ -86,6 +87,7 @@ _HOMES = {
     "Limits": "rag.documents.loading.workers",
     "Prompts": "rag.prompts",
     "RagError": "rag.errors",
+    "VllmGenerator": "rag.models.generators.vllm",
     "Sampling": "rag.sampling",
     **dict.fromkeys(("RemoveReport", "SyncReport"), "rag.ingest.reports"),
     **dict.fromkeys(("Answer", "Chunk", "Citation", "Document", "Hit", "Sentence"), "rag.types"),

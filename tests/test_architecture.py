@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 
@@ -51,6 +52,15 @@ def test_every_public_name_is_there_and_documented():
         assert getattr(rag, name).__doc__ or name == "__version__"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         rag.nothing  # noqa: B018
+
+
+def test_the_former_place_of_the_vllm_generator_warns_and_works():
+    code = "import warnings; warnings.simplefilter('error'); import rag.generators.vllm"
+    warned = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert "DeprecationWarning: rag.generators.vllm has moved" in warned.stderr
+    with pytest.warns(DeprecationWarning, match=r"from rag import VllmGenerator"):
+        former = importlib.import_module("rag.generators.vllm")
+    assert former.VllmGenerator is rag.VllmGenerator
 
 
 def all_commands() -> list[tuple[str, click.Command]]:
