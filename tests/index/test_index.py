@@ -46,7 +46,7 @@ def test_a_document_is_committed_whole_or_not_at_all(index):
     def break_off() -> None:
         with index.catalog.transaction():
             index.catalog._delete("d0", 99)
-            index.catalog._rows("INSERT INTO chunks (document_id, vector_id) VALUES (1, 1)")
+            index.catalog.rows("INSERT INTO chunks (document_id, vector_id) VALUES (1, 1)")
 
     with pytest.raises(sqlite3.IntegrityError):
         break_off()
@@ -56,7 +56,7 @@ def test_a_document_is_committed_whole_or_not_at_all(index):
 
 def test_vectors_that_no_chunk_uses_are_dropped_and_shared_ones_stay(index):
     add_documents([Document("same text", "a", ""), Document("same text", "b", "")], index=index)
-    count = lambda: index.catalog._rows("SELECT count(*) FROM vectors")[0][0]  # noqa: E731
+    count = lambda: index.catalog.rows("SELECT count(*) FROM vectors")[0][0]  # noqa: E731
     assert count() == 1
     index.catalog.remove_document("a")
     assert count() == 1

@@ -30,7 +30,7 @@ def texts(index) -> dict[str, str]:
 
 
 def vectors_kept(index) -> int:
-    return index.catalog._rows("SELECT count(*) FROM vectors")[0][0]
+    return index.catalog.rows("SELECT count(*) FROM vectors")[0][0]
 
 
 def before_loading(monkeypatch, act):

@@ -50,7 +50,7 @@ class Catalog(Database):
     def setting(self, name: str) -> Any:
         """The stored value, or what holds where none is stored. Raises IndexFormatError for one of another shape."""
         default, is_sound = SETTINGS[name]
-        rows = self._rows("SELECT value FROM settings WHERE name = ?", (name,))
+        rows = self.rows("SELECT value FROM settings WHERE name = ?", (name,))
         if not rows:
             return default
         value = self._json(rows[0][0])
@@ -62,7 +62,7 @@ class Catalog(Database):
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store any JSON value under a name."""
-        self._rows("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value, sort_keys=True)))
+        self.rows("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value, sort_keys=True)))
 
     @property
     def generation(self) -> int:
@@ -88,7 +88,7 @@ class Catalog(Database):
     def forget_removed(self) -> None:
         """Drop the record of removed chunks; whatever is derived must be at the present generation, or made anew."""
         with self.transaction():
-            self._rows("DELETE FROM removed_chunks")
+            self.rows("DELETE FROM removed_chunks")
             self.set_setting("log_begins", self.generation)
 
     @property
@@ -119,7 +119,7 @@ class Catalog(Database):
             self._connection.executemany(
                 "INSERT OR IGNORE INTO vectors (text_hash, vector) VALUES (?, ?)", [(h, vectors[h]) for h in set(hashes)]
             )
-            vector_ids = dict(self._in_groups("SELECT text_hash, id FROM vectors WHERE text_hash IN ({})", set(hashes)))
+            vector_ids = dict(self.rows_in_groups("SELECT text_hash, id FROM vectors WHERE text_hash IN ({})", set(hashes)))
             freed = [vector for source in {document.source, *replaces} for vector in self._delete(source, generation)]
             document_id = self._insert_document(document, stamp, indexed_at, chunk_count=len(chunks))
             self._connection.executemany(
@@ -149,7 +149,7 @@ class Catalog(Database):
 
     def _insert_document(self, document: Document, stamp: FileStamp, indexed_at: str, *, chunk_count: int) -> int:
         """Its chunks come next, in the same transaction, and so get consecutive ids."""
-        ((last_chunk,),) = self._rows("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0)")
+        ((last_chunk,),) = self.rows("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0)")
         values = {
             "source": document.source,
             "title": document.title,
@@ -170,19 +170,19 @@ class Catalog(Database):
         ).lastrowid
         headings = [[heading.start, heading.level, heading.text] for heading in document.headings]
         parts = (document.page_starts, document.page_statuses, headings, document.places and asdict(document.places))
-        self._rows("INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?)", (document_id, *map(json.dumps, parts), document.text))
+        self.rows("INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?)", (document_id, *map(json.dumps, parts), document.text))
         return int(document_id or 0)
 
     def _delete(self, source: str, generation: int) -> list[int]:
         """Delete a document, note its chunks as removed, and return the vectors that it used."""
-        self._rows("DELETE FROM failures WHERE source = ?", (source,))
-        rows = self._rows(
+        self.rows("DELETE FROM failures WHERE source = ?", (source,))
+        rows = self.rows(
             "SELECT chunks.id, vector_id FROM chunks JOIN documents ON documents.id = document_id WHERE source = ?", (source,)
         )
         self._connection.executemany(
             "INSERT OR REPLACE INTO removed_chunks VALUES (?, ?)", [(chunk, generation) for chunk, _ in rows]
         )
-        self._rows("DELETE FROM documents WHERE source = ?", (source,))
+        self.rows("DELETE FROM documents WHERE source = ?", (source,))
         return [vector for _, vector in rows]
 
     def _next_generation(self) -> int:
@@ -198,12 +198,12 @@ class Catalog(Database):
 
     def touch(self, source: str, stamp: FileStamp) -> None:
         """Remember a new time for a file whose content is the same."""
-        self._rows("UPDATE documents SET size = ?, modified_ns = ? WHERE source = ?", (stamp.size, stamp.modified_ns, source))
+        self.rows("UPDATE documents SET size = ?, modified_ns = ? WHERE source = ?", (stamp.size, stamp.modified_ns, source))
 
     def document(self, source: str) -> Document | None:
         """The whole document as it was indexed."""
         columns = "text, source, title, media_type, page_starts, page_statuses, headings, metadata, places"
-        for text, name, title, media_type, starts, statuses, headings, metadata, places in self._rows(
+        for text, name, title, media_type, starts, statuses, headings, metadata, places in self.rows(
             f"SELECT {columns} FROM documents JOIN contents ON document_id = id WHERE source = ?", (source,)
         ):
             try:
@@ -224,7 +224,7 @@ class Catalog(Database):
 
     def locate(self, source: str, start: int, end: int) -> tuple[Pages | None, str]:
         """The pages that a span of a document lies on (None for a format without pages), and its place in words."""
-        for starts, text in self._rows(
+        for starts, text in self.rows(
             "SELECT page_starts, places FROM documents JOIN contents ON document_id = id WHERE source = ?", (source,)
         ):
             places = self._places(text)
@@ -241,25 +241,25 @@ class Catalog(Database):
     def documents(self) -> list[DocumentRow]:
         """All documents, by source."""
         columns = "source, title, media_type, pages, characters, chunk_count, size, indexed_at, metadata"
-        rows = self._rows(f"SELECT {columns} FROM documents ORDER BY source")
+        rows = self.rows(f"SELECT {columns} FROM documents ORDER BY source")
         return [DocumentRow(*(*row[:-1], self._json(row[-1]))) for row in rows]
 
     def stamps(self) -> dict[str, FileStamp]:
         """What every indexed file looked like, by source."""
         return {
             source: FileStamp(*stamp)
-            for source, *stamp in self._rows("SELECT source, size, modified_ns, content_hash, sidecar FROM documents")
+            for source, *stamp in self.rows("SELECT source, size, modified_ns, content_hash, sidecar FROM documents")
         }
 
     def counts(self) -> tuple[int, int]:
         """Documents and chunks."""
-        ((documents, chunks),) = self._rows("SELECT count(*), coalesce(sum(chunk_count), 0) FROM documents")
+        ((documents, chunks),) = self.rows("SELECT count(*), coalesce(sum(chunk_count), 0) FROM documents")
         return documents, chunks
 
     @property
     def free_bytes(self) -> int:
         """The room in the file that nothing uses any more; `compact` gives it back."""
-        ((pages, size),) = self._rows("SELECT freelist_count, page_size FROM pragma_freelist_count, pragma_page_size")
+        ((pages, size),) = self.rows("SELECT freelist_count, page_size FROM pragma_freelist_count, pragma_page_size")
         return int(pages) * int(size)
 
     # failures
@@ -268,7 +268,7 @@ class Catalog(Database):
         """Files that could not be read, by source, with what they looked like then."""
         return {
             source: (FileStamp(size, modified, sidecar=sidecar), Failure(source, status, message, page))
-            for source, size, modified, sidecar, status, message, page in self._rows(
+            for source, size, modified, sidecar, status, message, page in self.rows(
                 "SELECT source, size, modified_ns, sidecar, status, message, page FROM failures ORDER BY source"
             )
         }
@@ -276,9 +276,9 @@ class Catalog(Database):
     def record_failure(self, failure: Failure, stamp: FileStamp) -> None:
         """Remember that a file could not be read; what was indexed of it before is removed, for it is no longer true."""
         with self.transaction():
-            if self._rows("SELECT 1 FROM documents WHERE source = ?", (failure.source,)):
+            if self.rows("SELECT 1 FROM documents WHERE source = ?", (failure.source,)):
                 self._drop_unused(self._delete(failure.source, self._next_generation()))
-            self._rows(
+            self.rows(
                 "INSERT OR REPLACE INTO failures (source, size, modified_ns, sidecar, status, message, page)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (failure.source, stamp.size, stamp.modified_ns, stamp.sidecar, failure.status, failure.message, failure.page),
@@ -286,14 +286,15 @@ class Catalog(Database):
 
     def forget_failure(self, source: str) -> None:
         """Drop the record of a failed file that is gone."""
-        self._rows("DELETE FROM failures WHERE source = ?", (source,))
+        self.rows("DELETE FROM failures WHERE source = ?", (source,))
 
     # chunks and vectors
 
     def hits(self, scored: Sequence[tuple[int, float]]) -> list[Hit]:
         """The passages of (chunk, score) pairs, ranked in that order; chunks that are gone meanwhile are left out."""
         rows = {
-            row[0]: row[1:] for row in self._in_groups(HIT_COLUMNS + "WHERE chunks.id IN ({})", {chunk for chunk, _ in scored})
+            row[0]: row[1:]
+            for row in self.rows_in_groups(HIT_COLUMNS + "WHERE chunks.id IN ({})", {chunk for chunk, _ in scored})
         }
         found = [(chunk, score, rows[chunk]) for chunk, score in scored if chunk in rows]
         return [
@@ -303,11 +304,11 @@ class Catalog(Database):
 
     def documents_of(self, chunks: Iterable[int]) -> dict[int, int]:
         """The number of the document of each chunk that is there."""
-        return dict(self._in_groups("SELECT id, document_id FROM chunks WHERE id IN ({})", set(chunks)))
+        return dict(self.rows_in_groups("SELECT id, document_id FROM chunks WHERE id IN ({})", set(chunks)))
 
     def vectors_by_hash(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
         """The bytes of the vectors that are here already, by the hash of the text that was embedded."""
-        return dict(self._in_groups("SELECT text_hash, vector FROM vectors WHERE text_hash IN ({})", set(hashes)))
+        return dict(self.rows_in_groups("SELECT text_hash, vector FROM vectors WHERE text_hash IN ({})", set(hashes)))
 
     def twin_chunks(self, content_hash: str, media_type: str, *, source: str, title: str) -> list[tuple[Chunk, bytes, bytes]]:
         """Chunks, hashes and vectors of one document whose file has the same bytes, in order; empty where there is none.
@@ -315,11 +316,9 @@ class Catalog(Database):
         That is a document of another source, or what `source` has now if it has the same title.
         """
         same = "content_hash = ? AND media_type = ? AND source"
-        found = self._rows(
-            f"SELECT id FROM documents WHERE {same} = ? AND title = ?", (content_hash, media_type, source, title)
-        )
-        found = found or self._rows(f"SELECT id FROM documents WHERE {same} <> ? LIMIT 1", (content_hash, media_type, source))
-        rows = self._rows(
+        found = self.rows(f"SELECT id FROM documents WHERE {same} = ? AND title = ?", (content_hash, media_type, source, title))
+        found = found or self.rows(f"SELECT id FROM documents WHERE {same} <> ? LIMIT 1", (content_hash, media_type, source))
+        rows = self.rows(
             'SELECT text, start, "end", first_page, last_page, heading, place, text_hash, vector'
             " FROM chunks JOIN vectors ON vectors.id = vector_id WHERE document_id = ? ORDER BY chunks.id",
             found[0] if found else (None,),
@@ -343,7 +342,7 @@ class Catalog(Database):
     def vectors_found(self, chunks: Iterable[int]) -> dict[int, bytes]:
         """The bytes of the vectors of the chunks that are there, by chunk."""
         query = "SELECT chunks.id, vector FROM chunks JOIN vectors ON vectors.id = vector_id WHERE chunks.id IN ({})"
-        return dict(self._in_groups(query, set(chunks)))
+        return dict(self.rows_in_groups(query, set(chunks)))
 
     def _matrix(self, vectors: Sequence[bytes]) -> Vectors:
         identity = self.embedder_identity
@@ -354,15 +353,15 @@ class Catalog(Database):
 
     def chunks_added_since(self, generation: int) -> list[int]:
         """Ids of the chunks that are here and were not at that generation, ascending."""
-        return [row[0] for row in self._rows("SELECT id FROM chunks WHERE generation > ? ORDER BY id", (generation,))]
+        return [row[0] for row in self.rows("SELECT id FROM chunks WHERE generation > ? ORDER BY id", (generation,))]
 
     def count_added_since(self, generation: int) -> int:
         """How many chunks `chunks_added_since` would give."""
-        return int(self._rows("SELECT count(*) FROM chunks WHERE generation > ?", (generation,))[0][0])
+        return int(self.rows("SELECT count(*) FROM chunks WHERE generation > ?", (generation,))[0][0])
 
     def chunks_removed_since(self, generation: int) -> list[int]:
         """Ids of the chunks that were here at that generation (or came and went since) and are gone, ascending."""
-        return [row[0] for row in self._rows("SELECT id FROM removed_chunks WHERE generation > ? ORDER BY id", (generation,))]
+        return [row[0] for row in self.rows("SELECT id FROM removed_chunks WHERE generation > ? ORDER BY id", (generation,))]
 
     def _json(self, text: str) -> Any:
         try:

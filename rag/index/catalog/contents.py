@@ -17,6 +17,6 @@ SELECT source, title, media_type, content_hash, sidecar, pages, characters, chun
 def content_key(catalog: Catalog) -> str:
     """A hash of what an index holds: the same for another one of the same documents, made in the same way, in any order."""
     digest = blake2b(repr((catalog.embedder_identity, catalog.setting("chunks"))).encode(), digest_size=12)
-    for row in catalog._rows(DOCUMENTS):
+    for row in catalog.rows(DOCUMENTS):
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()

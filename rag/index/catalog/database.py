@@ -259,7 +259,8 @@ class Database:
                 raise IndexStoreError(f"{where} could not be read: {WRITTEN_MEANWHILE}.") from error
             raise IndexFormatError(f"{where} is damaged ({error}). {REMEDY}") from error
 
-    def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query, as they were committed at one instant. Raises IndexStoreError and IndexFormatError."""
         with self._lock, self._told_plainly():
             for _ in range(READINGS):
                 self._follow_writer()
@@ -269,9 +270,9 @@ class Database:
                         return rows
             return self._connection.execute(query, values).fetchall()
 
-    def _in_groups(self, query: str, keys: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    def rows_in_groups(self, query: str, keys: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
         """Rows of a query with `IN ({})`, asked in groups that SQLite takes."""
         rest = list(keys)
         for first in range(0, len(rest), VARIABLES_A_QUERY):
             group = rest[first : first + VARIABLES_A_QUERY]
-            yield from self._rows(query.format(", ".join("?" * len(group))), group)
+            yield from self.rows(query.format(", ".join("?" * len(group))), group)

@@ -178,7 +178,7 @@ def _documents(catalog: Catalog, conditions: Sequence[_Condition]) -> Ids:
     columns = ["id", "first_chunk", "chunk_count", *(column for condition in conditions for column in condition.columns)]
     sieves = " AND ".join(["1", *(f"({condition.sieve})" for condition in conditions)])
     values = [value for condition in conditions for value in condition.sieve_values]
-    rows = catalog._rows(f"SELECT {', '.join(columns)} FROM documents WHERE {sieves}", values)
+    rows = catalog.rows(f"SELECT {', '.join(columns)} FROM documents WHERE {sieves}", values)
     by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
     spans, rest = np.array(by_column[:3], np.int64).T, iter(by_column[3:])
     fit = np.ones(len(rows), bool)
@@ -192,7 +192,7 @@ def _documents(catalog: Catalog, conditions: Sequence[_Condition]) -> Ids:
 
 def _checked(catalog: Catalog, documents: Ids) -> Ids:
     """The rows, if they can be true; a damaged catalog must not make a list of endless length."""
-    ((last,),) = catalog._rows("SELECT coalesce(max(id), 0) FROM chunks")
+    ((last,),) = catalog.rows("SELECT coalesce(max(id), 0) FROM chunks")
     _, first, count = documents.T
     if len(documents) and ((count < 0).any() or count.max() > last or count.sum() > last or (first + count - 1).max() > last):
         raise IndexFormatError(
@@ -205,12 +205,12 @@ def _check_keys(catalog: Catalog, keys: Sequence[str]) -> None:
     """Raise UsageError for the first key that no document has."""
     for key in keys:
         has = f"json_type(metadata, {_path(key)}) IS NOT NULL"
-        if key not in KEYS and not catalog._rows(f"SELECT 1 FROM documents WHERE {has} LIMIT 1"):
+        if key not in KEYS and not catalog.rows(f"SELECT 1 FROM documents WHERE {has} LIMIT 1"):
             raise _unknown(catalog, key)
 
 
 def _unknown(catalog: Catalog, key: str) -> UsageError:
-    rows = catalog._rows("SELECT key, count(*) FROM documents, json_each(metadata) GROUP BY key ORDER BY count(*) DESC, key")
+    rows = catalog.rows("SELECT key, count(*) FROM documents, json_each(metadata) GROUP BY key ORDER BY count(*) DESC, key")
     known = [*KEYS, *(name for name, _ in rows if name not in KEYS)]
     more = f" and {len(known) - _KEYS_TO_NAME} more" if len(known) > _KEYS_TO_NAME else ""
     return UsageError(
@@ -231,11 +231,11 @@ def _chunks_on_pages(catalog: Catalog, documents: Ids, ranges: Sequence[tuple[in
     ids = _ids(documents)
     lowest, highest = min(first for first, _ in ranges), max(last for _, last in ranges)
     query = f"SELECT id, first_page, last_page FROM chunks WHERE first_page <= {highest} AND last_page >= {lowest}"
-    ((_, everything),) = catalog._rows("SELECT count(*), coalesce(sum(chunk_count), 0) FROM documents")
+    ((_, everything),) = catalog.rows("SELECT count(*), coalesce(sum(chunk_count), 0) FROM documents")
     if len(ids) > _SHARE_TO_LOOK_THROUGH_ALL * everything:
-        rows = catalog._rows(query)
+        rows = catalog.rows(query)
     else:
-        rows = list(catalog._in_groups(f"{query} AND document_id IN ({{}})", documents[:, 0].tolist()))
+        rows = list(catalog.rows_in_groups(f"{query} AND document_id IN ({{}})", documents[:, 0].tolist()))
     found = np.fromiter(chain.from_iterable(rows), np.int64, 3 * len(rows)).reshape(-1, 3)
     fit = np.zeros(len(rows), bool)
     for first, last in ranges:

@@ -18,11 +18,11 @@ VECTORS_A_BATCH = 4096
 
 def check_catalog(catalog: Catalog) -> list[str]:
     """Every breach of what the catalog promises; empty when it is sound."""
-    problems = [f"catalog.sqlite: {row[0]}" for row in catalog._rows("PRAGMA integrity_check") if row[0] != "ok"]
+    problems = [f"catalog.sqlite: {row[0]}" for row in catalog.rows("PRAGMA integrity_check") if row[0] != "ok"]
     if problems:
         return problems  # what follows could not be believed
     return [
-        *(f"catalog.sqlite: broken reference in table {row[0]}" for row in catalog._rows("PRAGMA foreign_key_check")),
+        *(f"catalog.sqlite: broken reference in table {row[0]}" for row in catalog.rows("PRAGMA foreign_key_check")),
         *(problem for source in catalog.stamps() for problem in _document_problems(catalog, source)),
         *_number_problems(catalog),
         *_vector_problems(catalog),
@@ -38,7 +38,7 @@ def _document_problems(catalog: Catalog, source: str) -> Iterator[str]:
     if document is None:
         yield f"{source}: its text is missing"
         return
-    chunks = catalog._rows(
+    chunks = catalog.rows(
         'SELECT chunks.id, start, "end", first_page, last_page, place, text, first_chunk, chunk_count, characters'
         " FROM documents LEFT JOIN chunks ON document_id = documents.id WHERE source = ? ORDER BY chunks.id",
         (source,),
@@ -60,23 +60,23 @@ def _document_problems(catalog: Catalog, source: str) -> Iterator[str]:
 
 def _number_problems(catalog: Catalog) -> Iterator[str]:
     """Numbers of chunks that were used twice, and generations that have not come yet."""
-    both = catalog._rows("SELECT chunks.id FROM chunks JOIN removed_chunks ON removed_chunks.id = chunks.id")
+    both = catalog.rows("SELECT chunks.id FROM chunks JOIN removed_chunks ON removed_chunks.id = chunks.id")
     yield from (f"chunk {chunk} is there and is said to be removed" for (chunk,) in both)
     for table in ("chunks", "removed_chunks"):
-        ((latest,),) = catalog._rows(f"SELECT coalesce(max(generation), 0) FROM {table}")
+        ((latest,),) = catalog.rows(f"SELECT coalesce(max(generation), 0) FROM {table}")
         if latest > catalog.generation:
             yield f"{table}: generation {latest} is later than the catalog's, {catalog.generation}"
 
 
 def _vector_problems(catalog: Catalog) -> Iterator[str]:
-    unused = catalog._rows("SELECT id FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE vector_id = vectors.id)")
+    unused = catalog.rows("SELECT id FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE vector_id = vectors.id)")
     yield from (f"vector {vector} belongs to no chunk" for (vector,) in unused)
     identity = catalog.embedder_identity
     if identity is None:
         return
     last = 0
     query = "SELECT id, vector FROM vectors WHERE id > ? ORDER BY id LIMIT ?"
-    while rows := catalog._rows(query, (last, VECTORS_A_BATCH)):
+    while rows := catalog.rows(query, (last, VECTORS_A_BATCH)):
         last = rows[-1][0]
         wrong = [row for row in rows if len(row[1]) != 4 * identity.dimension]
         yield from (f"vector {vector} has not {identity.dimension} numbers" for vector, _ in wrong)

@@ -53,7 +53,7 @@ def catalog(tmp_path):
 def chosen(catalog: Catalog, **where) -> list[str]:
     """The names of the documents whose chunks are chosen, once for each chunk."""
     ids = select_chunks(catalog, where)
-    names = dict(catalog._rows("SELECT chunks.id, source FROM chunks JOIN documents ON documents.id = document_id"))
+    names = dict(catalog.rows("SELECT chunks.id, source FROM chunks JOIN documents ON documents.id = document_id"))
     return [names[chunk].rsplit("/", 1)[-1] for chunk in ids.tolist()]
 
 
@@ -179,8 +179,8 @@ class TestDates:
         assert chosen(catalog, date=when) == names
 
     def test_times_that_no_calendar_has_are_no_dates(self, catalog):
-        catalog._rows("UPDATE documents SET modified_ns = 9223372036854775807, metadata = '{}' WHERE source = 'day'")
-        catalog._rows("UPDATE documents SET metadata = '{\"date\": \"2024-02-30\"}' WHERE source = 'month'")
+        catalog.rows("UPDATE documents SET modified_ns = 9223372036854775807, metadata = '{}' WHERE source = 'day'")
+        catalog.rows("UPDATE documents SET metadata = '{\"date\": \"2024-02-30\"}' WHERE source = 'month'")
         assert chosen(catalog, date="2024") == ["year"]
         assert chosen(catalog, date="2262") == ["day"]
 
@@ -294,7 +294,7 @@ def test_an_empty_choice_is_an_empty_array(catalog):
 )
 def test_a_damaged_catalog_is_called_damaged(catalog, damage):
     put(catalog, "a", pages=[(1, 1)], metadata={"date": "2024", "author": "x"})
-    catalog._rows(f"UPDATE {damage}")
+    catalog.rows(f"UPDATE {damage}")
     with pytest.raises(IndexStoreError, match=r"damaged|could not be read"):
         select_chunks(catalog, {"title": "*", "date": "*", "author": "*", "page": 1})
 
@@ -421,7 +421,7 @@ def test_a_filter_chooses_what_its_plain_meaning_chooses(documents, where):
             for document in documents:  # one source may come twice, and is replaced then
                 put(catalog, **document)
             kept = {document["source"]: document for document in documents}
-            rows = catalog._rows(
+            rows = catalog.rows(
                 "SELECT chunks.id, source, start FROM chunks JOIN documents ON documents.id = document_id ORDER BY 1"
             )
             expected = [

@@ -239,7 +239,7 @@ def chunks_of(opened, source):
     """Start, end, text and heading of each chunk of a document, in the order of its text."""
     columns = 'start, "end", chunks.text, heading'
     query = f"SELECT {columns} FROM chunks JOIN documents ON documents.id = document_id WHERE source = ? ORDER BY start"
-    return [list(row) for row in opened.catalog._rows(query, (source,))]
+    return [list(row) for row in opened.catalog.rows(query, (source,))]
 
 
 def forget(*, index, source):
