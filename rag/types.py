@@ -1,4 +1,4 @@
-"""The values that flow through the toolkit. All are frozen; `to_dict()` gives the JSON that the command line prints."""
+"""The values that flow through the toolkit. All are frozen, and `to_dict()` gives the JSON that the command line prints."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a person finds what a text says, besides by page number.
+    """Names of the places in a text besides page numbers: lines, slides, cells, times.
 
-    What begins at character `starts[i]` (the first is 0) is at `labels[i]`. `unit` says in the singular what the labels count:
-    "line", "slide", "row", "cell", "page" for printed page labels; it is empty where they speak for themselves, such as
-    "Budget!A1:F1" or "0:01:05".
+    The text from character `starts[i]` to the next start is at `labels[i]`; the first start is 0. `unit` is the singular of
+    what the labels count: "line", "slide", "row", "cell", or "page" for printed page labels. It is empty for labels that
+    need no unit, such as "Budget!A1:F1" or "0:01:05".
+
+    >>> Places("line", starts=(0, 12, 30), labels=("1", "2", "3")).of(14, 35)
+    'lines 2–3'
     """
 
     unit: str
@@ -45,7 +48,7 @@ class Places:
             raise ValueError("places must have one label for each start")
 
     def of(self, start: int, end: int) -> str:
-        """The place of the characters from `start` to `end` (not included), such as "line 3", "slides 2–4", "Budget!A2:F9"."""
+        """The place of the characters `start` to `end` (exclusive), such as "line 3", "slides 2–4" or "Budget!A2:F9"."""
         first = max(bisect_right(self.starts, start) - 1, 0)
         last = max(bisect_left(self.starts, max(end, start + 1)) - 1, 0)
         return between(self.labels[first : max(last, first) + 1], self.unit)
@@ -55,10 +58,16 @@ class Places:
 class Document:
     """The text of one source and where its pages and headings begin.
 
-    `page_starts[i]` is the character at which page i+1 begins (the first is 0); it is empty for formats without pages.
-    `page_statuses[i]` is "ok", "ocr", "no-text" or "failed" for the same page. `headings` are in the order of the text.
-    `places` tells people where to look where page numbers do not: lines, slides, cells, times, printed page labels.
-    `metadata` is what the document says of itself, in its front matter or in the file beside it: JSON-ready values.
+    `page_starts[i]` is the character at which page i+1 begins. The first is 0; formats without pages have none.
+    `page_statuses[i]` is the status of the same page: "ok", "ocr", "no-text" or "failed". `headings` follow the text.
+    `places` name lines, slides, cells, times or printed page labels. `metadata` comes from the document's own properties,
+    its front matter or the file beside it, as JSON-ready values.
+
+    Raises ValueError for page starts that decrease, or that do not match the statuses.
+
+    >>> document = Document("Tall tower.\\n\\nDeep pond.", "guide.pdf", "Guide", page_starts=(0, 13), page_statuses=("ok", "ok"))
+    >>> document.pages_of(0, 20)
+    (1, 2)
     """
 
     text: str
@@ -78,15 +87,15 @@ class Document:
             raise ValueError("page_statuses must have one entry for each page")
 
     def pages_of(self, start: int, end: int) -> Pages | None:
-        """The pages that the characters from `start` to `end` (not included) lie on; None for a format without pages."""
+        """First and last page, from 1, of the characters `start` to `end` (exclusive). None for a format without pages."""
         return pages_of_span(self.page_starts, start, end)
 
     def place_of(self, start: int, end: int) -> str:
-        """Where a person finds the characters from `start` to `end` (not included); empty where the pages say it."""
+        """The place of the characters `start` to `end` (exclusive). Empty for a document that has pages only."""
         return self.places.of(start, end) if self.places else ""
 
     def heading_at(self, position: int) -> str:
-        """The headings above `position`, outermost first, joined by " > "; empty where there are none."""
+        """The headings above `position`, outermost first, joined by " > ". Empty above the first heading."""
         path: list[Heading] = []
         for heading in self.headings[: bisect_right(self.headings, position, key=lambda h: h.start)]:
             path = [above for above in path if above.level < heading.level] + [heading]
@@ -94,8 +103,22 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A source that could not be read. `status` is one of `errors.DOCUMENT_STATUSES`; `page` is set if one page is to blame."""
+
+    source: str
+    status: str
+    message: str
+    page: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as JSON-ready values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """A span of a document: `document.text[start:end] == text`."""
+    """A span of a document that is embedded and found as one: `document.text[start:end] == text`."""
 
     text: str
     start: int
@@ -111,7 +134,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that search found. `score` is higher for better; `chunk` is the passage's number in the index."""
+    """A chunk that a search found, `rank` 1 first. A higher `score` is better; `chunk` is its number in the index.
+
+    Scores of two searches do not compare.
+    """
 
     rank: int
     score: float
@@ -126,7 +152,7 @@ class Hit:
     place: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The hit as docs/guide.md describes it."""
+        """The hit as JSON-ready values."""
         return plain_dict(asdict(self))
 
     def _repr_html_(self) -> str:
@@ -134,7 +160,7 @@ class Hit:
 
 
 class Hits(list[Hit]):
-    """A list of hits, best first, that shows itself in a notebook, and so do slices of it."""
+    """A list of hits, best first. It shows itself in a notebook, and so does a slice of it."""
 
     def __init__(self, hits: Iterable[Hit] = (), *, question: str = "") -> None:
         super().__init__(hits)
@@ -162,7 +188,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that a model read and wrote, counted by the model; of those read, `cached_tokens` were known from earlier prompts."""
+    """Tokens that a model read and wrote, by its own count. `cached_tokens` of the prompt came from its prefix cache."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -171,7 +197,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A numbered source as a generator and a verifier see it. `start` is where `text` begins in its document."""
+    """A numbered source, as a generator reads it and a verifier checks against it. `start` is its offset in the document."""
 
     number: int
     text: str
@@ -191,9 +217,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a generator is asked: the messages for a model, and the question and passages that they were rendered from.
+    """The messages for a generator, and the question and passages that they were rendered from.
 
-    `tokens` is how many the model counts in the messages, 0 where nobody has asked it.
+    `tokens` is the model's own count of the messages; 0 if they have not been counted.
     """
 
     question: str
@@ -204,7 +230,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote that supports an answer: exactly the document's text from `start` to `end`, on `pages`, at `place`."""
+    """A quote that supports a sentence: exactly the document's text from `start` to `end`, on `pages`, at `place`."""
 
     marker: int
     source: str
@@ -216,15 +242,18 @@ class Citation:
     place: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The citation as docs/guide.md describes it."""
+        """The citation as JSON-ready values."""
         return plain_dict(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence of an answer, the markers of its citations, and how well they bear it out.
+    """One sentence of an answer, the markers of its citations, and how well these support it.
 
     `support` is "full", "partial" or "none"; `score` is between 0 and 1.
+
+    >>> Sentence("It is 330 m tall.", citations=(1,), support="full", score=0.98).cited_text
+    'It is 330 m tall [1].'
     """
 
     text: str
@@ -233,12 +262,12 @@ class Sentence:
     score: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """The sentence as docs/guide.md describes it."""
+        """The sentence as JSON-ready values."""
         return plain_dict(asdict(self))
 
     @property
     def cited_text(self) -> str:
-        """The sentence with its markers, as in "It is 330 m tall [1]."."""
+        """The sentence with its markers before the last full stop."""
         if not self.citations:
             return self.text
         markers = "".join(f"[{marker}]" for marker in self.citations)
@@ -250,10 +279,10 @@ class Sentence:
 class Answer:
     """An answer whose sentences carry the words they rest on.
 
-    `evidence` (0 to 1) is how likely it is that the documents hold the answer, judged before the model wrote.
-    `removed_citations` counts those that the model wrote and that are no good: invented numbers, and sources that do not
-    support the sentence. `asked` is what the person said, where `question` is that made whole. `cut` is whether the model used
-    up the tokens that it had, so that its answer may end too early.
+    `evidence` (0 to 1) estimates, before the model writes, how likely the documents are to contain the answer.
+    `removed_citations` counts the model's citations that were dropped: invented numbers, and sources that do not support
+    the sentence. In a conversation, `asked` is the person's own wording and `question` its complete form. `cut` is True
+    if the model ran out of tokens, so that the answer may end too early.
     """
 
     question: str
@@ -271,7 +300,7 @@ class Answer:
     cut: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as docs/guide.md describes it."""
+        """The answer as JSON-ready values."""
         return {
             "question": self.question,
             "answer": self.text,
@@ -289,22 +318,24 @@ class Answer:
         }
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Answer:
-        """The answer that `to_dict` told of, such as a line of a file of answers."""
+    def from_dict(cls, record: Mapping[str, Any]) -> Answer:
+        """The answer whose `to_dict` gave this record, such as a line of a file of answers."""
         return cls(
-            question=told["question"],
-            text=told["answer"],
-            answerable=told["answerable"],
-            evidence=told["evidence"],
-            sentences=tuple(Sentence(**{**one, "citations": tuple(one["citations"])}) for one in told["sentences"]),
-            citations=tuple(Citation(**_with_pages(one)) for one in told["citations"]),
-            hits=Hits([Hit(**_with_pages(one)) for one in told["hits"]], question=told["question"]),
-            model=told["model"],
-            usage=Usage(**told["usage"]),
-            seconds=told["seconds"],
-            removed_citations=told["removed_citations"],
-            cut=told.get("cut", False),
-            asked=told["asked"],
+            question=record["question"],
+            text=record["answer"],
+            answerable=record["answerable"],
+            evidence=record["evidence"],
+            sentences=tuple(
+                Sentence(**{**sentence, "citations": tuple(sentence["citations"])}) for sentence in record["sentences"]
+            ),
+            citations=tuple(Citation(**_with_pages(citation)) for citation in record["citations"]),
+            hits=Hits([Hit(**_with_pages(hit)) for hit in record["hits"]], question=record["question"]),
+            model=record["model"],
+            usage=Usage(**record["usage"]),
+            seconds=record["seconds"],
+            removed_citations=record["removed_citations"],
+            cut=record.get("cut", False),
+            asked=record["asked"],
         )
 
     def _repr_html_(self) -> str:
@@ -313,10 +344,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class EmbedderIdentity:
-    """What makes two embedders interchangeable: an index refuses an embedder whose identity differs.
+    """The properties that make two embedders interchangeable. An index refuses an embedder with another identity.
 
-    `revision` is a hash of the weights where they are at hand, else the server's model name.
-    `max_tokens` is the longest passage in tokens, special tokens not counted.
+    `revision` is a hash of the weights, or the model's name on a server. `dimension` is the length of a vector.
+    `max_tokens` is the longest passage in tokens, without special tokens.
     """
 
     name: str
@@ -329,7 +360,7 @@ class EmbedderIdentity:
 
 
 def pages_of_span(page_starts: Sequence[int], start: int, end: int) -> Pages | None:
-    """First and last page of the characters from `start` to `end` (not included); None where there are no pages."""
+    """First and last page, from 1, of the characters `start` to `end` (exclusive). None without page starts."""
     if not page_starts:
         return None
     first = bisect_right(page_starts, start)
@@ -351,17 +382,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return round(value, 6) if isinstance(value, float) else value
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A source that could not be read: `status` from `errors.DOCUMENT_STATUSES`, `page` where one page is to blame."""
-
-    source: str
-    status: str
-    message: str
-    page: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The failure as docs/guide.md describes it."""
-        return asdict(self)
