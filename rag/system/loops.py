@@ -30,7 +30,7 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     """
     if not _is_loop_running():
         try:
-            return asyncio.run(_heeding_signals(coroutine))
+            return asyncio.run(_heeding_signals(coroutine)).result()
         finally:
             if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
                 coroutine.close()
@@ -45,12 +45,20 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     return outcome.result()
 
 
-async def _heeding_signals(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+async def _heeding_signals(coroutine: Coroutine[Any, Any, _Result]) -> _Outcome[_Result]:
     awake = asyncio.create_task(stay_awake())
     try:
-        return await coroutine
+        return await _outcome_of(coroutine)
     finally:
         awake.cancel()
+
+
+async def _outcome_of(coroutine: Coroutine[Any, Any, _Result]) -> _Outcome[_Result]:
+    """The outcome of a coroutine. It returns an interrupt, which asyncio would also report as never retrieved."""
+    try:
+        return _Outcome((await coroutine,))
+    except (KeyboardInterrupt, SystemExit) as error:
+        return _Outcome(error=error)
 
 
 def stream(items: AsyncGenerator[_Item, None]) -> Generator[_Item, None, None]:
@@ -126,7 +134,7 @@ class _Work(Generic[_Result]):
     def _in_the_thread(self) -> None:
         try:
             with asyncio.Runner() as runner:
-                outcome = _Outcome((runner.run(self._noted()),))
+                outcome = runner.run(self._noted())
         except BaseException as error:  # noqa: BLE001 (handed to the caller)
             outcome = _Outcome(error=error)
         finally:
@@ -134,13 +142,13 @@ class _Work(Generic[_Result]):
             self._ended.set()
         self._tell(outcome)
 
-    async def _noted(self) -> _Result:
+    async def _noted(self) -> _Outcome[_Result]:
         task = asyncio.current_task()
         assert task is not None
         self._running.append((asyncio.get_running_loop(), task))
         if self._is_unwanted:
             raise asyncio.CancelledError
-        return await self._coroutine
+        return await _outcome_of(self._coroutine)
 
 
 def _cancel_once(task: asyncio.Task[Any]) -> None:

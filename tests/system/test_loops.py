@@ -8,6 +8,7 @@ import signal
 import threading
 
 import pytest
+from fresh_process import run_python
 
 from rag.system.loops import run, stream
 
@@ -201,3 +202,14 @@ def test_a_stream_that_is_never_asked_for_an_item_does_nothing():
 
     stream(begins()).close()
     assert begun == []
+
+
+def test_an_interrupt_inside_the_work_leaves_no_report():
+    code = (
+        "import sys\nfrom rag.system.loops import run, stream\n"
+        "async def interrupted():\n    raise KeyboardInterrupt\n"
+        "async def items():\n    yield 1\n    raise KeyboardInterrupt\n"
+        "for work in (lambda: run(interrupted()), lambda: list(stream(items()))):\n"
+        "    try:\n        work()\n    except KeyboardInterrupt:\n        print('interrupted')\n"
+    )
+    assert run_python(code) == "interrupted\ninterrupted\n"  # and nothing on stderr, which run_python checks

@@ -55,6 +55,14 @@ class LlamaServer:
         transport = httpx.HTTPTransport(uds=self._socket, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
         self._client = httpx.Client(transport=transport, **self._options)
         self.window = int(self.call("GET", "/props")["default_generation_settings"]["n_ctx"])
+        self._wait_for_its_loop()
+
+    def _wait_for_its_loop(self) -> None:
+        """Return once the server takes tasks. A server that is stopped earlier misses the stop and hangs.
+
+        It hangs in C++ while it holds Python's lock, so that no time limit of ours could end the wait.
+        """
+        self._client.get("/metrics").raise_for_status()  # only the loop itself answers this
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the server answers. Raises ModelError where it refuses."""
@@ -102,6 +110,7 @@ def _start(path: Path, address: str, key: str, *, window: int, threads: int, par
     parameters.sse_ping_interval = 1  # seconds; a call that waits takes so long to see that the server is closing
     parameters.verbosity = -1  # at 0 it prints errors, which reach the caller as exceptions anyway
     parameters.ui = parameters.endpoint_slots = parameters.warmup = parameters.fit_params = False
+    parameters.endpoint_metrics = True
     try:
         return xllamacpp.Server(parameters)
     except RuntimeError as error:

@@ -275,6 +275,11 @@ class TestServerOfLlamaCpp:
         for options in ({"repetition_penalty": 1.5}, {"temperature": 1.5, "top_k": 1}, {"stop": ("Paris",)}):
             assert write(http_llama_cpp, **options)[0] == write(local_model, **options)[0]
 
+    def test_a_model_closed_right_after_loading_never_hangs(self):
+        body = "for _ in range(15):\n    with LlamaCppGenerator() as generator:\n        assert generator.window > 0\n"
+        with start_program(body) as program:
+            assert program.wait(timeout=180) == 0
+
     def test_hanging_up_frees_the_model(self, http_llama_cpp):
         async def leave() -> None:
             async with aclosing(http_llama_cpp.stream(STORY, Sampling(max_tokens=1900))) as stream:
