@@ -1,19 +1,27 @@
-"""The seams. Whatever fits one of these shapes can be passed where a model is asked for."""
+"""The seams: the shapes that components of somebody else's have to fit.
+
+An object that fits one of them can be passed wherever the toolkit asks for such a component. `rag.testing` has a suite for each
+seam, with which a component can prove itself.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
 
     from rag.sampling import Sampling
-    from rag.types import EmbedderIdentity, Message, Passage, Prompt, Sentence, Usage
+    from rag.types import Document, EmbedderIdentity, Hit, Message, Pages, Passage, Prompt, Sentence, Usage
 
     Vectors = npt.NDArray[np.float32]
+    Chunks = npt.NDArray[np.int64]
+    Scored = list[tuple[int, float]]
+    Judged = tuple[Sentence, list[tuple[Passage, int, int]]]
 
 
 @runtime_checkable
@@ -105,7 +113,7 @@ class Reranker(Protocol):
 class Verifier(Protocol):
     """Judges whether passages bear out a sentence."""
 
-    def check(self, sentence: str, passages: Sequence[Passage]) -> tuple[Sentence, list[tuple[Passage, int, int]]]:
+    def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
         """The judged sentence, and the supporting spans as (passage, start, end) with offsets into the passage's text."""
         ...
 
@@ -114,8 +122,154 @@ class Verifier(Protocol):
 class ChecksAll(Protocol):
     """A verifier that takes several sentences at once."""
 
-    def check_all(
-        self, sentences: Sequence[str], passages: Sequence[Passage]
-    ) -> list[tuple[Sentence, list[tuple[Passage, int, int]]]]:
+    def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
         """Each sentence as `check` judges it."""
+        ...
+
+
+class Identified(Protocol):
+    """A generator, reranker or verifier that can be told apart from others of its kind.
+
+    Finished work is kept under this identity. A component without one is known by its class and its name.
+    """
+
+    @property
+    def identity(self) -> str:
+        """Everything besides its input that determines its output: the weights, the server, the settings."""
+        ...
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """Watches a long job. Units are words such as "documents", "chunks" or "tokens"."""
+
+    def expect(self, unit: str, count: int) -> None:
+        """`count` more of a unit are to be done."""
+        ...
+
+    def advance(self, unit: str, count: int = 1) -> None:
+        """`count` more of a unit are done."""
+        ...
+
+
+class Documents(Protocol):
+    """The documents behind a search: their texts and the places in them."""
+
+    @property
+    def embedder_identity(self) -> EmbedderIdentity | None:
+        """The embedder of all vectors; None while there are none."""
+        ...
+
+    def document(self, source: str) -> Document | None:
+        """The whole document as it was indexed; None if there is none of that source."""
+        ...
+
+    def locate(self, source: str, start: int, end: int) -> tuple[Pages | None, str]:
+        """The pages of a span, None for a format without pages, and its place in words."""
+        ...
+
+
+class Searchable(Protocol):
+    """Everything that search and answers ask of an index. Passages are known by their number; higher scores are better."""
+
+    @property
+    def path(self) -> Path:
+        """The folder, for messages."""
+        ...
+
+    @property
+    def catalog(self) -> Documents:
+        """The documents behind the passages."""
+        ...
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder of the vectors. It is opened at the first use."""
+        ...
+
+    def __len__(self) -> int:
+        """The number of passages."""
+        ...
+
+    def preload(self) -> None:
+        """Read from disk now, so that the first search does not have to."""
+        ...
+
+    def search_vectors(self, question: Vectors, n: int, *, where: Mapping[str, Any] | None = None) -> Scored:
+        """At most `n` (passage, cosine) pairs, best first."""
+        ...
+
+    def search_words(self, question: str, n: int, *, where: Mapping[str, Any] | None = None) -> Scored:
+        """At most `n` (passage, BM25 score) pairs, best first."""
+        ...
+
+    def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
+        """The number of passages that hold each word."""
+        ...
+
+    def cosines(self, question: Vectors, chunks: Sequence[int]) -> dict[int, float]:
+        """The exact cosine of each passage; passages that are gone are left out."""
+        ...
+
+    def documents_of(self, chunks: Sequence[int]) -> dict[int, int]:
+        """A number for the document of each passage; passages that are gone are left out."""
+        ...
+
+    def vectors_present(self, chunks: Sequence[int]) -> tuple[Chunks, Vectors]:
+        """The passages that are still there, in the given order, and their vectors: float32, a row each."""
+        ...
+
+    def first_hits(self, scored: Sequence[tuple[int, float]], n: int) -> list[Hit]:
+        """The first `n` passages of a ranking that are still there."""
+        ...
+
+
+class VectorStore(Protocol):
+    """The vectors of one generation of a catalog. A store never changes: `caught_up` gives the next one."""
+
+    @property
+    def generation(self) -> int:
+        """The generation of the catalog whose chunks it holds."""
+        ...
+
+    def __len__(self) -> int:
+        """The number of vectors."""
+        ...
+
+    def ids(self) -> set[int]:
+        """The chunks whose vectors it holds."""
+        ...
+
+    def search(self, question: Vectors, n: int, *, among: Chunks | None = None) -> Scored:
+        """At most `n` (chunk, cosine) pairs, best first, ties by lower chunk. `among`, ascending, limits the chunks."""
+        ...
+
+    def caught_up(self, added: Sequence[int], vectors: Vectors, removed: Sequence[int], *, generation: int) -> VectorStore:
+        """The store after a change. Chunks that it holds already, and removals that it knows, change nothing."""
+        ...
+
+
+@runtime_checkable
+class Loader(Protocol):
+    """Reads one family of formats. A module with such a function is a loader too."""
+
+    def load(self, content: bytes, *, source: str, name: str) -> Document:
+        """The document in the bytes of a file. Raises DocumentError, whose `status` says why there is none."""
+        ...
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A place that holds documents, such as a folder, a bucket or a wiki."""
+
+    def items(self) -> Iterable[str]:
+        """The names of its documents. The same document keeps its name."""
+        ...
+
+    def version(self, item: str) -> str:
+        """A mark that changes whenever the content of an item does, such as an ETag. Cheap to ask for."""
+        ...
+
+    def read(self, item: str) -> bytes:
+        """The content of an item. Raises DocumentError if it cannot be read."""
         ...

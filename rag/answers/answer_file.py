@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from rag.errors import UsageError
 from rag.index.catalog.contents import content_key
+from rag.models.identity import identity_of, is_identified
 from rag.prompts import NearestExamples, Prompts
 from rag.system.files import expanded
 
@@ -219,7 +220,7 @@ def answer_keys(questions: Sequence[str], index: Index, llm: Generator, asking: 
         _identity(asking.verifier),
         _of_prompts(asking.prompts or Prompts()),
     )
-    model = llm.name, getattr(llm, "description", "")
+    model = _model(llm)
     common = _hash(repr((content_key(index.catalog), model, options)))
     return [_hash(f"{common}\n{question}") for question in questions]
 
@@ -231,13 +232,15 @@ def _of_prompts(prompts: Prompts) -> str:
     return repr((sources, prompts.system, prompts.history, examples))
 
 
-def _identity(part: object) -> str:
-    """A spec, or the kind of an object and its plain attributes, those of its server included."""
-    if part is None or isinstance(part, str):
-        return str(part)
-    told = {name: value for name, value in getattr(part, "__dict__", {}).items() if isinstance(value, (str, int, float, bool))}
-    server = getattr(part, "_server", None)
-    return f"{type(part).__name__} {sorted(told.items())} {getattr(server, 'base_url', '')}"
+def _identity(component: object) -> str:
+    """A spec, or the identity of a component; "None" for the default one."""
+    return str(component) if component is None or isinstance(component, str) else identity_of(component)
+
+
+def _model(llm: Generator) -> tuple[str, str]:
+    """The name of a model and its description, which names its server; its class where it has no identity of its own."""
+    own = "" if is_identified(llm) else type(llm).__name__
+    return llm.name, getattr(llm, "description", own)
 
 
 def _hash(text: str) -> str:

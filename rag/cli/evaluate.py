@@ -304,16 +304,16 @@ class EvaluationProgress:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def begin(self, what: str, total: int) -> None:
+    def expect(self, unit: str, count: int) -> None:
         """Start a bar in the place of the last one."""
         self.end()
-        self._bar = click.progressbar(length=total, label=what, file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True)
+        self._bar = click.progressbar(length=count, label=unit, file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True)
         self._bar.__enter__()
 
-    def advance(self) -> None:
-        """Move the bar by one."""
+    def advance(self, unit: str, count: int = 1) -> None:
+        """Move the bar."""
         if self._bar:
-            self._bar.update(1)
+            self._bar.update(count)
 
     def end(self) -> None:
         """Take the bar away; what is printed next stands where it was."""

@@ -284,24 +284,30 @@ class SummaryProgress:
         if self._bar:
             self._bar.start()
 
-    def found(self, documents: int) -> None:
-        """Start the bar."""
-        self.documents = documents
+    def expect(self, unit: str, count: int) -> None:
+        """Start the bar with the documents, and lengthen it by the tokens of each."""
+        if unit == "tokens":
+            self._cut += bool(count)
+            self._cut_tokens += count
+            self._move()
+            return
+        self.documents = count
         if sys.stderr and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn(compact=True))
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("summarizing", total=None, told=f"0/{documents} documents")
+            self._task = self._bar.add_task("summarizing", total=None, told=f"0/{count} documents")
             self._bar.start()
 
-    def advance(self, *, documents: int = 0, cut: int = 0, read: int = 0) -> None:
-        """Move the bar; see `rag.summaries.summarize.Progress`."""
-        self._done += documents
-        self._cut += bool(cut)
-        self._cut_tokens += cut
-        self._read += read
+    def advance(self, unit: str, count: int = 1) -> None:
+        """Move the bar by tokens that the model has read; finished documents are counted beside it."""
+        self._done += count if unit == "documents" else 0
+        self._read += count if unit == "tokens" else 0
+        self._move()
+
+    def _move(self) -> None:
         if self._bar:
             total = self._cut_tokens * self.documents / self._cut if self._cut else None
             told = f"{self._done}/{self.documents} documents, {self._read:,} tokens"

@@ -200,7 +200,7 @@ class IndexingProgress:
     def __init__(self, *, shown: bool) -> None:
         self._shown = shown and sys.stderr.isatty()
         self._bar: Any = None
-        self._documents = self._loaded = self._chunks = 0
+        self._documents = self._done = self._loaded = self._chunks = 0
 
     def __enter__(self) -> Self:
         return self
@@ -214,22 +214,28 @@ class IndexingProgress:
             self._bar.stop()
             self._bar = None
 
-    def found(self, documents: int) -> None:
-        """Start the bar."""
-        self._documents = documents
+    def expect(self, unit: str, count: int) -> None:
+        """Start the bar with the documents, and lengthen it by the chunks of each."""
+        if unit == "chunks":
+            self._loaded += bool(count)
+            self._chunks += count
+            self._move()
+            return
+        self._documents = count
         if self._shown:
             self._bar = _bar()
-            self._task = self._bar.add_task("reading", total=None, documents=f"0/{documents} documents", rate="")
+            self._task = self._bar.add_task("reading", total=None, documents=f"0/{count} documents", rate="")
             self._bar.start()
 
-    def advance(self, *, documents: int = 0, chunks: int = 0, expected_chunks: int = 0) -> None:
-        """Move the bar; see `rag.ingest.prepare.Progress`."""
+    def advance(self, unit: str, count: int = 1) -> None:
+        """Move the bar by embedded chunks; committed documents are counted beside it."""
+        self._done += count if unit == "documents" else 0
+        self._move(count if unit == "chunks" else 0)
+
+    def _move(self, chunks: int = 0) -> None:
         if self._bar is None:
             return
-        self._loaded += bool(expected_chunks)
-        self._chunks += expected_chunks
         task = self._bar.tasks[0]
-        done = int(task.fields["documents"].split("/")[0]) + documents
         total = self._chunks * self._documents / self._loaded if self._loaded else None
         rate = f"{task.finished_speed or task.speed or 0:.0f} chunks/s" if task.completed else ""
         self._bar.update(
@@ -237,7 +243,7 @@ class IndexingProgress:
             advance=chunks,
             total=total,
             description="embedding" if self._loaded else "reading",
-            documents=f"{done}/{self._documents} documents",
+            documents=f"{self._done}/{self._documents} documents",
             rate=rate,
         )
 

@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 
     from rag.evaluation.data.questions import Question
     from rag.evaluation.data.runs import Ranking, Run
-    from rag.evaluation.mirror import Progress
     from rag.evaluation.results import Values
     from rag.index.index import Index
     from rag.prompts import Prompts
-    from rag.protocols import Generator, Reranker, Verifier
+    from rag.protocols import Generator, Progress, Reranker, Verifier
     from rag.retrieval.retrieve import Mode
     from rag.types import Answer
 
@@ -75,16 +74,16 @@ def evaluate_answers(
     with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened, using_llm(llm) as model:
         names = Names(opened, path)
         questions = names.questions(read)
-        told.begin("asking", len(questions))
+        told.expect("asking", len(questions))
         kept = output or _kept_for(path, opened, model, asking)
         given = _asked(questions, opened, model, asking, kept, fresh, told)
         values = _values(questions, given)
-        told.begin("looking for reasons", len(questions))
+        told.expect("looking for reasons", len(questions))
         rows = []
         for question, answer in zip(questions, given, strict=True):
             reason = _reason(question, answer, opened, model, asking)
             rows.append(_row(question, answer, reason, values))
-            told.advance()
+            told.advance("looking for reasons")
         after = _facts(questions, given, opened, model, path, time.perf_counter() - started)
         after["unknown_sources"] = names.unknown(questions)
     figures = [Figures.of(after["llm"], values), *others]
@@ -118,7 +117,7 @@ def _asked(
         output=kept,
         ids=[question.id for question in questions],
         fresh=fresh,
-        on_answer=lambda _: progress.advance(),
+        on_answer=lambda _: progress.advance("asking"),
     )
 
 

@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-    from rag.evaluation.mirror import Progress
     from rag.index.index import Index
-    from rag.protocols import Generator
+    from rag.protocols import Generator, Progress
     from rag.types import Hit, Pages
 
 LIKE = "a line that `rag eval make` wrote."
@@ -87,7 +86,7 @@ def draft_questions(
         there = _there(path)
         known = {str(row.get("id")) for row in there}
         wanted = max(0, count - len(there))
-        told.begin("drafting", wanted)
+        told.expect("drafting", wanted)
         drawn = [hit for hit in _drawn(opened, PASSAGES_A_DRAFT * count, seed, where) if _key(hit) not in known]
         if wanted and not drawn:
             raise UsageError(f"The index {opened.path} has no further passage of {LEAST_WORDS} words or more to ask about.")
@@ -126,7 +125,7 @@ class _Drafter:
                     file.write(json.dumps(draft, ensure_ascii=False) + "\n")
                     file.flush()
                     self.written += 1
-                    self._progress.advance()
+                    self._progress.advance("drafting")
 
         await asyncio.gather(*(work() for _ in range(max(1, self._llm.parallel))))
 

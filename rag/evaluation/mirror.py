@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
 from rag.evaluation.data.collection import documents, is_collection
@@ -21,29 +21,18 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rag.evaluation.data.questions import Question
+    from rag.protocols import Progress
     from rag.types import Document
 
 
-class Progress(Protocol):
-    """Is told how far an evaluation has come."""
-
-    def begin(self, what: str, total: int) -> None:
-        """A stretch of work begins, of so many steps."""
-        ...
-
-    def advance(self) -> None:
-        """One more step is done."""
-        ...
-
-
 class Silent:
-    """Progress that nobody sees."""
+    """Progress that nobody watches."""
 
-    def begin(self, what: str, total: int) -> None:
-        """Say nothing."""
+    def expect(self, unit: str, count: int) -> None:
+        """Ignore it."""
 
-    def advance(self) -> None:
-        """Say nothing."""
+    def advance(self, unit: str, count: int = 1) -> None:
+        """Ignore it."""
 
 
 def data_at(data: Path | str) -> Path:
@@ -104,7 +93,7 @@ def mirror(folder: Path, *, index: Index, is_own: bool, progress: Progress) -> i
             "with --index, or leave it out."
         )
     if changed:
-        progress.begin("indexing", len(changed))
+        progress.expect("indexing", len(changed))
         add_documents(_counted((one for one in documents(folder) if one.source in changed), progress), index=index)
     if others:
         with index.writing():
@@ -174,4 +163,4 @@ def _content_of(document: Document) -> str:
 def _counted(found: Iterable[Document], progress: Progress) -> Iterator[Document]:
     for document in found:
         yield document
-        progress.advance()
+        progress.advance("indexing")

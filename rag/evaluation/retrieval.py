@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from rag.evaluation.data.questions import Question
     from rag.evaluation.data.runs import Ranking, Run
-    from rag.evaluation.mirror import Progress
     from rag.index.index import Index
-    from rag.protocols import Reranker
+    from rag.protocols import Progress, Reranker
     from rag.types import Hit
 
 PASSAGES_A_UNIT = 4
@@ -79,7 +78,7 @@ def evaluate_retrieval(
         names = Names(opened, path)
         questions = names.questions(judged)
         others = {name: _as_known(name, run, questions, names) for name, run in read_runs.items()}
-        told.begin("searching", len(questions) * len(searched))
+        told.expect("searching", len(questions) * len(searched))
         found = {mode: _found(questions, opened, Way(mode, where, chosen, deepest(metrics)), told) for mode in searched}
         runs: dict[str, Run] = {mode: {number: one.ranking for number, one in all_.items()} for mode, all_ in found.items()}
         figures = [Figures.of(name, values_of(measures, questions, run)) for name, run in [*runs.items(), *others.items()]]
@@ -154,7 +153,7 @@ def _found(questions: Sequence[Question], index: Index, way: Way, progress: Prog
     found = {}
     for question in questions:
         found[question.id] = found_for(question, index, way)
-        progress.advance()
+        progress.advance("searching")
     return found
 
 

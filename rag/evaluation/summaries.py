@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.evaluation.data.summary_data import ToSummarize
-    from rag.evaluation.mirror import Progress
     from rag.evaluation.results import Values
-    from rag.protocols import Generator
+    from rag.protocols import Generator, Progress
     from rag.summaries.options import Wishes
 
 METRICS = (*ROUGE_METRICS, "supported")
@@ -55,7 +54,7 @@ def evaluate_summaries(
     others = [figures_in(expanded(name), METRICS, {one.id: _asked_for(one) for one in wanted}) for name in compare]
     rouge = Rouge(reference for one in wanted for reference in one.references)
     with using_llm(llm) as model:
-        told.begin("summarizing", len(wanted))
+        told.expect("summarizing", len(wanted))
         outcomes = run(_summarized(wanted, model, wishes, told))
         name = model.name
     figures = [Figures.of(name, _values(wanted, outcomes, rouge)), *others]
@@ -95,7 +94,7 @@ async def _summarized(
             except RagError as error:
                 return FailedSummary(wish.path or wish.id, getattr(error, "status", "model"), str(error))
             finally:
-                progress.advance()
+                progress.advance("summarizing")
 
     return list(await asyncio.gather(*map(one, wanted)))
 

@@ -19,6 +19,7 @@ from rag.grounding.disagreements import disagreements
 from rag.grounding.quantities import scales_named
 from rag.grounding.statements import losses, tokens_of
 from rag.models.embedders.batches import embedded_questions
+from rag.models.identity import identity_of_settings
 from rag.text.scripts import PAIRED_RUN
 from rag.text.sentences import sentence_spans
 from rag.text.words import stems
@@ -166,6 +167,7 @@ class LexicalVerifier:
     def __init__(self, embedder: Embedder | None = None) -> None:
         self._embedder = embedder if embedder is not None and embedder.identity.name == FITTED_FOR else None
         self._vectors: dict[str, Vectors] = {}
+        self.identity = identity_of_settings(type(self).__name__, {})
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
         """The judged sentence, and at most two supporting spans, the better one first."""

@@ -10,6 +10,7 @@ from rag.errors import ModelError
 from rag.grounding.lexical import LexicalVerifier, support_of
 from rag.models.fitting import well_formed
 from rag.models.generators.http_served import look
+from rag.models.identity import identity_of_settings
 from rag.models.servers import Server
 from rag.prompts.data import as_data
 from rag.types import Sentence
@@ -56,6 +57,7 @@ class LlmVerifier:
         self._server = Server(base_url, api_key=api_key, timeout=timeout, backoff=backoff)
         self._model = model
         self._aligned = LexicalVerifier()
+        self.identity = identity_of_settings(type(self).__name__, {"_model": model}, self._server.base_url)
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
         """The judged sentence and the best quote. Raises ModelError where the server gives no log-probabilities."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rag.errors import ModelError
 from rag.grounding.lexical import LexicalVerifier, support_of
 from rag.models.fitting import well_formed
+from rag.models.identity import identity_of_settings
 from rag.models.pretrained import load_sentence_transformers, longest_input
 from rag.types import Sentence
 
@@ -35,6 +36,16 @@ class NliVerifier:
         self._window = longest_input(self._model)
         self._entails, self._contradicts = self._labels()
         self._spans = LexicalVerifier()
+        self.identity = identity_of_settings(
+            type(self).__name__,
+            {
+                "_batch_size": batch_size,
+                "_contradicts": self._contradicts,
+                "_entails": self._entails,
+                "_name": model,
+                "_window": self._window,
+            },
+        )
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
         """The judged sentence and the best quote. Raises ModelError for a sentence that fills the model's window."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rag.documents.chunking import embedded_text, split_text
 
@@ -14,17 +14,8 @@ if TYPE_CHECKING:
 
     from rag.documents.loading.stamps import FileStamp
     from rag.index.index import Index
+    from rag.protocols import Progress
     from rag.types import Chunk, Document
-
-
-class Progress(Protocol):
-    """Told of what goes on; all numbers are increments."""
-
-    def found(self, documents: int) -> None:
-        """So many documents have to be loaded."""
-
-    def advance(self, *, documents: int = 0, chunks: int = 0, expected_chunks: int = 0) -> None:
-        """More documents are committed, more chunks embedded, more chunks known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +74,7 @@ def commit(window: Sequence[Prepared], index: Index, *, progress: Progress | Non
         vectors |= prepared.vectors
     fresh = [h for h in texts if h not in vectors]
     if fresh:
-        report: Callable[[int], None] | None = (lambda n: progress.advance(chunks=n)) if progress else None
+        report: Callable[[int], None] | None = (lambda n: progress.advance("chunks", n)) if progress else None
         embedded = index.embedder.embed_passages([texts[h] for h in fresh], on_progress=report)
         vectors |= {h: vector.tobytes() for h, vector in zip(fresh, embedded, strict=True)}
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -98,7 +89,7 @@ def commit(window: Sequence[Prepared], index: Index, *, progress: Progress | Non
             replaces=prepared.replaces,
         )
         if progress:
-            progress.advance(documents=1)
+            progress.advance("documents")
 
 
 def hash_text(text: str) -> bytes:

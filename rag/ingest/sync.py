@@ -15,8 +15,9 @@ from rag.documents.loading.stamps import FileStamp
 from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
 from rag.errors import UsageError
 from rag.ingest.plan import Plan, is_worth_a_retry, limits_had, plan_sync, remember_limits
-from rag.ingest.prepare import Prepared, Progress, commit, hash_text, prepare
+from rag.ingest.prepare import Prepared, commit, hash_text, prepare
 from rag.ingest.reports import SyncReport
+from rag.protocols import Progress
 from rag.specs import open_embedder, using_index
 from rag.types import Document, Failure
 
@@ -108,7 +109,7 @@ def sync(
         if plan.load:
             _adopt(opened, settled)
             if progress:
-                progress.found(len(plan.load))
+                progress.expect("documents", len(plan.load))
             # An error or Ctrl-C ends the worker processes at once.
             with closing(load_all(plan.load, jobs=jobs, limits=limits, passwords=passwords)) as loaded:
                 _add(loaded, run)
@@ -233,7 +234,7 @@ def _add(loaded: Iterable[Loaded], run: Run) -> None:
             continue
         window.append(_prepare(one, one.document, run, window))
         if run.progress:
-            run.progress.advance(expected_chunks=len(window[-1].chunks))
+            run.progress.expect("chunks", len(window[-1].chunks))
         if sum(len(prepared.chunks) for prepared in window) >= WINDOW_CHUNKS:
             commit(window, run.index, progress=run.progress)
             window = []
@@ -255,7 +256,7 @@ def _drop(one: Loaded, run: Run) -> None:
         else:
             run.index.catalog.forget_failure(source)
     if run.progress:
-        run.progress.advance(documents=1)
+        run.progress.advance("documents")
 
 
 def _prepare(one: Loaded, document: Document, run: Run, window: Sequence[Prepared]) -> Prepared:

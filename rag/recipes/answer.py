@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from rag.ingest.prepare import Progress
     from rag.ingest.reports import SyncReport
+    from rag.protocols import Progress
     from rag.types import Answer
 
 

@@ -24,9 +24,9 @@ from rag.specs import open_index
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rag.evaluation.mirror import Progress
     from rag.evaluation.results import Evaluation
     from rag.ingest.reports import SyncReport
+    from rag.protocols import Progress
     from rag.retrieval.retrieve import Mode
 
 MEASURES = ("retrieval", "answers", "summaries")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.protocols import Generator as Model
-    from rag.summaries.summarize import Outcome, Progress
+    from rag.protocols import Progress
+    from rag.summaries.summarize import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rag.errors import DocumentError, ModelError, UsageError
 from rag.grounding.lexical import LexicalVerifier
 from rag.models.generators.extractive import ExtractiveGenerator
-from rag.models.identity import model_identity
+from rag.models.identity import identity_of
 from rag.summaries.budget import BETWEEN, plan_budget
 from rag.summaries.chains import ONLY_THOUGHTS, Tally, Work, map_reduce, refine
 from rag.summaries.length import each_said_once, filled, near_length
@@ -68,7 +68,7 @@ class Frame:
         asking = wish.asking
         empty = asking.empty(words=wish.words or wish.usual_words)
         instructions, template = max(map(llm.count_tokens, empty)), llm.count_tokens([Message("user", "")])
-        frame = cls(wish, asking, llm, model_identity(llm), instructions, template)
+        frame = cls(wish, asking, llm, identity_of(llm), instructions, template)
         frame.budget(wish.words or wish.usual_words, 1.5)
         return frame
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from rag import documents as loaders
 from rag.arguments import PATH, listed, require, require_count
@@ -21,6 +21,7 @@ from rag.errors import CallStoreError, DocumentError, RagError, UsageError
 from rag.grounding.judges import Judges, usual_number
 from rag.models.call_store import CallStore
 from rag.models.calls import Calls
+from rag.protocols import Progress
 from rag.specs import using_llm
 from rag.summaries.document import Frame, summarize_document
 from rag.summaries.options import Wishes, wish_of
@@ -43,18 +44,6 @@ SLOTS_AHEAD = 2
 
 MOST_DOCUMENTS_A_SLOT = 4
 MOST_CHARACTERS = 100_000_000
-
-
-class Progress(Protocol):
-    """Is told how far a run has come."""
-
-    def found(self, documents: int) -> None:
-        """So many documents are to be summarised."""
-        ...
-
-    def advance(self, *, documents: int = 0, cut: int = 0, read: int = 0) -> None:
-        """So many documents are done; tokens of a document just cut; tokens just read by the model."""
-        ...
 
 
 def summarize(source: Source, *, llm: Model | str = "local", **wishes: Unpack[Wishes]) -> Summary:
@@ -125,15 +114,15 @@ async def asummarize_many(
 ) -> AsyncGenerator[Outcome, None]:
     """`summarize_many` for code that runs in an event loop."""
     wish = wish_of(wishes)
-    is_told = progress is None or (hasattr(progress, "found") and hasattr(progress, "advance"))
-    require(is_told, progress, "progress", "an object with the methods found and advance")
+    is_progress = progress is None or isinstance(progress, Progress)
+    require(is_progress, progress, "progress", "an object with the methods expect and advance")
     loading = _Loading(sources, selection, jobs, limits, passwords)
     with using_llm(llm) as model, CallStore(wishes.get("calls")) as store, Judges(usual_number()) as judges:
         if wish.verifier is None and loading.count > 1:
             wish = replace(wish, verifier=judges)
         frame = await asyncio.to_thread(Frame.of, wish, model)
         if progress:
-            progress.found(loading.count)
+            progress.expect("documents", loading.count)
         batch = _Batch(loading, frame, store, progress, fresh=wishes.get("fresh", False))
         async with aclosing(batch.outcomes()) as outcomes:
             async for outcome in outcomes:
@@ -232,7 +221,7 @@ class _Batch:
                 if isinstance(outcome, BaseException):
                     raise outcome
                 if self._progress:
-                    self._progress.advance(documents=1)
+                    self._progress.advance("documents")
                 yield outcome
         finally:
             tasks = [feeding, *self._in_hand]
@@ -290,11 +279,11 @@ class _Batch:
             was_cut = True
             asyncio.get_running_loop().call_soon(self._counted)
             if self._progress:
-                self._progress.advance(cut=tokens)
+                self._progress.expect("tokens", tokens)
 
         def read(tokens: int) -> None:
             if self._progress:
-                self._progress.advance(read=tokens)
+                self._progress.advance("tokens", tokens)
 
         outcome: Outcome | BaseException
         try:

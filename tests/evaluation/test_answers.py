@@ -42,7 +42,7 @@ from rag.types import Document, Usage
 class Quoting:
     """Quotes the source that `choose` takes of those that it is shown; a text is said as it is, an error is raised."""
 
-    name = "quoting"
+    name = identity = "quoting"
     window = 4096
     options = ScriptedGenerator.options
     parallel = 2

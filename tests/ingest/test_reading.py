@@ -350,11 +350,11 @@ def test_readers_find_what_is_committed_while_more_is_indexed(index, folder, mon
     seen = []
 
     class Reading:
-        def found(self, documents):
+        def advance(self, unit, count=1):
             pass
 
-        def advance(self, *, documents=0, chunks=0, expected_chunks=0):
-            if expected_chunks:
+        def expect(self, unit, count):
+            if unit == "chunks":
                 with rag.open_index(index.path, embedder=index.embedder) as reader:
                     hits = rag.search("carp kitchen tower", index=reader, mode="keyword")
                     seen.append(sorted({Path(hit.source).name for hit in hits}))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from llm_server import LlmServer, Refused
 from summary_models import SummaryModel, facts, first_sentences
 
 import rag
+from rag.models.generators import llama_cpp, vllm
 from rag.models.generators.http import HttpGenerator
-from rag.models.identity import model_identity
+from rag.models.generators.llama_cpp import LlamaCppGenerator
+from rag.models.generators.vllm import VllmGenerator
+from rag.models.identity import identity_of
 from rag.types import Document
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not tell")
@@ -20,7 +21,7 @@ def identity_on_a_server(**entry):
     with LlmServer() as server:
         server.models = [{"id": "m", **entry}]
         with HttpGenerator(f"{server.url}/v1") as llm:
-            return model_identity(llm), f"{server.url}/v1"
+            return identity_of(llm), f"{server.url}/v1"
 
 
 def test_a_model_that_its_server_describes_is_the_same_at_every_port():
@@ -44,30 +45,35 @@ def test_a_server_without_a_list_of_models_is_known_by_its_address():
     with LlmServer() as server:
         server.routes["/v1/models"] = lambda _: Refused(404, {"detail": "Not Found"})
         with HttpGenerator(f"{server.url}/v1", "m") as llm:
-            assert model_identity(llm) == f"m {server.url}/v1"
+            assert identity_of(llm) == f"m {server.url}/v1"
 
 
-def local(path):
-    return model_identity(SimpleNamespace(name="model", _path=path))
+@pytest.fixture
+def engines_are_installed(monkeypatch):
+    """Generators can be made, if not used, without llama.cpp and vLLM."""
+    for module in (llama_cpp, vllm):
+        monkeypatch.setattr(module, "find_spec", lambda _: object())
 
 
+@pytest.mark.usefixtures("engines_are_installed")
 def test_a_file_is_known_by_its_content_wherever_it_lies(tmp_path):
-    for folder, content in (("a", b"one" * 10), ("b", b"one" * 10), ("c", b"two" * 10)):
+    for folder, content in (("a", b"GGUF one"), ("b", b"GGUF one"), ("c", b"GGUF two")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "model.gguf").write_bytes(content)
-    one, same, other = (local(tmp_path / folder / "model.gguf") for folder in "abc")
+    one, same, other = (LlamaCppGenerator(tmp_path / folder / "model.gguf").identity for folder in "abc")
     assert one == same != other
 
 
-def in_the_process(model, **engine):
-    return model_identity(SimpleNamespace(name="model", _model=str(model), _arguments={"model": str(model), **engine}))
+def in_the_process(model, **options):
+    return VllmGenerator(str(model), **options).identity
 
 
+@pytest.mark.usefixtures("engines_are_installed")
 def test_an_engine_in_the_process_is_known_by_its_weights_and_by_what_changes_them(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     plain = in_the_process(tmp_path)
-    assert plain == in_the_process(tmp_path, max_num_seqs=8, gpu_memory_utilization=0.5)
-    assert plain != in_the_process(tmp_path, quantization="fp8")
+    assert plain == in_the_process(tmp_path, parallel=8, gpu_memory=0.5)
+    assert plain != in_the_process(tmp_path, engine={"quantization": "fp8"})
     (tmp_path / "config.json").write_text("{ }")
     assert plain != in_the_process(tmp_path)
     assert in_the_process("org/model") != in_the_process("org/other")
@@ -88,4 +94,4 @@ def test_another_model_of_the_same_name_is_asked_anew_and_the_same_at_another_po
 
 
 def test_a_model_without_a_place_is_known_by_its_name():
-    assert model_identity(SummaryModel(first_sentences)) == "summary-model"
+    assert identity_of(SummaryModel(first_sentences)) == "SummaryModel summary-model"

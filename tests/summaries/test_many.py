@@ -109,13 +109,14 @@ def test_few_documents_are_held_at_a_time(tmp_path):
         return first_sentences(messages)
 
     class Watching:
-        def found(self, documents):
-            assert documents == 60
-
-        def advance(self, *, documents=0, cut=0, read=0):
-            if cut:
+        def expect(self, unit, count):
+            if unit == "tokens":
                 held.add(object())
-            for _ in range(documents):
+            else:
+                assert (unit, count) == ("documents", 60)
+
+        def advance(self, unit, count=1):
+            if unit == "documents":
                 held.pop()
 
     model = SummaryModel(answer, window=LIMITED, parallel=2)

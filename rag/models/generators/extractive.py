@@ -27,6 +27,7 @@ RANK_DISCOUNT = 0.05
 class ExtractiveGenerator:
     """Quotes up to three sentences that share the question's rarest words; sources that rank higher count a little more."""
 
+    identity = "extractive"
     name = "extractive"
     window = 1_000_000
     max_sources = None

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, UsageError
-from rag.models.generators.http_served import exact_count, look, most_tokens, plain
+from rag.models.generators.http_served import exact_count, look, most_tokens, origin_on, plain
 from rag.models.generators.http_stream import TOO_LATE, Streams
 from rag.models.generators.whole import joined
 from rag.models.servers import RefusedError, Server, most_connections, origin, shown
@@ -102,6 +102,11 @@ class HttpGenerator:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def identity(self) -> str:
+        """The model's name and its origin as the server describes it; its address where the server says nothing."""
+        return f"{self.name} {origin_on(self._server, self.name) or self._server.base_url}"
 
     @property
     def description(self) -> str:

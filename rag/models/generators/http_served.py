@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
-from rag.errors import ModelError, SpecError, nearest
+from rag.errors import ModelError, RagError, SpecError, nearest
 from rag.models.fitting import well_formed
 from rag.models.servers import RefusedError, shown
 
@@ -27,6 +28,10 @@ MESSAGE_TOKENS = 16
 """What a chat template is given in a bound: words of its own, and marks around each message."""
 
 MODELS_SHOWN = 20
+
+ORIGIN = ("root", "parent", "digest", "quantization")
+SIZES = ("n_params", "n_vocab", "n_embd", "size")
+"""Fields of a server's list of models that tell a model from another of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +162,18 @@ def _asked(server: Server, path: str) -> dict[str, Any]:
 
 def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and value > 0 and not isinstance(value, bool) else None
+
+
+def origin_on(server: Server, model: str) -> str:
+    """A server's own account of where a model comes from; empty where it gives none.
+
+    vLLM says it with `root` and `parent`, llama.cpp with `meta`. A model is then the same at every port.
+    """
+    try:
+        entry = next(entry for entry in server.get("/models")["data"] if entry["id"] == model)
+    except (RagError, LookupError, TypeError, StopIteration):
+        return ""
+    meta = entry.get("meta")
+    sizes = {name: meta[name] for name in SIZES if name in meta} if isinstance(meta, dict) else {}
+    origin = {name: entry[name] for name in ORIGIN if entry.get(name)}
+    return json.dumps({**origin, **sizes}, sort_keys=True) if origin or sizes else ""

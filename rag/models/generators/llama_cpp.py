@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import MissingExtraError, ModelError, UsageError
 from rag.models.generators.llama_server import LlamaServer, refusal
+from rag.models.identity import content_of
 from rag.sampling import ALL_OPTIONS
 from rag.system.cpu import usable_cores
 from rag.types import Usage
@@ -78,6 +79,11 @@ class LlamaCppGenerator:
     def name(self) -> str:
         """The file's name without its ending."""
         return self._path.stem
+
+    @property
+    def identity(self) -> str:
+        """The file's name and its content, so that a moved file is the same model."""
+        return f"{self.name} {content_of(self._path)}"
 
     @property
     def window(self) -> int:

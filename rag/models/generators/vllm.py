@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from contextlib import aclosing
 from functools import lru_cache
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import MissingExtraError, ModelError, UsageError
 from rag.models.generators.vllm_engine import VllmEngine, refusals
+from rag.models.identity import content_of
 from rag.sampling import ALL_OPTIONS
 from rag.types import Usage
 
@@ -30,6 +32,12 @@ RENDERED_PROMPTS = 512
 """Prompts whose tokens are kept: each is counted before it is written."""
 
 OWN_OPTIONS = frozenset({"model", "max_model_len", "max_num_seqs", "gpu_memory_utilization"})
+
+
+OF_THE_MACHINE = frozenset(
+    {"max_model_len", "max_num_seqs", "gpu_memory_utilization", "kv_cache_memory_bytes", "tensor_parallel_size"}
+)
+"""Options of the engine that change its speed and not its answers."""
 
 
 class VllmGenerator:
@@ -91,6 +99,13 @@ class VllmGenerator:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    @property
+    def identity(self) -> str:
+        """The model's name, its content if it is a folder, and the engine's options that change its answers."""
+        options = {name: value for name, value in self._arguments.items() if name not in {*OF_THE_MACHINE, "model"}}
+        written = f" {json.dumps(options, sort_keys=True, default=str)}" if options else ""
+        return f"{self.name} {content_of(Path(self._model))}{written}"
 
     @property
     def description(self) -> str:

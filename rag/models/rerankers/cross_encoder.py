@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
 from rag.models.fitting import pieces, well_formed
+from rag.models.identity import identity_of_settings
 from rag.models.pretrained import load_sentence_transformers, longest_input
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ class CrossEncoderReranker:
         self._batch_size = batch_size
         self._window = longest_input(self._model)
         self._refuse_other_models()
+        self.identity = identity_of_settings(
+            type(self).__name__, {"_batch_size": batch_size, "_name": model, "_window": self._window}
+        )
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
         """One score a passage, in their order, on the model's own scale (often 0 to 1). Raises ModelError."""

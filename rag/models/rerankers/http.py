@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
 from rag.models.fitting import well_formed
+from rag.models.identity import identity_of_settings
 from rag.models.servers import RefusedError, Server
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class HttpReranker:
         self._model = model
         self._batch_size = batch_size
         self._path = "/rerank"
+        self.identity = identity_of_settings(
+            type(self).__name__, {"_batch_size": batch_size, "_model": model, "_path": self._path}, self._server.base_url
+        )
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
         """One score a passage, in their order, on the model's own scale. Raises ModelError."""
