@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     Between = Callable[[Hit, Hit], str | None]
     from collections.abc import Sequence
 
-    from rag.index.index import Index
     from rag.prompts import Prompts
+    from rag.protocols import Searchable
     from rag.types import Document, Hit, Passage, Prompt
 
 SHINGLE_WORDS = 8
@@ -144,7 +144,7 @@ def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int,
     return best
 
 
-def white_space_between(index: Index) -> Between:
+def white_space_between(index: Searchable) -> Between:
     """Reads the documents; what has changed since the hits were found is told apart by its text."""
     document: Callable[[str], Document | None] = cache(index.catalog.document)
 

@@ -30,8 +30,7 @@ from rag.text.words import content_stems, stems
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
-    from rag.index.index import Index
-    from rag.protocols import Embedder
+    from rag.protocols import Embedder, Searchable
     from rag.types import Hit
 
 WEIGHTS = (2.5, 8.0, 5.5, 1.0, 2.5)
@@ -209,17 +208,17 @@ def _logistic(value: float) -> float:
     return 1 / (1 + exp(-value))
 
 
-def sentences_to_embed(question: str, retrieved: Retrieved, index: Index) -> list[str]:
+def sentences_to_embed(question: str, retrieved: Retrieved, index: Searchable) -> list[str]:
     """What judging the passages will ask the embedder for."""
     return sentences_read(question, retrieved.hits, _weights(question, index)) if is_calibrated(retrieved, index) else []
 
 
-def _weights(question: str, index: Index) -> dict[str, float]:
+def _weights(question: str, index: Searchable) -> dict[str, float]:
     words = question_words(question)
     return rarity(words, index.word_frequencies(words), len(index))
 
 
-def evidence_of(question: str, retrieved: Retrieved, index: Index) -> float:
+def evidence_of(question: str, retrieved: Retrieved, index: Searchable) -> float:
     weights = _weights(question, index)
     meaning = None
     if is_calibrated(retrieved, index):
@@ -235,7 +234,7 @@ def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder) -> M
     return Meaning(cosines, lambda texts: (embedded_questions(embedder, texts) @ vector()).tolist())
 
 
-def is_calibrated(retrieved: Retrieved, index: Index) -> bool:
+def is_calibrated(retrieved: Retrieved, index: Searchable) -> bool:
     """Whether there are cosines, and they are those of the embedder that the constants were fitted for."""
     identity = index.catalog.embedder_identity
     return identity is not None and identity.name == "minilm" and any(cosine > 0 for _, cosine in retrieved.near)

@@ -22,8 +22,7 @@ from rag.system.waiting import threads
 from rag.types import Hits
 
 if TYPE_CHECKING:
-    from rag.index.index import Index
-    from rag.protocols import Generator
+    from rag.protocols import Generator, Searchable
     from rag.types import Prompt
 
 
@@ -46,7 +45,7 @@ class Prepared:
 
 
 def prepare(
-    question: str, *, index: Index, llm: Generator, asking: Asking, said: str = "", retrieved: Retrieved | None = None
+    question: str, *, index: Searchable, llm: Generator, asking: Asking, said: str = "", retrieved: Retrieved | None = None
 ) -> Prepared:
     """Search, judge whether the passages may hold an answer, and make the prompt. Raises UsageError where nothing fits.
 
@@ -79,7 +78,7 @@ def prepare(
     return Prepared(question, retrieved.hits, likelihood, prompt, citations)
 
 
-def retrieve_distinct(question: str, index: Index, asking: Asking) -> Retrieved:
+def retrieve_distinct(question: str, index: Searchable, asking: Asking) -> Retrieved:
     """The `k` best hits that each say something new. Raises UsageError for a question that cannot be asked."""
     check_question(question)
     k = asking.k

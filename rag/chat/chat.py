@@ -10,7 +10,7 @@ from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from rag.answers.answer import write
 from rag.answers.options import PASSAGES, asked_as
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rag.answers.answer import OnSentence
     from rag.answers.options import Asking
     from rag.chat.sessions import Told
-    from rag.protocols import Generator, Reranker, Verifier
+    from rag.protocols import Generator, Reranker, Searchable, Verifier
     from rag.retrieval.retrieve import Mode
 
 SHARE_OF_THE_PAST = 4
@@ -87,7 +87,7 @@ class Chat:
         self._asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
         with ExitStack() as opened:
             indexes = [opened.enter_context(using_index(one)) for one in named]
-            self._index = indexes[0] if len(indexes) == 1 else cast("Index", Indexes(indexes))
+            self._index: Searchable = indexes[0] if len(indexes) == 1 else Indexes(indexes)
             self._llm = opened.enter_context(using_llm(llm))
             check_options(self._asking.sampling, model=self._llm.name, able=self._llm.options)
             self._session = session_at(session, index=indexes[0].path)

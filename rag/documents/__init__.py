@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Any
 from rag.arguments import require_path
 from rag.documents.common.sidecar import with_sidecar
 from rag.documents.detect import family_of
-from rag.documents.families import EXAMPLE_SUFFIXES, FAMILIES, SUFFIXES
+from rag.documents.families import EXAMPLE_SUFFIXES, FAMILIES, SUFFIXES, is_supported, other_loaders
 from rag.errors import DocumentError
 
 if TYPE_CHECKING:
     from rag.types import Document
 
 __all__ = ["EXAMPLE_SUFFIXES", "FAMILIES", "SUFFIXES", "is_supported", "load", "load_bytes"]
-
-
-def is_supported(path: str | Path) -> bool:
-    """Whether indexing a folder takes the file, by its suffix alone. A file named on its own is judged by its content."""
-    return PurePath(path).suffix.lower() in SUFFIXES
 
 
 def load(path: str | Path, *, source: str | None = None, passwords: Sequence[str] = ()) -> Document:
@@ -55,7 +50,12 @@ def load_bytes(content: bytes, *, source: str, name_hint: str | None = None, pas
     name = name_hint or PurePath(source).name or source
     if not content.strip():
         raise DocumentError(f"{source} is empty. Leave it out, or check that it was saved completely.", status="no-text")
-    family = FAMILIES[family_of(content, source=source, suffix=PurePath(name).suffix.lower())]
+    suffix = PurePath(name).suffix.lower()
+    if suffix and suffix not in SUFFIXES and (other := other_loaders().get(suffix)):
+        return other.load(content, source=source, name=name)
+    family = FAMILIES[family_of(content, source=source, suffix=suffix)]
     options: dict[str, Any] = {"passwords": passwords} if family.passwords and passwords else {}
+    if family.nests:
+        options["load_part"] = load_bytes
     document: Document = importlib.import_module(family.module).load(content, source=source, name=name, **options)
     return document

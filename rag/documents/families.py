@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Protocol, cast
+
+from rag.system.plugins import plugin, plugin_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rag.types import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """A family of formats: the module that holds its `load`, and the suffixes that a folder's files are chosen by.
 
-    `binary` files are told by their content alone; `passwords` says that `load` takes some.
+    `binary` files are recognised by their content alone. `passwords` says that `load` takes some. `nests` says that files of
+    other families may lie inside: `load` then takes `load_part`, which reads them (see `LoadPart`).
     """
 
     module: str
     suffixes: tuple[str, ...]
     binary: bool = False
     passwords: bool = False
+    nests: bool = False
+
+
+class LoadPart(Protocol):
+    """Reads a file of any family that lies inside of another file."""
+
+    def __call__(self, content: bytes, *, source: str, name_hint: str | None = None, passwords: Sequence[str] = ()) -> Document:
+        """The document in `content`. Raises DocumentError."""
+        ...
 
 
 _CODE = (
@@ -27,7 +48,7 @@ _CODE = (
 
 FAMILIES = {
     "pdf": Family("rag.documents.pdf.read", (".pdf",), binary=True, passwords=True),
-    "docx": Family("rag.documents.office.docx", (".docx", ".docm", ".dotx", ".dotm"), binary=True),
+    "docx": Family("rag.documents.office.docx", (".docx", ".docm", ".dotx", ".dotm"), binary=True, nests=True),
     "pptx": Family("rag.documents.office.pptx", (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), binary=True),
     "xlsx": Family("rag.documents.office.xlsx", (".xlsx", ".xlsm", ".xltx", ".xltm"), binary=True),
     "odf": Family("rag.documents.office.odf", (".odt", ".ods", ".odp", ".ott", ".ots", ".otp"), binary=True),
@@ -40,9 +61,35 @@ FAMILIES = {
     "csv": Family("rag.documents.plain.delimited", (".csv", ".tsv", ".tab")),
     "json": Family("rag.documents.plain.json_text", (".json", ".jsonl", ".ndjson")),
     "notebook": Family("rag.documents.plain.notebooks", (".ipynb",)),
-    "mail": Family("rag.documents.mail", (".eml", ".mbox"), passwords=True),
+    "mail": Family("rag.documents.mail", (".eml", ".mbox"), passwords=True, nests=True),
     "subtitles": Family("rag.documents.plain.subtitles", (".vtt", ".srt")),
     "code": Family("rag.documents.plain.source_code", tuple(_CODE.split())),
 }
 SUFFIXES = {suffix: name for name, family in FAMILIES.items() for suffix in family.suffixes}
 EXAMPLE_SUFFIXES = tuple(family.suffixes[0] for family in FAMILIES.values())
+
+
+class OtherLoader(Protocol):
+    """A loader of another package, from the entry points `groundtext.loaders`; see `rag.testing.LoaderContract`."""
+
+    @property
+    def suffixes(self) -> Sequence[str]:
+        """The suffixes that it reads, in lower case with their dots. Those of FAMILIES are never given to it."""
+        ...
+
+    def load(self, content: bytes, *, source: str, name: str) -> Document:
+        """The document in the bytes of a file. Raises DocumentError."""
+        ...
+
+
+@cache
+def other_loaders() -> dict[str, OtherLoader]:
+    """Loaders of other packages by the suffixes that they read. Raises PluginError."""
+    loaders = [cast("OtherLoader", plugin("loaders", name)) for name in plugin_names("loaders")]
+    return {suffix: loader for loader in loaders for suffix in loader.suffixes if suffix not in SUFFIXES}
+
+
+def is_supported(path: str | Path) -> bool:
+    """Whether indexing a folder takes the file, by its suffix alone. A file named on its own is judged by its content."""
+    suffix = PurePath(path).suffix.lower()
+    return suffix in SUFFIXES or (bool(suffix) and suffix in other_loaders())

@@ -29,6 +29,8 @@ from rag.types import Document
 if TYPE_CHECKING:
     from email.message import Message
 
+    from rag.documents.families import LoadPart
+
 _BEGINNING = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\d{4}[^\n]*\n(?=>?[!-9;-~]+:)")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _FLOWED = re.compile(r"(?<!^--) \n(?=[^\n>])", re.MULTILINE)
@@ -43,18 +45,20 @@ _REASONS = {"encrypted": "encrypted", "no-text": "no text", "corrupt": "damaged"
 """Why an attachment is not read, by the status of its error."""
 
 
-def load(content: bytes, *, source: str, name: str, passwords: Sequence[str] = (), depth: int = 0) -> Document:
+def load(
+    content: bytes, *, source: str, name: str, load_part: LoadPart, passwords: Sequence[str] = (), depth: int = 0
+) -> Document:
     """One message, or those of a mailbox, each with its headers, its text, and its attachments below their names.
 
     Headers of a single message are its metadata as well. Places are the numbers of a mailbox's messages, and the names of
-    attachments with the places inside them. `passwords` are tried on attachments; `depth` is how many messages this one is
-    attached to. Raises DocumentError where there is no text.
+    attachments with the places inside them. `load_part` reads attachments, on which `passwords` are tried; `depth` is the
+    number of messages that this one is attached to. Raises DocumentError where there is no text.
     """
     if b"\0" in content[:200]:
         content = decode(content).encode("utf-8", errors="replace")
     try:
         messages = [message_from_bytes(one, policy=compat32) for one in _split(content.removeprefix(b"\xef\xbb\xbf"))]
-        reader = _Reader(Composition(), passwords, depth)
+        reader = _Reader(Composition(), load_part, passwords, depth)
         for number, message in enumerate(messages, start=1):
             reader.message(message, label="message" if len(messages) == 1 else str(number), level=1)
     except RecursionError as error:
@@ -93,6 +97,7 @@ class _Reader:
     """Writes messages, and what is attached to them, into one text."""
 
     written: Composition
+    load_part: LoadPart
     passwords: Sequence[str]
     depth: int
     parts: int = 0
@@ -173,8 +178,6 @@ class _Reader:
 
         That costs the attachment and not the message.
         """
-        from rag.documents import load_bytes
-
         content = part.get_payload(decode=True)
         is_named = bool(part.get_filename())
         if not isinstance(content, bytes) or part.get_content_type() in _NOT_OPENED or not (is_named or _may_be_text(part)):
@@ -187,9 +190,16 @@ class _Reader:
             return "encrypted"
         try:
             if family_of(content, source=name, suffix=PurePath(name).suffix.lower()) != "mail":
-                return load_bytes(content, source=name, name_hint=name, passwords=self.passwords)
+                return self.load_part(content, source=name, name_hint=name, passwords=self.passwords)
             if self.depth < _DEEPEST:
-                return load(content, source=name, name=name, passwords=self.passwords, depth=self.depth + 1)
+                return load(
+                    content,
+                    source=name,
+                    name=name,
+                    load_part=self.load_part,
+                    passwords=self.passwords,
+                    depth=self.depth + 1,
+                )
         except DocumentError as error:
             return _REASONS.get(error.status, "")
         except MissingExtraError:

@@ -94,7 +94,7 @@ def count_costs(
     Files are found and read as `rag.sync` does it; see there and `load_all`. `documents` are counted before them.
     """
     started = time.perf_counter()
-    found = find_files(sources, is_supported=loaders.is_supported, selection=selection)
+    found = find_files(sources, selection=selection)
     failed = found.failures()
     if not (found.files or failed or documents):
         looked = ", ".join(map(str, sources))

@@ -140,7 +140,6 @@ def plan_for(
     }
     found = find_files(
         sources,
-        is_supported=loaders.is_supported,
         selection=selection,
         known=[*indexed, *failed],
         index_folder=index.path,

@@ -13,8 +13,7 @@ from rag.types import Hits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rag.index.index import Index
-    from rag.protocols import Reranker
+    from rag.protocols import Reranker, Searchable
     from rag.types import Hit
 
 Mode = Literal["hybrid", "dense", "keyword"]
@@ -39,7 +38,7 @@ class Retrieved:
 def retrieve(
     question: str,
     *,
-    index: Index,
+    index: Searchable,
     k: int,
     mode: Mode = "hybrid",
     where: Mapping[str, str] | None = None,
@@ -62,7 +61,7 @@ def near_ones(dense: list[tuple[int, float]], keyword: list[tuple[int, float]]) 
 
 
 def candidates(
-    question: str, *, index: Index, depth: int = CANDIDATES, mode: Mode = "hybrid", where: Mapping[str, str] | None = None
+    question: str, *, index: Searchable, depth: int = CANDIDATES, mode: Mode = "hybrid", where: Mapping[str, str] | None = None
 ) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
     """The (chunk, score) pairs of dense and of keyword search that the mode needs, `depth` from each.
 
@@ -85,7 +84,7 @@ def candidates(
 
 
 def hybrid(
-    question: str, dense: list[tuple[int, float]], keyword: list[tuple[int, float]], *, index: Index
+    question: str, dense: list[tuple[int, float]], keyword: list[tuple[int, float]], *, index: Searchable
 ) -> list[tuple[int, float]]:
     """What `candidates` gave as one ranking, scored between 0 and 1: fused, and drawn to what its first passages say.
 

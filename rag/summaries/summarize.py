@@ -143,7 +143,7 @@ class _Loading:
             require_count(jobs, "jobs")
         self._given = [source for source in sources if isinstance(source, Document)]
         named = [source for source in sources if not isinstance(source, Document)]
-        found = find_files(named, is_supported=loaders.is_supported, selection=selection)
+        found = find_files(named, selection=selection)
         self._failures = found.failures()
         self._files = list(found.files)
         self._load: Callable[[], Generator[Loaded, None, None]] = lambda: load_all(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from rag.documents import load_bytes
 from rag.documents.families import FAMILIES
 from rag.errors import DocumentError
 from rag.types import Document
@@ -197,8 +198,9 @@ def epub(
 
 def load(content: bytes, family: str, name: str = "") -> Document:
     """The document, after what must hold for every one."""
+    nested = {"load_part": load_bytes} if FAMILIES[family].nests else {}
     document: Document = importlib.import_module(FAMILIES[family].module).load(
-        content, source=name or f"a.{family}", name=name or f"a.{family}"
+        content, source=name or f"a.{family}", name=name or f"a.{family}", **nested
     )
     assert all(document.text[heading.start :].startswith(heading.text) for heading in document.headings)
     assert document.page_starts or document.text == document.text.strip()

@@ -13,13 +13,14 @@ from stat import S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from rag.documents.common.sidecar import NOTATIONS, is_sidecar
+from rag.documents.families import is_supported
 from rag.documents.loading.stamps import FileStamp, sidecar_stamp, stamp_of
 from rag.errors import UsageError
 from rag.system.files import expanded
 from rag.types import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What the system says of a path that leads nowhere; after any other error there may be something."""
@@ -73,7 +74,6 @@ class Found:
 def find_files(
     sources: Iterable[str | Path],
     *,
-    is_supported: Callable[[str], bool],
     selection: Selection = DEFAULT_SELECTION,
     known: Sequence[str] = (),
     index_folder: Path | None = None,
@@ -84,7 +84,7 @@ def find_files(
     source that neither is there as a file or folder nor is in the index (`known`), and for one that lies in the folder of
     the index.
     """
-    search = _Search(is_supported, selection, index_folder)
+    search = _Search(selection, index_folder)
     for source in sources:
         if not str(source).strip():
             raise UsageError("A source is an empty string. Name a file or a folder.")
@@ -145,9 +145,8 @@ class _Search:
     Links wait until all other folders are done, so that a folder is met under its own name where it has one in the sources.
     """
 
-    def __init__(self, is_supported: Callable[[str], bool], selection: Selection, index_folder: Path | None) -> None:
+    def __init__(self, selection: Selection, index_folder: Path | None) -> None:
         self.found = Found()
-        self._is_supported = is_supported
         self._selection = selection
         self._index_folder = os.path.realpath(index_folder) if index_folder else None
         self._own = _identity(self._index_folder) if self._index_folder else None
@@ -237,7 +236,7 @@ class _Search:
             self._note_name(path)
         elif (include and not _fits(inside, include)) or _fits(inside, exclude):
             self.found.left_out += 1
-        elif include or self._is_supported(path):
+        elif include or is_supported(path):
             return True
         else:
             self.found.skipped[PurePath(path).suffix.lower() or "no suffix"] += 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rag.documents.common.archives import without_text
 from rag.documents.common.titles import named, title_like
 from rag.documents.common.writer import Writer, spread_rows
+from rag.documents.detect import family_of
 from rag.documents.office.charts import write_chart, write_diagram
 from rag.documents.office.comments import remark
 from rag.documents.office.math import linear
@@ -22,6 +23,8 @@ from rag.types import Document
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rag.documents.families import LoadPart
+
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 # What was deleted or moved away, the codes of fields, the reading aids above East Asian characters, and the looks of things.
@@ -31,13 +34,14 @@ _UNREAD = frozenset(
 _CHARACTERS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
-def load(content: bytes, *, source: str, name: str) -> Document:
+def load(content: bytes, *, source: str, name: str, load_part: LoadPart) -> Document:
     """The text of the body, without the headers and footers of its pages.
 
-    Footnotes and comments follow the paragraph that names them, endnotes stand at the end. Raises DocumentError.
+    Footnotes and comments follow the paragraph that names them; endnotes are at the end. `load_part` reads pages and texts
+    that were inserted whole. Raises DocumentError.
     """
     package = Package(content, source=source)
-    reader = _Reader(package)
+    reader = _Reader(package, load_part)
     reader.read()
     writer, properties = reader.writer, package.properties()
     if not writer.text:
@@ -56,7 +60,8 @@ def load(content: bytes, *, source: str, name: str) -> Document:
 class _Reader:
     """Follows the body's blocks; what hangs on a paragraph (notes, text boxes, charts) is written after it."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package, load_part: LoadPart) -> None:
+        self._load_part = load_part
         self.writer = Writer(source=package.source)
         self._package = package
         self._main = package.main
@@ -95,15 +100,12 @@ class _Reader:
 
     def _inserted(self, part: str) -> None:
         """A page or a text that was put in whole and that Word turns into paragraphs when it opens the file."""
-        from rag.documents import load_bytes
-        from rag.documents.detect import family_of
-
         suffix, name = PurePath(part).suffix.lower(), PurePath(part).name
         try:
             content = self._package.archive.read(part) if part else b""
             if content.strip() and family_of(content, source=name, suffix=suffix) in ("html", "text"):
                 self.writer.flow.break_lines(2)
-                self.writer.code(load_bytes(content, source=name).text)
+                self.writer.code(self._load_part(content, source=name).text)
                 self.writer.flow.break_lines(2)
                 return
         except DocumentError as error:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import rag
-from rag.documents import is_supported
 from rag.documents.loading.find import Selection, find_files
 from rag.errors import UsageError
 
@@ -18,9 +17,7 @@ pytestmark = pytest.mark.usefixtures("keep_workers")
 
 
 def found_in(*sources, index_folder=None, known=(), **selection):
-    return find_files(
-        sources, is_supported=is_supported, selection=Selection(**selection), known=known, index_folder=index_folder
-    )
+    return find_files(sources, selection=Selection(**selection), known=known, index_folder=index_folder)
 
 
 def names(found, below) -> list[str]:
