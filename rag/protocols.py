@@ -168,6 +168,10 @@ class Documents(Protocol):
         """The pages of a span, None for a format without pages, and its place in words."""
         ...
 
+    def content_key(self) -> str:
+        """A hash that changes with the documents, so that answers are kept only as long as they hold."""
+        ...
+
 
 class Searchable(Protocol):
     """Everything that search and answers ask of an index. Passages are known by their number; higher scores are better."""
@@ -221,6 +225,14 @@ class Searchable(Protocol):
 
     def first_hits(self, scored: Sequence[tuple[int, float]], n: int) -> list[Hit]:
         """The first `n` passages of a ranking that are still there."""
+        ...
+
+
+class Store(Searchable, Protocol):
+    """An index that is not in a folder, as the entry points `groundtext.stores` open it at an address such as toy://shelf."""
+
+    def close(self) -> None:
+        """Drop the connection."""
         ...
 
 

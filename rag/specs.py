@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from rag.arguments import require, require_path, require_text
 from rag.errors import SpecError, nearest
 from rag.index.index import DEFAULT_EMBEDDER, Index
 from rag.system.files import cache_folder, expanded, read_json, write_json
+from rag.system.plugins import plugin, plugin_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rag.index.index import Index
-    from rag.protocols import Embedder, Generator, Reranker, Verifier
+    from rag.protocols import Embedder, Generator, Reranker, Searchable, Store, Verifier
 
 GENERATORS = ("local", "local:PATH.gguf", "vllm:MODEL", "http://HOST:PORT/v1", "http://HOST:PORT/v1#MODEL", "extractive")
 EMBEDDER_OBJECT = "(an object)"
@@ -50,6 +51,8 @@ def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -
 
         url, model, options = _split_embedder_url(spec)
         return HttpEmbedder(url, model, api_key=_key(api_key), **options)
+    if other := _of_a_package("embedders", spec):
+        return cast("Embedder", other)
     _refuse_misspelling(spec, ("minilm",), EMBEDDERS, "embedder")
     from rag.models.embedders.sentence_transformers import SentenceTransformersEmbedder
 
@@ -77,7 +80,10 @@ def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
 
         url, model, options = _split_llm_url(spec)
         return HttpGenerator(url, model, api_key=key_for(url) or _key(api_key), **options)
-    raise SpecError(f"'{spec}' names no generator.{nearest(spec, ('local', 'extractive'))} Known: {', '.join(GENERATORS)}.")
+    if other := _of_a_package("generators", spec):
+        return cast("Generator", other)
+    names = ("local", "extractive", *plugin_names("generators"))
+    raise SpecError(f"'{spec}' names no generator.{nearest(spec, names)} Known: {_known('generators', GENERATORS)}.")
 
 
 def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
@@ -88,6 +94,8 @@ def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
 
         url, model = _split_url(spec, "http://HOST:PORT#MODEL")
         return HttpReranker(url, model, api_key=_key(api_key))
+    if other := _of_a_package("rerankers", spec):
+        return cast("Reranker", other)
     from rag.models.rerankers.cross_encoder import CrossEncoderReranker
 
     return CrossEncoderReranker(spec)
@@ -113,7 +121,24 @@ def open_verifier(spec: str = "lexical", *, embedder: Embedder | None = None, ap
 
         url, _, model = rest.partition("#")
         return LlmVerifier(url, model or None, api_key=_key(api_key))
-    raise SpecError(f"'{spec}' names no verifier.{nearest(spec, ('lexical',))} Known: {', '.join(VERIFIERS)}.")
+    if other := _of_a_package("verifiers", spec):
+        return cast("Verifier", other)
+    names = ("lexical", *plugin_names("verifiers"))
+    raise SpecError(f"'{spec}' names no verifier.{nearest(spec, names)} Known: {_known('verifiers', VERIFIERS)}.")
+
+
+def _of_a_package(group: str, spec: str) -> object | None:
+    """The component that an installed package offers under NAME, for a spec NAME or NAME:REST; None if there is none.
+
+    What the package offers is called with REST, which may be empty. Raises PluginError, and whatever the call raises.
+    """
+    name, _, rest = spec.partition(":")
+    factory = plugin(group, name) if name else None
+    return factory(rest) if factory is not None else None
+
+
+def _known(group: str, own: tuple[str, ...]) -> str:
+    return ", ".join([*own, *(f"{name}:…" for name in plugin_names(group))])
 
 
 def open_index(
@@ -184,6 +209,43 @@ def using_index(index: Index | str | Path, *, create: bool = False) -> Iterator[
     require_path(index, "index", "the path of a folder, or what rag.open_index gives")
     with open_index(index, create=create) as opened:
         yield opened
+
+
+@contextmanager
+def using_searchable(index: Searchable | str | Path) -> Iterator[Searchable]:
+    """The index itself, or the one at a path or an address, which is closed afterwards.
+
+    An address is SCHEME://…; the entry points `groundtext.stores` open it. Raises SpecError for an unknown scheme.
+    """
+    if not isinstance(index, (str, Path)):
+        require(hasattr(index, "search_vectors"), index, "index", "the path of a folder, or what rag.open_index gives")
+        yield index
+        return
+    if not (scheme := _scheme_of(index)):
+        with open_index(index) as opened:
+            yield opened
+        return
+    with closing(open_store(str(index), scheme=scheme)) as store:
+        yield store
+
+
+def open_store(address: str, *, scheme: str) -> Store:
+    """The index at an address, as the package that offers its scheme opens it."""
+    factory = plugin("stores", scheme)
+    if factory is None:
+        known = plugin_names("stores")
+        offered = (
+            f"Installed packages open: {', '.join(f'{name}://' for name in known)}."
+            if known
+            else "No installed package opens any."
+        )
+        raise SpecError(f"No index can be opened at {address}: the scheme '{scheme}' is unknown. {offered}")
+    return cast("Store", factory(address))
+
+
+def _scheme_of(index: str | Path) -> str:
+    scheme, mark, _ = str(index).partition("://") if isinstance(index, str) else ("", "", "")
+    return scheme if mark and scheme.isidentifier() else ""
 
 
 @contextmanager

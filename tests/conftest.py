@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import kept_workers
 import pytest
-from fakes import CountingEmbedder
 from hypothesis import HealthCheck, settings
 from paths import ROOT
 
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rag.index.index import Index
+    from rag.testing.fakes import CountingEmbedder
+
+pytest.register_assert_rewrite("rag.testing")
 
 # How long an example takes tells of the machine and of what else it does, not of the code.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -52,6 +54,8 @@ def keep_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def embedder() -> CountingEmbedder:
+    from rag.testing.fakes import CountingEmbedder
+
     return CountingEmbedder()
 
 

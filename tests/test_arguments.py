@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from fakes import HashEmbedder
 
 import rag
 from rag.errors import RagError, UsageError
 from rag.ingest.sync import add_documents
+from rag.testing.fakes import HashEmbedder
 from rag.types import Document
 
 TOWER = Document("The tower is 34 m tall.", "tower.txt", "Tower")

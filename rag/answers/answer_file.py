@@ -16,7 +16,6 @@ from typing import IO, TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from rag.errors import UsageError
-from rag.index.catalog.contents import content_key
 from rag.models.identity import identity_of, is_identified
 from rag.prompts import NearestExamples, Prompts
 from rag.system.files import expanded
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rag.answers.options import Asking
-    from rag.index.index import Index
-    from rag.protocols import Generator
+    from rag.protocols import Generator, Searchable
 
 KEY = "key"
 """The member of a line that tells what its answer depends on."""
@@ -208,7 +206,7 @@ def _check_folder(path: Path) -> None:
         raise _cannot_be_written(path, error) from error
 
 
-def answer_keys(questions: Sequence[str], index: Index, llm: Generator, asking: Asking) -> list[str]:
+def answer_keys(questions: Sequence[str], index: Searchable, llm: Generator, asking: Asking) -> list[str]:
     """For each question a hash of all that its answer depends on."""
     options = (
         asking.k,
@@ -221,7 +219,7 @@ def answer_keys(questions: Sequence[str], index: Index, llm: Generator, asking: 
         _of_prompts(asking.prompts or Prompts()),
     )
     model = _model(llm)
-    common = _hash(repr((content_key(index.catalog), model, options)))
+    common = _hash(repr((index.catalog.content_key(), model, options)))
     return [_hash(f"{common}\n{question}") for question in questions]
 
 

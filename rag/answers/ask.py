@@ -13,7 +13,7 @@ from rag.answers.question import prepare
 from rag.arguments import listed, require_call, require_text
 from rag.grounding.citations import without_markers
 from rag.grounding.lexical import LexicalVerifier
-from rag.specs import opened_verifier, using_index, using_llm
+from rag.specs import opened_verifier, using_llm, using_searchable
 from rag.system.loops import run
 from rag.text.sentences import sentence_spans
 from rag.types import Passage
@@ -84,7 +84,7 @@ async def _asked(
     require_text(question, "The question")
     require_call(on_sentence, "on_sentence")
     started = time.perf_counter()
-    with using_index(index) as opened, using_llm(llm) as generator:
+    with using_searchable(index) as opened, using_llm(llm) as generator:
         prepared = await asyncio.to_thread(prepare, question, index=opened, llm=generator, asking=asking)
         return await write(prepared, llm=generator, asking=asking, on_sentence=on_sentence, started=started)
 

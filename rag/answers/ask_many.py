@@ -20,7 +20,7 @@ from rag.answers.question import Prepared, prepare, retrieve_distinct
 from rag.arguments import listed, require, require_call, require_path
 from rag.errors import RagError, UsageError
 from rag.protocols import EmbedsQuestions
-from rag.specs import using_index, using_llm
+from rag.specs import using_llm, using_searchable
 from rag.system.loops import run
 from rag.types import Answer
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rag.answers.options import Asking
     from rag.index.index import Index
     from rag.prompts import Prompts
-    from rag.protocols import Generator, Reranker, Verifier
+    from rag.protocols import Generator, Reranker, Searchable, Verifier
     from rag.retrieval.retrieve import Mode, Retrieved
     from rag.sampling import Sampling
 
@@ -68,7 +68,7 @@ class _Kept:
 class _Work:
     """What all the questions of a run have in common. `ready` is put a None for each worker at the end."""
 
-    index: Index
+    index: Searchable
     llm: Generator
     asking: Asking
     keep: Callable[[int, Answer | FailedAnswer], None]
@@ -142,7 +142,7 @@ async def _asked_many(
         require_path(kept.path, "output", "the path of a file")
     require_call(on_answer, "on_answer")
     _check_ids(ids, len(questions))
-    with using_index(index) as opened, using_llm(llm) as generator:
+    with using_searchable(index) as opened, using_llm(llm) as generator:
         texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
         keys = answer_keys(texts, opened, generator, asking)
         with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:

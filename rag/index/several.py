@@ -48,6 +48,10 @@ class _Catalogs:
         """The pages that a span of a document lies on, and its place in words."""
         return self._of(source).catalog.locate(source, start, end)
 
+    def content_key(self) -> str:
+        """A hash of the content of all the indexes, in their order."""
+        return " ".join(index.catalog.content_key() for index in self.indexes)
+
     def _of(self, source: str) -> Index:
         return self.indexes[self.owners.get(source, 0)]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 from rag.arguments import require, require_count, require_pairs, require_text
 from rag.errors import UsageError, nearest
 from rag.retrieval.retrieve import Mode, retrieve
-from rag.specs import open_reranker, using_index
+from rag.specs import open_reranker, using_searchable
 from rag.types import Hits
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def search(
     check_question(question)
     check_choice(k, mode)
     check_filters(where, reranker)
-    with using_index(index) as opened:
+    with using_searchable(index) as opened:
         ranks = open_reranker(reranker) if isinstance(reranker, str) else reranker
         return retrieve(question, index=opened, k=k, mode=mode, where=where, reranker=ranks).hits
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 
 import pytest
-from fakes import HashEmbedder, ScriptedGenerator
 
 import rag
 from rag.answers.answer import NOT_FOUND
@@ -13,6 +12,7 @@ from rag.errors import ModelError, UsageError
 from rag.ingest.sync import add_documents
 from rag.retrieval.retrieve import candidates
 from rag.sampling import Sampling
+from rag.testing.fakes import HashEmbedder, ScriptedGenerator
 from rag.types import Answer, Document
 
 pytestmark = pytest.mark.usefixtures("keep_workers")

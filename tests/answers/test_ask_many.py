@@ -8,7 +8,6 @@ import json
 import resource
 import time
 
-import fakes
 import pytest
 
 import rag
@@ -17,9 +16,9 @@ from rag.answers.answer_file import AnswerFile
 from rag.answers.ask_many import FailedAnswer
 from rag.answers.question_file import read_questions
 from rag.errors import ModelError, UsageError
-from rag.index.catalog.contents import content_key
 from rag.ingest import sync as ingest
 from rag.prompts import Example, NearestExamples
+from rag.testing import fakes
 from rag.types import Document, Usage
 
 pytestmark = pytest.mark.usefixtures("keep_workers")
@@ -174,7 +173,7 @@ def test_what_an_index_holds_is_told_quickly_also_for_many_documents(towers):
             [(f"/docs/{number}.txt", f"{number:032x}") for number in range(100_000)],
         )
     started = time.process_time()
-    content_key(towers.catalog)
+    towers.catalog.content_key()
     assert time.process_time() - started < 5
 
 

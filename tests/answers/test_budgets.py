@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import HashEmbedder
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from llm_server import TOKENIZERS, LlmServer
@@ -21,6 +20,7 @@ from rag.ingest.sync import add_documents
 from rag.models.generators.http import HttpGenerator
 from rag.prompts import render_answer_prompt
 from rag.sampling import Sampling
+from rag.testing.fakes import HashEmbedder
 from rag.types import Document, Hit, Usage
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fakes import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.answers.context import distinct, merged
 from rag.documents.chunking import split_text
+from rag.testing.fakes import HashEmbedder
 from rag.types import Document, Hit
 
 PIECES = ("The tower is tall.", "Roses grow here!", "Carp swim", "in 1872", "塔は高い。", "–")

@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-from fakes import HashEmbedder, ScriptedGenerator
 from paths import ROOT
 
 import rag
@@ -19,6 +18,7 @@ from rag.chat.sessions import Session, Turn, session_at, sessions_of
 from rag.errors import EmbedderMismatchError, IndexStoreError, ModelError, UsageError
 from rag.prompts import Prompts
 from rag.sampling import Sampling
+from rag.testing.fakes import HashEmbedder, ScriptedGenerator
 from rag.types import Message
 
 pytestmark = pytest.mark.usefixtures("keep_workers")
@@ -680,7 +680,7 @@ def test_mistakes_are_told_before_anything_is_asked(rag_chat, arguments, message
 
 IN_PERSON = """
 import asyncio, sys
-from fakes import ScriptedGenerator
+from rag.testing.fakes import ScriptedGenerator
 import rag
 from rag.cli.chat import _Conversation
 

@@ -6,7 +6,6 @@ import threading
 
 import pytest
 from click.testing import CliRunner
-from fakes import HashEmbedder
 from fresh_process import run_python
 
 import rag
@@ -14,6 +13,7 @@ from rag.cli import main
 from rag.errors import ModelError
 from rag.ingest.sync import add_documents
 from rag.models.generators.extractive import ExtractiveGenerator
+from rag.testing.fakes import HashEmbedder
 from rag.types import Document
 
 TEXT = "The tower is 34 metres tall. It was built in 1872 by Ada Brandt."

@@ -6,11 +6,11 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from fakes import HashEmbedder
 
 import rag
 from rag.cli import main
 from rag.ingest.sync import add_documents
+from rag.testing.fakes import HashEmbedder
 from rag.types import Document
 
 pytestmark = pytest.mark.usefixtures("keep_workers")

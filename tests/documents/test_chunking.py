@@ -4,12 +4,12 @@ import re
 from itertools import pairwise
 
 import pytest
-from fakes import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.documents.chunking import embedded_text, split_text
 from rag.errors import UsageError
+from rag.testing.fakes import HashEmbedder
 from rag.types import Document, Heading
 
 count_tokens = HashEmbedder().count_tokens

@@ -7,7 +7,6 @@ import re
 import unicodedata
 
 import pytest
-from fakes import ScriptedGenerator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from rag.cli.terminal import answer_lines, hit_lines, sentence_text
 from rag.ingest.sync import add_documents
 from rag.notebook import STYLE
 from rag.prompts import Prompts, as_data
+from rag.testing.fakes import ScriptedGenerator
 from rag.types import Document, Heading, Message, Passage
 
 FACT = "The tower is 34 metres tall."

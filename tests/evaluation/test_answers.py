@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 from evaluation_data import ANSWERS, CORPUS, HOPELESS, TOWERS, read_lines, write_collection, write_lines
-from fakes import ScriptedGenerator
 
 import rag
 from rag.cli.terminal import evaluation_lines
@@ -36,6 +35,7 @@ from rag.evaluation.reasons import (
 from rag.evaluation.report.report import write_report
 from rag.evaluation.retrieval import Found
 from rag.ingest.sync import add_documents
+from rag.testing.fakes import ScriptedGenerator
 from rag.types import Document, Usage
 
 

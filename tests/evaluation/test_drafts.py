@@ -6,7 +6,6 @@ import os
 
 import pytest
 from evaluation_data import read_lines, write_lines
-from fakes import ScriptedGenerator
 from paths import TESTS
 
 from rag.errors import ModelError, UsageError
@@ -14,6 +13,7 @@ from rag.evaluation.drafts import draft_questions
 from rag.evaluation.retrieval import evaluate_retrieval
 from rag.ingest.sync import add_documents
 from rag.prompts.templates import packaged_template
+from rag.testing.fakes import ScriptedGenerator
 from rag.types import Document
 
 KEPT = TESTS / "prompts" / "snapshots" / "draft.txt"

@@ -9,7 +9,6 @@ from dataclasses import replace
 import ir_measures
 import pytest
 from evaluation_data import CORPUS, TOWERS, read_lines, write_collection, write_lines
-from fakes import CountingEmbedder
 from paths import SHARED_DATA
 
 import rag
@@ -23,6 +22,7 @@ from rag.evaluation.report.page import page
 from rag.evaluation.report.report import write_report
 from rag.evaluation.retrieval import evaluate_retrieval
 from rag.ingest.sync import add_documents
+from rag.testing.fakes import CountingEmbedder
 from rag.types import Document
 
 

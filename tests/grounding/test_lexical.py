@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.grounding.lexical import LexicalVerifier
 from rag.grounding.quantities import quantities
 from rag.protocols import Verifier
+from rag.testing.fakes import HashEmbedder
 from rag.types import Passage
 
 REPORT = Passage(

@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import contextmanager
 
-import fakes
 import pytest
 from faults import fixtures
 from faults.kills import look
@@ -14,6 +13,7 @@ from faults.nursery import NOBODY
 
 import rag
 from rag.ingest import sync as ingest
+from rag.testing import fakes
 from rag.types import Document
 
 index, nursery, place, sources = fixtures.index, fixtures.nursery, fixtures.place, fixtures.sources

@@ -14,8 +14,8 @@ from rag.index import keywords as keyword_files
 from rag.index import stamped as stamped_files
 from rag.index.keywords import KeywordStore
 from rag.index.stamped import Stamp, read_stamped, write_stamped
-from rag.index.vectors.exact import exact_search
 from rag.index.vectors.vectors import VectorStore
+from rag.testing.vector_stores import exact_search
 from rag.types import Hit
 
 

@@ -8,7 +8,6 @@ import sys
 import threading
 
 import pytest
-from fakes import HashEmbedder
 
 import rag
 from rag.errors import (
@@ -22,6 +21,7 @@ from rag.errors import (
     UsageError,
 )
 from rag.ingest.sync import add_documents
+from rag.testing.fakes import HashEmbedder
 from rag.types import Document
 
 

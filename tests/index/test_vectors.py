@@ -13,10 +13,11 @@ from rag.documents.loading.stamps import FileStamp
 from rag.index.catalog.catalog import Catalog
 from rag.index.vectors import layout as layouts
 from rag.index.vectors import vector_files
-from rag.index.vectors.exact import exact_search
 from rag.index.vectors.segments import Segment
 from rag.index.vectors.vector_files import update_vector_files
 from rag.index.vectors.vectors import VectorStore
+from rag.testing import VectorStoreContract, vector_stores
+from rag.testing.vector_stores import exact_search
 from rag.types import Chunk, Document, EmbedderIdentity
 
 DIMENSION = 16
@@ -34,6 +35,12 @@ def use_kind(name, monkeypatch):
     monkeypatch.setattr(layouts, "QUANTISED_FROM", quantised_from)
     monkeypatch.setattr(layouts, "LISTS_FROM", lists_from)
     return name
+
+
+class TestContract(VectorStoreContract):
+    @pytest.fixture
+    def store(self):
+        return VectorStore(vector_stores.DIMENSION, lambda chunks: (np.array(chunks), np.zeros((0, vector_stores.DIMENSION))))
 
 
 class Library:

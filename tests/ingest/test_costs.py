@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fakes import HashEmbedder, ScriptedGenerator
 from pdf_writer import encrypted, pdf
 
 import rag
@@ -18,6 +17,7 @@ from rag.errors import UsageError
 from rag.ingest import costs as tokens
 from rag.ingest.costs import count_costs
 from rag.ingest.sync import ChunkSizes
+from rag.testing.fakes import HashEmbedder, ScriptedGenerator
 from rag.types import Message
 
 

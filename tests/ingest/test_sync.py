@@ -5,13 +5,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from fakes import HashEmbedder
 from pdf_writer import encrypted, pdf
 
 import rag
 from rag.cli.terminal import report_lines
 from rag.errors import UsageError
 from rag.ingest.sync import ChunkSizes, plan_for
+from rag.testing.fakes import HashEmbedder
 from rag.types import Failure
 
 

@@ -6,7 +6,6 @@ import json
 import shutil
 
 import pytest
-from fakes import HashEmbedder, ScriptedGenerator
 from llm_server import LlmServer
 from paths import TESTS
 from tiny_models import save_tiny_cross_encoder
@@ -25,6 +24,7 @@ from rag.models.identity import identity_of
 from rag.models.rerankers.cross_encoder import CrossEncoderReranker
 from rag.models.rerankers.http import HttpReranker
 from rag.sampling import Sampling
+from rag.testing.fakes import HashEmbedder, ScriptedGenerator
 
 SERVER = "http://127.0.0.1:9/v1"
 TEXTS = {

@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 
 import pytest
-from fakes import HashEmbedder, ScriptedGenerator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from rag.answers.context import merged, pack_prompts
 from rag.errors import UsageError
 from rag.prompts import Example, NearestExamples, Prompts, load_examples, nearest_examples, render_answer_prompt
 from rag.prompts.templates import PACKAGED, TASKS
+from rag.testing.fakes import HashEmbedder, ScriptedGenerator
 from rag.types import Hit, Message, Passage
 
 KEPT = Path(__file__).parent / "snapshots"

@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from fakes import HashEmbedder
+from rag.testing.fakes import HashEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
-from generator_contract import LONG_PROMPT, PASSAGE, QUESTION, STORY, TestEveryGenerator, everything, prompt, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paths import ROOT
@@ -23,12 +22,12 @@ from rag.errors import ModelError, UsageError
 from rag.models.generators.vllm import VllmGenerator
 from rag.protocols import Generator
 from rag.sampling import Sampling
+from rag.testing.generators import LONG_PROMPT, PASSAGE, QUESTION, STORY, GeneratorContract, everything, prompt, write
 from rag.types import Message, Prompt, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["TestEveryGenerator"]  # the contract of tests/support/generator_contract.py
 SMALL = {"kv_cache_memory_bytes": 2**30}
 
 
@@ -143,6 +142,10 @@ if __name__ == "__main__":
     except Exception as error:
         print(type(error).__name__, error, flush=True)
 """
+
+
+class TestContract(GeneratorContract):
+    """Over the fixture `generator`."""
 
 
 class TestAWholeProgram:

