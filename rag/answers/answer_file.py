@@ -5,20 +5,17 @@ Answers to other questions, which stood there before, stay in front of them.
 
 from __future__ import annotations
 
-import json
-import os
-from contextlib import suppress
+from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from rag.errors import UsageError
 from rag.models.identity import identity_of, is_identified
 from rag.prompts import NearestExamples, Prompts
-from rag.system.files import expanded
+from rag.system.files import BusyError, expanded, locked, replacing
+from rag.system.jsonl import ForeignLineError, line_of, records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,64 +52,59 @@ class AnswerFile:
         self._questions, self._keys, self._ids = frozenset(questions), keys, ids
         self._lines: dict[int, dict[str, Any]] = {}
         self._fresh = fresh
-        self._file: IO[str] | None = None
-        self._lock: FileLock | None = None
+        self._file: IO[bytes] | None = None
+        self._held = ExitStack()
         self.known: dict[int, dict[str, Any]] = {}
         self.others: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> AnswerFile:
         if self._path is None:
             return self
+        with ExitStack() as opened:
+            self._file = self._opened(self._path, opened)
+            self._held = opened.pop_all()
+        return self
+
+    def _opened(self, path: Path, opened: ExitStack) -> IO[bytes]:
+        """The file to add to, under its lock, with what it holds already."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(f"{self._path}.lock", timeout=0)
-            self._lock.acquire()
-        except Timeout as error:
-            self._lock = None
-            _check_folder(self._path)
-            raise UsageError(f"Another process writes answers to {self._path}. Wait for it, or name another file.") from error
+            path.parent.mkdir(parents=True, exist_ok=True)
+            opened.enter_context(locked(Path(f"{path}.lock"), leave=False))
+        except BusyError as error:
+            _check_folder(path)
+            raise UsageError(f"Another process writes answers to {path}. Wait for it, or name another file.") from error
         except OSError as error:
-            raise _cannot_be_written(self._path, error) from error
+            raise _cannot_be_written(path, error) from error
         try:
-            earlier = self._earlier(self._path)
-            self._file = self._path.open("a", encoding="utf-8")
+            earlier = self._earlier(path)
+            file = opened.enter_context(path.open("ab"))
         except OSError as error:
-            self._release()
-            raise _cannot_be_written(self._path, error) from error
-        except UsageError:
-            self._release()
-            raise
+            raise _cannot_be_written(path, error) from error
         for place, key in enumerate(self._keys):
             if key in earlier and not self._fresh:
                 self._lines[place] = self._line(place, earlier[key])
                 self.known[place] = {name: value for name, value in earlier[key].items() if name not in (KEY, "id")}
-        return self
+        return file
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._path is None or self._lock is None:
+        if self._path is None:
             return
-        try:
-            if self._file:
-                self._file.close()
+        with self._held:
+            try:
+                if self._file:
+                    self._file.close()
                 if error is None:
                     self._write_in_order(self._path)
-        except OSError as failed:
-            if error is None:
-                raise _is_unfinished(self._path, failed) from failed
-        finally:
-            self._release()
-
-    def _release(self) -> None:
-        if self._lock:
-            self._lock.release()
-            Path(f"{self._path}.lock").unlink(missing_ok=True)
+            except OSError as failed:
+                if error is None:
+                    raise _is_unfinished(self._path, failed) from failed
 
     def add(self, place: int, told: Mapping[str, Any]) -> None:
         """Keep what came of a question. Raises UsageError where it cannot be written."""
         self._lines[place] = self._line(place, told)
         if self._file and self._path:
             try:
-                self._file.write(_json(self._lines[place]))
+                self._file.write(line_of(self._lines[place]))
                 self._file.flush()
             except OSError as error:
                 raise _is_unfinished(self._path, error) from error
@@ -128,62 +120,22 @@ class AnswerFile:
         if not path.exists():
             return found
         if not path.is_file():
-            raise UsageError(f"{path} is no file. Name a file for the answers, or leave --output out to print them.")
-        content = path.read_bytes()
-        lines = content.split(b"\n")
-        for number, line in enumerate(lines, 1):
-            told = _read(line)
-            is_torn = number == len(lines) and told is None and (number > 1 or _begins_like_ours(line))
-            if line.strip() and not is_torn and (told is None or KEY not in told):
-                raise UsageError(f"{path}, line {number}, is no answer. Name another file, or move this one away.")
-            if told and "answer" in told:
-                is_asked = str(told.get("question")) in self._questions
-                (found if is_asked else self.others)[str(told[KEY])] = told
-        _end_last_line(path, content)
+            raise UsageError(f"{path} is not a regular file. Name a file for the answers, or leave --output out to print them.")
+        try:
+            for record in records(path, is_ours=lambda record: KEY in record, beginnings=BEGINNINGS):
+                if "answer" in record:
+                    is_asked = str(record.get("question")) in self._questions
+                    (found if is_asked else self.others)[str(record[KEY])] = record
+        except ForeignLineError as error:
+            raise UsageError(
+                f"{path}, line {error.number}: not an answer written by `rag ask`. Choose another --output, or move this file."
+            ) from error
         return found
 
     def _write_in_order(self, path: Path) -> None:
-        new = path.with_name(f"{path.name}.new")
-        try:
-            with new.open("w", encoding="utf-8") as file:
-                file.writelines(map(_json, self.others.values()))
-                file.writelines(_json(self._lines[place]) for place in sorted(self._lines))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        except OSError:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
-            raise
-
-
-def _end_last_line(path: Path, content: bytes) -> None:
-    """Take a torn last line away, so that more can follow; a whole one that only lacks its end gets it."""
-    last = content[content.rfind(b"\n") + 1 :]
-    if last and _read(last) is None:
-        os.truncate(path, len(content) - len(last))
-    elif last:
-        with path.open("ab") as file:
-            file.write(b"\n")
-
-
-def _begins_like_ours(line: bytes) -> bool:
-    return any(line.startswith(beginning[: len(line)]) for beginning in BEGINNINGS)
-
-
-def _read(line: bytes) -> dict[str, Any] | None:
-    """The object of a line, or None for an empty or torn one."""
-    try:
-        told = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return told if isinstance(told, dict) else {}
-
-
-def _json(told: Mapping[str, Any]) -> str:
-    """One line. A lone surrogate, which UTF-8 cannot write, is escaped."""
-    line = json.dumps(told, ensure_ascii=False) + "\n"
-    return line.encode("utf-8", "backslashreplace").decode()
+        with replacing(path, durable=True) as file:
+            file.writelines(map(line_of, self.others.values()))
+            file.writelines(line_of(self._lines[place]) for place in sorted(self._lines))
 
 
 def _cannot_be_written(path: Path, error: OSError) -> UsageError:

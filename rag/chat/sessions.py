@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import IndexStoreError, UsageError
+from rag.system.files import BusyError, locked
+from rag.system.jsonl import NUL, ForeignLineError, append_durably, is_torn, line_of
 from rag.types import Citation
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ SUFFIX = ".jsonl"
 NAME = re.compile(r"\w[\w .+@-]{0,79}(?<![ .])")
 MOST_BYTES = 64_000_000
 SECONDS_FOR_A_LINE = 10.0
-NUL = b"\0"
 BEGINNINGS = (b'{"turn": {"asked": "', b'{"summary": "', b'{"cleared": "')
 """How the lines of a session begin; what a crash has left of one begins so too, or is a beginning of that."""
 
@@ -115,9 +116,8 @@ class Session:
         if self.path is None:
             self._told = _with_record(self._told, record)
             return
-        line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         with _locked(self.path):
-            _append(self.path, line)
+            _append(self.path, line_of(record))
 
 
 def session_at(session: str | Path | None, *, index: Path) -> Session:
@@ -185,12 +185,8 @@ def _loss(path: Path, empty: int) -> str:
 
 
 def _check_torn(line: bytes, path: Path, place: str) -> None:
-    """Raise IndexStoreError for a last line without an end that is not what a crash has left of one of ours.
-
-    A file system that had made room for a line, and went down before it wrote it, leaves NUL bytes there.
-    """
-    line = line.rstrip(NUL)
-    if not any(line.startswith(beginning[: len(line)]) for beginning in BEGINNINGS):
+    """Raise IndexStoreError for a last line without an end that is not the rest of one of ours."""
+    if not is_torn(line, BEGINNINGS):
         raise _no_turn(path, place)
 
 
@@ -226,13 +222,11 @@ def _turn(told: dict[str, Any]) -> Turn:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
     try:
         path.parent.mkdir(exist_ok=True)
-        with FileLock(path.with_name(f"{path.name}.lock"), timeout=SECONDS_FOR_A_LINE, poll_interval=0.01):
+        with locked(path.with_name(f"{path.name}.lock"), patience=SECONDS_FOR_A_LINE):
             yield
-    except Timeout as error:
+    except BusyError as error:
         raise IndexStoreError(f"The session {path} is being written by another process for too long. Try again.") from error
     except OSError as error:
         raise _cannot_be_kept(path, error.strerror or str(error)) from error
@@ -246,25 +240,10 @@ def _append(path: Path, line: bytes) -> None:
     """After the last whole line: what a crash has left of another goes. A link is not followed."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
     with os.fdopen(file, "r+b") as opened:
-        _cut_torn_line(opened, path)
-        opened.write(line)
-        opened.flush()
-        os.fsync(opened.fileno())
-
-
-def _cut_torn_line(opened: Any, path: Path) -> None:
-    end = opened.seek(0, os.SEEK_END)
-    position, tail = end, b""
-    while position and b"\n" not in tail:
-        start = max(0, position - 65_536)
-        opened.seek(start)
-        tail = opened.read(position - start)
-        position = start
-    end_of_last = position + tail.rfind(b"\n") + 1
-    opened.seek(end_of_last)
-    _check_torn(opened.read(), path, "the last line")
-    opened.truncate(end_of_last)
-    opened.seek(0, os.SEEK_END)
+        try:
+            append_durably(opened, line, beginnings=BEGINNINGS)
+        except ForeignLineError as error:
+            raise _no_turn(path, "the last line") from error
 
 
 def _now() -> str:

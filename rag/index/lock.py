@@ -6,12 +6,13 @@ import json
 import os
 import socket
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rag.errors import IndexLockedError, IndexStoreError
 from rag.index.stamped import take_away
+from rag.system.files import BusyError, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,25 +22,22 @@ if TYPE_CHECKING:
 @contextmanager
 def writers_place(folder: Path, *, patience: float) -> Iterator[None]:
     """Hold the lock of an index folder, waiting `patience` seconds for it. Raises IndexLockedError, which names who holds it."""
-    from filelock import FileLock, Timeout
-
     holder = folder / "writer.json"
-    lock = FileLock(folder / "write.lock", timeout=patience, poll_interval=0.02)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise IndexLockedError(
-            f"The index {folder} is being written by {_describe(holder)}. Try again when it is done, or wait for it with --wait."
-        ) from error
-    except OSError as error:
-        raise IndexStoreError(f"The index {folder} cannot be written: {error.strerror or error}.") from error
-    try:
-        _note(holder)
-        yield
-    finally:
-        with suppress(OSError):
-            holder.unlink(missing_ok=True)
-        lock.release()
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder / "write.lock", patience=patience))
+        except BusyError as error:
+            raise IndexLockedError(
+                f"The index {folder} is being written by {_describe(holder)}. Try again when it is done, or wait for it with --wait."
+            ) from error
+        except OSError as error:
+            raise IndexStoreError(f"The index {folder} cannot be written: {error.strerror or error}.") from error
+        try:
+            _note(holder)
+            yield
+        finally:
+            with suppress(OSError):
+                holder.unlink(missing_ok=True)
 
 
 def _note(holder: Path) -> None:

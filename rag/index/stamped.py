@@ -10,13 +10,14 @@ know what was derived from the one that it replaces, though the generations may 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import stat
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rag.system.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,16 +38,11 @@ class Stamp:
 def write_stamped(path: Path, payload: bytes | memoryview, *, generation: int, token: str) -> None:
     """Replace `path`, whatever it is, in one step."""
     header = {"generation": generation, "token": token, "bytes": len(payload), "crc32": zlib.crc32(payload)}
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with fresh.open("wb") as file:
-            file.write(json.dumps(header).encode() + b"\n")
-            file.write(payload)
-        if path.is_dir():
-            take_away(path)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    if path.is_dir():
+        take_away(path)
+    with replacing(path) as file:
+        file.write(json.dumps(header).encode() + b"\n")
+        file.write(payload)
 
 
 def read_stamped(path: Path) -> Stamp | None:

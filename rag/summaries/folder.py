@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 from hashlib import blake2b
 from itertools import chain, count
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any
-from uuid import uuid4
-
-from filelock import FileLock, Timeout
 
 from rag.documents.loading.find import is_under
 from rag.errors import RagError, UsageError
 from rag.notebook import place, printable
 from rag.summaries.types import Summary
-from rag.system.files import expanded
+from rag.system.files import BusyError, expanded, locked, replacing
+from rag.system.jsonl import ForeignLineError, record_of, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,44 +48,52 @@ class SummaryFolder:
     def __init__(self, folder: Path | str) -> None:
         self.folder = expanded(folder).absolute()
         self.log = self.folder / LOG
-        self._file: IO[str] | None = None
-        self._lock = FileLock(f"{self.log}.lock", timeout=0)
+        self._file: IO[bytes] | None = None
+        self._held = ExitStack()
 
     def __enter__(self) -> SummaryFolder:
+        with ExitStack() as opened:
+            self._file = self._opened(opened)
+            self._held = opened.pop_all()
+        return self
+
+    def _opened(self, opened: ExitStack) -> IO[bytes]:
+        """The log to add to, under its lock."""
+        lock = Path(f"{self.log}.lock")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._take()
-            _mend(self.log)
-            self._file = self.log.open("a", encoding="utf-8")
-        except Timeout as error:
+            if lock.exists() and lock.stat().st_size:  # a lock is empty, and taking it would empty another's file
+                raise UsageError(f"{lock} is not a lock of `rag summarize`. Choose another --output folder, or move that file.")
+            opened.enter_context(locked(lock, leave=False))
+            self._mend()
+            return opened.enter_context(self.log.open("ab"))
+        except BusyError as error:
             raise UsageError(
                 f"Another process writes summaries to {self.folder}. Wait for it, or name another folder."
             ) from error
         except OSError as error:
-            self._release()
             raise UsageError(f"Summaries cannot be written to {self.folder}: {error.strerror or error}.") from error
-        except UsageError:
-            self._release()
-            raise
-        return self
+
+    def _mend(self) -> None:
+        """Take away a last line that a kill has torn. Raises UsageError for a log with lines of somebody else."""
+        if not self.log.exists():
+            return
+        if not self.log.is_file():
+            raise UsageError(f"{self.log} is not a regular file. Choose another --output folder.")
+        try:
+            for _ in records(self.log, is_ours=_is_from_here, beginnings=(BEGINNING,)):
+                pass
+        except ForeignLineError as error:
+            raise UsageError(
+                f"{self.log}, line {error.number}: not written by `rag summarize`. Choose another --output folder, or move this file."
+            ) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._file:
-            self._file.close()
-        if error is None:
-            _keep_last_lines(self.log)
-        self._release()
-
-    def _take(self) -> None:
-        lock = Path(self._lock.lock_file)
-        if lock.exists() and lock.stat().st_size:  # a lock is empty, and taking it would empty another's file
-            raise UsageError(f"{lock} is no lock of summaries. Name another folder, or move that file away.")
-        self._lock.acquire()
-
-    def _release(self) -> None:
-        if self._lock.is_locked:
-            self._lock.release()
-            Path(self._lock.lock_file).unlink(missing_ok=True)
+        with self._held:
+            if self._file:
+                self._file.close()
+            if error is None:
+                _keep_last_lines(self.log)
 
     def add(self, outcome: Summary | FailedSummary) -> Path | None:
         """Write a summary to its file, and a line to the log. Returns the file. Raises RagError where that cannot be done."""
@@ -103,9 +110,10 @@ class SummaryFolder:
         path = None
         if isinstance(outcome, Summary):
             path = self._free(outcome.source)
-            _write_whole(path, signed(summary_text(outcome)))
-        told = {**outcome.to_dict(), **({"file": path.name} if path else {}), KEY: _digest(_storable(outcome.source), 8)}
-        self._file.write(_storable(json.dumps(told, ensure_ascii=False)) + "\n")
+            with replacing(path) as file:
+                file.write(signed(summary_text(outcome)).encode())
+        record = {**outcome.to_dict(), **({"file": path.name} if path else {}), KEY: _digest(_storable(outcome.source), 8)}
+        self._file.write(_storable(json.dumps(record, ensure_ascii=False)).encode() + b"\n")
         self._file.flush()
         return path
 
@@ -148,22 +156,6 @@ def _digest(text: str, size: int) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
-def _write_whole(path: Path, text: str) -> None:
-    new = _beside(path)
-    try:
-        with new.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
-
-
-def _beside(path: Path) -> Path:
-    """A name that nobody has, for what is to take the place of a file."""
-    return path.with_name(f".{path.name}.{uuid4().hex}.new")
-
-
 def file_name(source: str) -> str:
     """The name of a summary's file: that of the document, and a few letters that tell apart what is called the same elsewhere."""
     name = "".join(sign if sign.isalnum() or sign in "-_. " else "_" for sign in PurePath(source).name) or "document"
@@ -191,29 +183,8 @@ def _shortened(text: str) -> str:
     return text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS].rsplit(" ", 1)[0] + " …"
 
 
-def _mend(path: Path) -> None:
-    """Take away a last line that a kill has torn. Raises UsageError for a log with lines that are not from here."""
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise UsageError(f"{path} is no file. Name another folder for the summaries.")
-    sound, last = 0, b"\n"
-    for number, line in enumerate(_lines(path), 1):
-        if line.strip() and not _is_from_here(line):
-            if line.startswith(BEGINNING) and not line.endswith(b"\n"):
-                break
-            raise UsageError(f"{path}, line {number}, is of no summary. Name another folder, or move this file away.")
-        sound, last = sound + len(line), line
-    with path.open("rb+") as file:
-        file.truncate(sound)
-        if not last.endswith(b"\n"):
-            file.seek(sound)
-            file.write(b"\n")
-
-
-def _is_from_here(line: bytes) -> bool:
-    told = _read(line)
-    return isinstance(told.get("source"), str) and told.get(KEY) == _digest(told["source"], 8)
+def _is_from_here(record: dict[str, Any]) -> bool:
+    return isinstance(record.get("source"), str) and record.get(KEY) == _digest(record["source"], 8)
 
 
 def _keep_last_lines(path: Path) -> None:
@@ -221,27 +192,16 @@ def _keep_last_lines(path: Path) -> None:
     last: dict[str, int] = {}
     number = -1
     for number, line in enumerate(_lines(path)):
-        if "source" in (told := _read(line)):
-            last[told["source"]] = number
+        record = record_of(line) or {}
+        if "source" in record:
+            last[record["source"]] = number
     if len(last) == number + 1:
         return
     kept = frozenset(last.values())
-    new = _beside(path)
-    with new.open("xb") as file:
+    with replacing(path, durable=True) as file:
         file.writelines(line for number, line in enumerate(_lines(path)) if number in kept)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         yield from file
-
-
-def _read(line: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}

@@ -1,15 +1,18 @@
-"""Paths, the cache folder, and small files of JSON that are never half written."""
+"""Paths, the cache folder, locks, and files that are never half written."""
 
 from __future__ import annotations
 
 import json
 import os
 import uuid
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Iterator
+
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 def expanded(path: str | Path) -> Path:
@@ -38,6 +41,51 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write so that a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as file:
+        file.write(json.dumps(value, ensure_ascii=False, indent=1).encode())
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = False, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of `path` at the end; the old one stays if anything is raised.
+
+    `durable` waits until the new one is on the disk. `mode` is its permissions, less the user's mask.
+    """
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode), "wb") as file:
+            yield file
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+class BusyError(Exception):
+    """Another process holds a lock."""
+
+
+@contextmanager
+def locked(lock: Path, *, patience: float = 0.0, leave: bool = True) -> Iterator[None]:
+    """Hold a lock that ends with its process; wait `patience` seconds for it, or without end where that is negative.
+
+    The file of the lock is left there, since another process may wait for it, unless `leave` is False. Raises BusyError, and
+    OSError where the file cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock, timeout=patience, poll_interval=0.02)
+    try:
+        held.acquire()
+    except Timeout as error:
+        raise BusyError(str(lock)) from error
+    try:
+        yield
+    finally:
+        held.release()
+        if not leave:
+            lock.unlink(missing_ok=True)

@@ -313,7 +313,7 @@ def test_a_question_that_failed_before_it_is_asked_stays_in_its_place(towers, tm
 def test_a_file_that_holds_something_else_is_left_alone(towers, tmp_path, content, fresh):
     output = tmp_path / "notes.jsonl"
     output.write_text(content)
-    with pytest.raises(UsageError, match="line 1, is no answer"):
+    with pytest.raises(UsageError, match="line 1: not an answer written"):
         rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output, fresh=fresh)
     assert output.read_text() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "notes.jsonl"]

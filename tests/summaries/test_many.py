@@ -387,7 +387,7 @@ def test_names_of_files_tell_documents_of_one_name_apart():
 )
 def test_a_log_that_others_wrote_is_refused_and_left_as_it_is(tmp_path, content):
     (tmp_path / LOG).write_text(content)
-    with pytest.raises(UsageError, match=r"summaries.jsonl, line 1, is of no summary. Name another folder"):
+    with pytest.raises(UsageError, match=r"summaries.jsonl, line 1: not written by .rag summarize"):
         add_all(tmp_path, failed("a.txt"))
     assert (tmp_path / LOG).read_text() == content
     assert [path.name for path in tmp_path.iterdir()] == [LOG]
@@ -395,7 +395,7 @@ def test_a_log_that_others_wrote_is_refused_and_left_as_it_is(tmp_path, content)
 
 def test_a_lock_that_others_wrote_is_left_as_it_is(tmp_path):
     (tmp_path / f"{LOG}.lock").write_text("mine")
-    with pytest.raises(UsageError, match="is no lock of summaries"):
+    with pytest.raises(UsageError, match="is not a lock of"):
         add_all(tmp_path, failed("a.txt"))
     assert (tmp_path / f"{LOG}.lock").read_text() == "mine"
 

@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from rag.errors import ModelError
 from rag.models.pretrained import weights_revision
-from rag.system.files import cache_folder, read_json
+from rag.system.files import cache_folder, locked, read_json
 
 CONVERTER = "openvino.tools.ovc"
 FORMAT = 1
@@ -110,11 +110,9 @@ def prepared_graph(source: Path) -> Graph:
     home = _home(revision)
     if graph := _stored(home, source, revision):
         return graph
-    from filelock import FileLock
-
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.with_suffix(".lock")):
+        with locked(home.with_suffix(".lock"), patience=-1):
             if graph := _stored(home, source, revision):  # another process made it while this one waited
                 return graph
             _export(source, home, revision)

@@ -10,13 +10,14 @@ import json
 import os
 import socket
 import subprocess
-import uuid
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from rag.system.files import replacing
 
 LOOPBACK = "127.0.0.1"
 SECONDS_TO_ANSWER = 2.0
@@ -126,10 +127,8 @@ def record(server: WarmServer) -> None:
     """Write it down so that only this user can read it, and a reader sees the old record or the new one."""
     path = _record_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(asdict(server), file, indent=1)
-    partial.replace(path)
+    with replacing(path, mode=0o600) as file:
+        file.write(json.dumps(asdict(server), indent=1).encode())
 
 
 def forget_server() -> None:

@@ -31,6 +31,7 @@ from rag.models.generators.vllm_server import (
     state_folder,
 )
 from rag.system.cpu import lacks_bfloat16
+from rag.system.files import BusyError, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,18 +89,16 @@ def start_server(
     `on_wait` is called once, before a wait. Raises ModelError with the end of the log where it does not become
     ready, UsageError where another server runs.
     """
-    from filelock import FileLock, Timeout
-
     options = {"port": port, "gpu_memory": gpu_memory, "max_model_len": max_model_len}
     asked = {name: value for name, value in options.items() if value is not None}
     model = model_for_vllm(model)
     folder = state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with FileLock(folder / "vllm.lock", timeout=0):
+        with locked(folder / "vllm.lock"):
             server = _one_that_runs(model, asked) or _begun(model, asked, _python(python), api_key)
             return _ready(server, wait, on_wait) if wait and not server.ready else server
-    except Timeout as error:
+    except BusyError as error:
         raise UsageError("Another `rag llm start` is under way. `rag llm status` tells how far it is.") from error
 
 
