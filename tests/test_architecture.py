@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import click
+import grimp
 import pytest
 from paths import ROOT
 
@@ -19,6 +20,26 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "openvino", 
          "langchain_core", "tantivy", "numpy", "httpx", "rich", "jinja2", "trafilatura", "pypdfium2")  # fmt: skip
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def names_in_strings(path):
+    """Strings of a file, except those in the command line of another process (-m MODULE), which imports nothing here."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    lists = [
+        [child.value for child in node.elts if isinstance(child, ast.Constant)] for node in nodes if isinstance(node, ast.List)
+    ]
+    of_commands = {value for values in lists if "-m" in values for value in values}
+    return {node.value for node in nodes if isinstance(node, ast.Constant)} - of_commands
+
+
+def test_names_in_strings_close_no_circle():
+    """A module that the code loads by name, such as a reader, never leads back to the module that names it."""
+    graph = grimp.build_graph("rag")
+    for path in FILES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for named in (names_in_strings(path) & graph.modules) - {module}:
+            chain = graph.find_shortest_chain(importer=named, imported=module)
+            assert chain is None, f"{module} names {named}, which leads back: {chain}"
 
 
 def loaded_by(*arguments: str) -> set[str]:

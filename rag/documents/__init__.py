@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -12,6 +11,7 @@ from rag.arguments import require_path
 from rag.documents.common.sidecar import with_sidecar
 from rag.documents.detect import family_of
 from rag.documents.families import EXAMPLE_SUFFIXES, FAMILIES, SUFFIXES, is_supported, other_loaders
+from rag.documents.readers import reader_of
 from rag.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ def load_bytes(content: bytes, *, source: str, name_hint: str | None = None, pas
     suffix = PurePath(name).suffix.lower()
     if suffix and suffix not in SUFFIXES and (other := other_loaders().get(suffix)):
         return other.load(content, source=source, name=name)
-    family = FAMILIES[family_of(content, source=source, suffix=suffix)]
+    name_of_family = family_of(content, source=source, suffix=suffix)
+    family = FAMILIES[name_of_family]
     options: dict[str, Any] = {"passwords": passwords} if family.passwords and passwords else {}
     if family.nests:
         options["load_part"] = load_bytes
-    document: Document = importlib.import_module(family.module).load(content, source=source, name=name, **options)
+    document: Document = reader_of(name_of_family).load(content, source=source, name=name, **options)
     return document

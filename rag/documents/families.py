@@ -1,4 +1,4 @@
-"""The families of formats that can be read, each with its loader and the suffixes that a folder's files are chosen by."""
+"""The families of formats that can be read, and the suffixes that a folder's files are chosen by."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family of formats: the module that holds its `load`, and the suffixes that a folder's files are chosen by.
+    """A family of formats, and the suffixes that a folder's files are chosen by.
 
     `binary` files are recognised by their content alone. `passwords` says that `load` takes some. `nests` says that files of
     other families may lie inside: `load` then takes `load_part`, which reads them (see `LoadPart`).
     """
 
-    module: str
     suffixes: tuple[str, ...]
     binary: bool = False
     passwords: bool = False
@@ -47,23 +46,23 @@ _CODE = (
 )
 
 FAMILIES = {
-    "pdf": Family("rag.documents.pdf.read", (".pdf",), binary=True, passwords=True),
-    "docx": Family("rag.documents.office.docx", (".docx", ".docm", ".dotx", ".dotm"), binary=True, nests=True),
-    "pptx": Family("rag.documents.office.pptx", (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), binary=True),
-    "xlsx": Family("rag.documents.office.xlsx", (".xlsx", ".xlsm", ".xltx", ".xltm"), binary=True),
-    "odf": Family("rag.documents.office.odf", (".odt", ".ods", ".odp", ".ott", ".ots", ".otp"), binary=True),
-    "epub": Family("rag.documents.web.epub", (".epub",), binary=True),
-    "html": Family("rag.documents.web.html", (".html", ".htm", ".xhtml")),
-    "markdown": Family("rag.documents.plain.markdown", (".md", ".markdown", ".mdown", ".mkd")),
-    "rst": Family("rag.documents.plain.rst", (".rst", ".rest")),
-    "asciidoc": Family("rag.documents.plain.asciidoc", (".adoc", ".asciidoc")),
-    "text": Family("rag.documents.plain.text", (".txt", ".text", ".org")),
-    "csv": Family("rag.documents.plain.delimited", (".csv", ".tsv", ".tab")),
-    "json": Family("rag.documents.plain.json_text", (".json", ".jsonl", ".ndjson")),
-    "notebook": Family("rag.documents.plain.notebooks", (".ipynb",)),
-    "mail": Family("rag.documents.mail", (".eml", ".mbox"), passwords=True, nests=True),
-    "subtitles": Family("rag.documents.plain.subtitles", (".vtt", ".srt")),
-    "code": Family("rag.documents.plain.source_code", tuple(_CODE.split())),
+    "pdf": Family((".pdf",), binary=True, passwords=True),
+    "docx": Family((".docx", ".docm", ".dotx", ".dotm"), binary=True, nests=True),
+    "pptx": Family((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), binary=True),
+    "xlsx": Family((".xlsx", ".xlsm", ".xltx", ".xltm"), binary=True),
+    "odf": Family((".odt", ".ods", ".odp", ".ott", ".ots", ".otp"), binary=True),
+    "epub": Family((".epub",), binary=True),
+    "html": Family((".html", ".htm", ".xhtml")),
+    "markdown": Family((".md", ".markdown", ".mdown", ".mkd")),
+    "rst": Family((".rst", ".rest")),
+    "asciidoc": Family((".adoc", ".asciidoc")),
+    "text": Family((".txt", ".text", ".org")),
+    "csv": Family((".csv", ".tsv", ".tab")),
+    "json": Family((".json", ".jsonl", ".ndjson")),
+    "notebook": Family((".ipynb",)),
+    "mail": Family((".eml", ".mbox"), passwords=True, nests=True),
+    "subtitles": Family((".vtt", ".srt")),
+    "code": Family(tuple(_CODE.split())),
 }
 SUFFIXES = {suffix: name for name, family in FAMILIES.items() for suffix in family.suffixes}
 EXAMPLE_SUFFIXES = tuple(family.suffixes[0] for family in FAMILIES.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ import pytest
 
 from rag.documents import load_bytes
 from rag.documents.families import FAMILIES
+from rag.documents.readers import reader_of
 from rag.errors import DocumentError
 from rag.types import Document
 
@@ -199,9 +199,7 @@ def epub(
 def load(content: bytes, family: str, name: str = "") -> Document:
     """The document, after what must hold for every one."""
     nested = {"load_part": load_bytes} if FAMILIES[family].nests else {}
-    document: Document = importlib.import_module(FAMILIES[family].module).load(
-        content, source=name or f"a.{family}", name=name or f"a.{family}", **nested
-    )
+    document: Document = reader_of(family).load(content, source=name or f"a.{family}", name=name or f"a.{family}", **nested)
     assert all(document.text[heading.start :].startswith(heading.text) for heading in document.headings)
     assert document.page_starts or document.text == document.text.strip()
     if document.places:
