@@ -66,51 +66,51 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py $(PARTS) --data $(DATA)
+	$(BIN)/python -m benchmarks.run $(PARTS) --data $(DATA)
 
 bench-check: $(READY)
-	$(BIN)/python benchmarks/run.py $(PARTS) --data $(DATA) --check
+	$(BIN)/python -m benchmarks.run $(PARTS) --data $(DATA) --check
 
 bench-full: $(READY) vllm
-	$(BIN)/python benchmarks/run.py --full --data $(DATA)
+	$(BIN)/python -m benchmarks.run --full --data $(DATA)
 
 bench-speed: $(READY)
 	bash benchmarks/environments.sh llamaindex langchain txtai
-	$(BIN)/python benchmarks/index_speed.py --megabytes 1 --rounds 3
-	$(BIN)/python benchmarks/search_cold.py --megabytes 1 --rounds 7
-	$(BIN)/python benchmarks/no_change.py --files 2000 --rounds 7
+	$(BIN)/python -m benchmarks.ingest.speed --megabytes 1 --rounds 3
+	$(BIN)/python -m benchmarks.retrieval.cold --megabytes 1 --rounds 7
+	$(BIN)/python -m benchmarks.ingest.no_change --files 2000 --rounds 7
 
 bench-quality: $(READY)
-	$(BIN)/python benchmarks/quality.py $(COLLECTIONS)
-	$(BIN)/python benchmarks/retrieval.py $(COLLECTIONS) $(DATA)/financebench/dev
-	$(BIN)/python benchmarks/among_others.py $(DATA)/clapnq_dev --others $(addprefix $(DATA)/,xquad/en pubmedqa cranfield scifact)
-	$(BIN)/python benchmarks/quality.py .bench/among-others/clapnq_dev-10000
+	$(BIN)/python -m benchmarks.retrieval.quality $(COLLECTIONS)
+	$(BIN)/python -m benchmarks.retrieval.collections $(COLLECTIONS) $(DATA)/financebench/dev
+	$(BIN)/python -m benchmarks.retrieval.among_others $(DATA)/clapnq_dev --others $(addprefix $(DATA)/,xquad/en pubmedqa cranfield scifact)
+	$(BIN)/python -m benchmarks.retrieval.quality .bench/among-others/clapnq_dev-10000
 	bash benchmarks/environments.sh langchain
-	$(BIN)/python benchmarks/pages_found.py $(DATA)/financebench/dev
+	$(BIN)/python -m benchmarks.retrieval.pages_found $(DATA)/financebench/dev
 
 bench-documents: $(READY)
 	bash benchmarks/environments.sh markitdown libraries
-	$(BIN)/python benchmarks/documents_pdf.py $(DATA)
-	$(BIN)/python benchmarks/documents_office.py $(DATA)/office_web/docling
-	$(BIN)/python benchmarks/documents_html.py $(DATA)/html_articles
-	$(BIN)/python benchmarks/documents_mutations.py $(DATA)/pdf_nasty $(DATA)/office_web --count 10000
-	$(BIN)/python benchmarks/documents_cores.py $(DATA)/financebench/dev/pdfs
-	$(BIN)/python benchmarks/documents_memory.py $(DATA)
+	$(BIN)/python -m benchmarks.documents.pdf $(DATA)
+	$(BIN)/python -m benchmarks.documents.office $(DATA)/office_web/docling
+	$(BIN)/python -m benchmarks.documents.html $(DATA)/html_articles
+	$(BIN)/python -m benchmarks.documents.mutations $(DATA)/pdf_nasty $(DATA)/office_web --count 10000
+	$(BIN)/python -m benchmarks.documents.cores $(DATA)/financebench/dev/pdfs
+	$(BIN)/python -m benchmarks.documents.memory $(DATA)
 
 bench-answers: $(READY) vllm
 	bash benchmarks/environments.sh answers-langchain answers-llamaindex
-	$(BIN)/python benchmarks/grounding.py $(DATA)
-	$(BIN)/python benchmarks/evidence.py $(DATA)
-	$(BIN)/python benchmarks/context_pages.py $(DATA)/financebench/dev
-	$(BIN)/python benchmarks/answers.py $(DATA)/clapnq_dev --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python
+	$(BIN)/python -m benchmarks.grounding.verifier $(DATA)
+	$(BIN)/python -m benchmarks.answers.evidence $(DATA)
+	$(BIN)/python -m benchmarks.retrieval.context_pages $(DATA)/financebench/dev
+	$(BIN)/python -m benchmarks.answers.batch $(DATA)/clapnq_dev --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python
 
 bench-index: $(READY)
 	bash benchmarks/environments.sh
-	$(BIN)/python benchmarks/bench_index.py --chunks $(CHUNKS) --kills $(KILLS) $(if $(OUTPUT),--output $(OUTPUT))
+	$(BIN)/python -m benchmarks.index.everything --chunks $(CHUNKS) --kills $(KILLS) $(if $(OUTPUT),--output $(OUTPUT))
 
 bench-summaries: $(READY) vllm
 	bash benchmarks/environments.sh summaries-langchain
-	$(BIN)/python benchmarks/summaries.py $(PARTS) --data $(DATA) --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python $(if $(QUICK),--quick) $(if $(OUTPUT),--output $(OUTPUT))
+	$(BIN)/python -m benchmarks.summaries.everything $(PARTS) --data $(DATA) --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python $(if $(QUICK),--quick) $(if $(OUTPUT),--output $(OUTPUT))
 
 clean:
 	rm -rf $(VENV) .venv-vllm .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 """Compare a quick run with one that was kept: by ratios and by quality, never by seconds.
 
-    python benchmarks/compare.py NEW.json                # with the last kept result, of this kind of machine if there is one
-    python benchmarks/compare.py NEW.json KEPT.json
+    python -m benchmarks.compare NEW.json                # with the last kept result, of this kind of machine if there is one
+    python -m benchmarks.compare NEW.json KEPT.json
 
 A ratio is worse when it moved the wrong way by more than its tolerance, and its range has nothing in common with that of the kept one: what
 lies within the spread of the rounds is no regression. A quality (recall, nDCG, …) does not depend on the machine, and is worse as
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checks import CHECKS, WORSE, Check
-from figures import Figure
-from measure import ROOT, table
+from benchmarks.harness.checks import CHECKS, WORSE, Check
+from benchmarks.harness.figures import Figure
+from benchmarks.harness.measure import ROOT, table
 
 RESULTS = ROOT / "benchmarks" / "results"
 GONE, FAILED = "**gone**", "**failed**"

@@ -1,9 +1,9 @@
 """Run every benchmark: a quick form of each, in minutes, or everything, in hours.
 
-    python benchmarks/run.py                       # into benchmarks/results/DATE-MACHINE.md, figures in DATE-MACHINE.json
-    python benchmarks/run.py speed quality         # only these parts, into .bench/check
-    python benchmarks/run.py --check               # then compare with the last kept result (compare.py); kept in .bench/check
-    python benchmarks/run.py --full                # every `make bench-PART`, each into DATE-MACHINE-PART.md
+    python -m benchmarks.run                       # into benchmarks/results/DATE-MACHINE.md, figures in DATE-MACHINE.json
+    python -m benchmarks.run speed quality         # only these parts, into .bench/check
+    python -m benchmarks.run --check               # then compare with the last kept result (compare.py); kept in .bench/check
+    python -m benchmarks.run --full                # every `make bench-PART`, each into DATE-MACHINE-PART.md
 
 Parts: speed, index, documents, quality, answers, summaries. What this machine lacks the data or vLLM for is left out, and the page
 says why. Nothing else should run beside it. Exits with 1 if a benchmark failed, or --check found something worse.
@@ -23,12 +23,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from compare import RESULTS, judge, last_kept
-from contestants import HERE
-from corpus import BENCH, BOOK
-from figures import read_figures, to_json
-from measure import ROOT, machine_name, note, publish
-from quick import PARTS, Command
+from benchmarks.compare import RESULTS, judge, last_kept
+from benchmarks.harness.contestants import HERE, as_module
+from benchmarks.harness.corpus import BENCH, BOOK
+from benchmarks.harness.figures import read_figures, to_json
+from benchmarks.harness.measure import ROOT, machine_name, note, publish
+from benchmarks.harness.parts import PARTS, Command
 
 CHECKED = BENCH / "check"
 
@@ -122,7 +122,7 @@ def run_quick(names: Sequence[str], data: Path, machine: str, plot: Path) -> Res
     for command in commands:
         obstacle = command.obstacle(data)
         script, *options = command.line(data, plot)
-        line = [sys.executable, str(HERE / script), *options]
+        line = [sys.executable, *as_module(script), *options]
         page = Page(command.shown, left_out=obstacle) if obstacle else printed(line, command.shown)
         if page.markdown or page.left_out or page.failed:
             results.pages[command.script] = page

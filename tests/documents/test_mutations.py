@@ -1,6 +1,6 @@
 """Damaged files and files made to do harm: each costs itself, with a status that says why, and nothing else.
 
-The long form of the first part is `benchmarks/documents_mutations.py`.
+The long form of the first part is `benchmarks/documents/mutations.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An index that was killed at, starved, or damaged by hand: it opens, holds whole documents, and forgets nothing.
 
-The long form of the first part is `benchmarks/index_kills.py`.
+The long form of the first part is `benchmarks/index/kills.py`.
 """
 
 from __future__ import annotations

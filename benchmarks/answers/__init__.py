@@ -1,0 +1,1 @@
+"""Answers through a model server, and their evidence."""

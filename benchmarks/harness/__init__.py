@@ -1,0 +1,1 @@
+"""What all benchmarks share: runs, figures, checks, corpora, plots."""

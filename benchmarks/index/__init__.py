@@ -1,0 +1,1 @@
+"""Kills, a million passages, other stores."""

@@ -1,0 +1,64 @@
+"""What `make bench-index` runs: kills, an index from ten thousand to a million passages, other stores beside it; one page.
+
+    .venv/bin/python -m benchmarks.index.everything --output benchmarks/results/DATE-index.md     # hours; nothing else should run
+    .venv/bin/python -m benchmarks.index.everything --chunks 20000 --kills 20 --rounds 1          # to try it
+
+Runs in groundtext's own environment. The first time, it embeds the texts that are at hand for up to --minutes (see
+real_passages.py) and makes the corpus (see scale_corpus.py); both stay in .bench/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.harness.contestants import as_module
+from benchmarks.harness.measure import ROOT, note, publish
+from benchmarks.index.scale_corpus import SCALE, has_passages
+
+STORES_AT = 100_000
+KILLS = "index/kills.py"
+
+
+def page(script: str, *options: str) -> str:
+    """The Markdown of one benchmark, run in a process of its own. Raises CalledProcessError where it failed."""
+    with tempfile.TemporaryDirectory(prefix="groundtext-bench-") as folder:
+        output = Path(folder) / "page.md"
+        note(f"{script} {' '.join(options)}")
+        command = [sys.executable, *as_module(script), *options, "--output", str(output)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+        return output.read_text(encoding="utf-8").strip()
+
+
+def embed_what_is_here(minutes: float) -> None:
+    """Real passages for the corpus, where there is no corpus yet."""
+    subprocess.run([sys.executable, *as_module("index/real_passages.py"), "--minutes", str(minutes)], check=True, cwd=ROOT)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chunks", type=int, default=1_000_000, metavar="N", help="the largest index")
+    parser.add_argument("--kills", type=int, default=1000, metavar="N", help="0 leaves them out")
+    parser.add_argument("--rounds", type=int, default=3, metavar="R", help="of the other stores; 0 leaves them out")
+    parser.add_argument("--minutes", type=float, metavar="X", help="of embedding, the first time (35 for a million passages)")
+    parser.add_argument("--output", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    chunks = str(arguments.chunks)
+    if not has_passages(SCALE, arguments.chunks):
+        embed_what_is_here(arguments.minutes or max(1.0, 35 * arguments.chunks / 1_000_000))
+    plot = ["--plot", str(arguments.output.with_suffix(".svg"))] if arguments.output else []
+    parts = ["# The index"]
+    if arguments.kills:
+        parts.append(page(KILLS, "--kills", str(arguments.kills)))
+    parts.append(page("index/scale.py", "--chunks", chunks, *plot))
+    if arguments.rounds:
+        stores = str(min(arguments.chunks, STORES_AT))
+        parts.append(page("index/stores.py", "--chunks", stores, "--rounds", str(arguments.rounds)))
+    publish("\n\n".join(parts), arguments.output)
+
+
+if __name__ == "__main__":
+    main()
