@@ -15,6 +15,7 @@ PAGES = sorted(
         ROOT / "CONTRIBUTING.md",
         ROOT / "docs" / "architecture.md",
         *(ROOT / "docs" / "decisions").glob("*.md"),
+        *(ROOT / "docs" / "how-to").glob("*.md"),
         *(ROOT / "docs" / "measurements").glob("*.md"),
     )
 )
