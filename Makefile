@@ -8,7 +8,7 @@ KILLS ?= 1000
 COLLECTIONS = $(addprefix $(DATA)/,scifact cranfield clapnq_dev pubmedqa $(addprefix xquad/,en de ar zh hi))
 READY := $(VENV)/.ready
 
-.PHONY: help setup vllm demo test check layers format clean \
+.PHONY: help setup vllm demo test check layers docs format clean \
 	bench bench-check bench-full bench-speed bench-index bench-documents bench-quality bench-answers bench-summaries
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test     install, then lint, types and all tests, those against a real vLLM too (4 GB, Linux on x86-64)"
 	@echo "make check    lint, types and the fast tests (under a minute)"
 	@echo "make layers   the rooms of rag/ and which may import which (import-linter)"
+	@echo "make docs     the reference pages, from the help of the commands and the docstrings"
 	@echo "make bench    every benchmark in a quick form, in minutes, into benchmarks/results; PARTS=\"speed quality\" for some"
 	@echo "make bench-check   the same, compared with the last kept result by ratios and quality; fails where something is worse"
 	@echo "make bench-full    everything below, one after the other (many hours)"
@@ -60,6 +61,9 @@ check: $(READY)
 
 layers: $(READY)
 	$(BIN)/lint-imports
+
+docs: $(READY)
+	$(BIN)/cog -I docs -r docs/reference/commands.md docs/reference/python.md
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -17,6 +17,7 @@ PAGES = sorted(
         *(ROOT / "docs" / "decisions").glob("*.md"),
         *(ROOT / "docs" / "how-to").glob("*.md"),
         *(ROOT / "docs" / "measurements").glob("*.md"),
+        *(ROOT / "docs" / "reference").glob("*.md"),
     )
 )
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))

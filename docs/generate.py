@@ -1,0 +1,93 @@
+"""Reference pages made from the code: commands from their own help, Python names from their docstrings.
+
+`make docs` runs it through cog, which writes between the marks of docs/reference/*.md.
+"""
+
+from __future__ import annotations
+
+import re
+
+import click
+import griffe
+from griffe2md import default_config, render_object_docs
+
+import rag
+from rag.cli import main
+
+WIDTH = 100
+SECTIONS = {
+    "Documents": ("load", "split", "Document", "Chunk"),
+    "Indexes": ("open_index", "Index", "sync", "remove", "SyncReport", "RemoveReport", "ChunkSizes", "Limits"),
+    "Search": ("search", "Hit"),
+    "Answers": (
+        "ask",
+        "ask_many",
+        "ask_document",
+        "check",
+        "Answer",
+        "Sentence",
+        "Citation",
+        "FailedAnswer",
+        "Prompts",
+        "Sampling",
+    ),
+    "Conversations": ("Chat",),
+    "Summaries": ("summarize", "summarize_many", "Summary", "FailedSummary"),
+    "Evaluation": ("evaluate_retrieval", "evaluate_answers", "evaluate_summaries", "draft_questions"),
+    "Models": ("open_llm", "open_embedder", "open_reranker", "VllmGenerator"),
+    "Errors": ("RagError",),
+}
+TWINS = {"aask", "aask_many", "aask_document", "asummarize", "asummarize_many"}
+"""Names for code that runs in an event loop. Each does what its plain twin does."""
+
+CONFIG = {
+    **default_config,
+    "heading_level": 3,
+    "show_root_full_path": False,
+    "show_object_full_path": False,
+    "separate_signature": True,
+    "show_bases": False,
+    "show_if_no_docstring": False,
+    "summary": False,
+    "members_order": "source",
+    "filters": ["!^_", "!^to_dict$", "!^from_dict$"],
+}
+
+
+def commands() -> str:
+    """Every command with the help that it prints."""
+    return "\n".join(_help(name, command) for name, command in sorted(_all_commands(main, "rag")))
+
+
+def names() -> str:
+    """Every public name of `rag`, by subject, with its signature and docstring."""
+    known = {name for section in SECTIONS.values() for name in section} | TWINS | {"__version__"}
+    if missing := sorted(set(rag.__all__) - known):
+        raise SystemExit(f"docs/generate.py: no section for {', '.join(missing)}")
+    package = griffe.load("rag", submodules=True)
+    parts = []
+    for section, members in SECTIONS.items():
+        parts.append(f"## {section}\n")
+        parts += [_object(package, name) for name in members]
+    return "\n".join(parts)
+
+
+def _object(package: griffe.Module, name: str) -> str:
+    home = getattr(rag, name).__module__.removeprefix("rag.")
+    page = render_object_docs(package[f"{home}.{name}"], CONFIG)
+    page = re.sub(r"(?m)^((?: {0,3}|\t)>>> .*(?:\n(?!\s*$).*)*)", r"```pycon\n\1\n```", page)
+    return page.replace(f"#### `{home}.", "#### `").rstrip() + "\n"
+
+
+def _all_commands(group: click.Group, path: str) -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for name, command in group.commands.items():
+        found.append((f"{path} {name}", command))
+        if isinstance(command, click.Group):
+            found += _all_commands(command, f"{path} {name}")
+    return found
+
+
+def _help(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+    return f"## {name}\n\n```text\n{command.get_help(context)}\n```\n"
