@@ -1,4 +1,4 @@
-"""Whether derived files are what was written, before a parser or a memory map sees them.
+"""Checks that derived files are as they were written, before a parser or a memory map sees them.
 
 A file is read and summed when this machine first meets it, and again when its inode, size or times have changed; what was
 found is remembered in the cache folder, outside of the index. So opening a large index does not read all of it.
@@ -44,7 +44,7 @@ def checksum(path: Path) -> Checksum:
 
 
 def are_intact(folder: Path, files: Mapping[str, Checksum], *, remember: bool = True) -> bool:
-    """Whether every named file lies in `folder` itself, is no link, and is as it was summed.
+    """Whether every named file is a plain file of `folder` whose checksum is right.
 
     With `remember` off every file is read, whatever was found before.
     """
@@ -76,7 +76,7 @@ def are_intact(folder: Path, files: Mapping[str, Checksum], *, remember: bool = 
 
 
 def _identity(folder: Path, name: str) -> list[int] | None:
-    """Device, inode, size and times; None for what is no plain file of that folder."""
+    """Device, inode, size and times; None for anything but a plain file of that folder."""
     if not name or "/" in name or "\\" in name or name in (".", ".."):
         return None
     try:

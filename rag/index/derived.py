@@ -1,4 +1,4 @@
-"""What is derived from a catalog, vectors and words for search: opened, caught up in memory, written by the one writer."""
+"""Stores derived from a catalog, vectors and words: opened, caught up in memory, and written by the one writer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CHUNKS_A_BATCH = 4096
 SECONDS_TO_EXCHANGE_FILES = 10.0
-DAMAGED = "{}: the files are damaged; rag verify --repair makes them anew"
+DAMAGED = "{}: the files are damaged; rag verify --repair rebuilds them"
 MOST_IN_MEMORY = 2000
 """Chunks newer than the files that a reader keeps in memory; with more, the files are brought up to date."""
 
@@ -59,7 +59,7 @@ class Derived:
         self._catalog.give_back_space()
 
     def make_anew(self) -> None:
-        """Throw the files away, and make them from the catalog."""
+        """Delete the files, and rebuild them from the catalog."""
         with self._opening, self._refusals_told_plainly():
             remove_vector_files(self.path)
             keyword_files.remove(self.path)
@@ -67,7 +67,7 @@ class Derived:
             self.refresh()
 
     def compact(self) -> None:
-        """Write the files without what is gone, and forget what has gone."""
+        """Rewrite the files without removed chunks, and forget the record of removals."""
         if not self._catalog.embedder_identity:
             return
         with self._opening, self._refusals_told_plainly():
@@ -157,7 +157,7 @@ class Derived:
         return store.caught_up(added, self._catalog.vectors(added), removed, generation=generation)
 
     def _refreshed_by_us(self) -> Literal["done", "busy", "refused"]:
-        """Bring the files up to the catalog now; not while a writer is at work, nor where there is no room or right to write."""
+        """Bring the files up to the catalog now, unless a writer is at work, the disk is full, or writing is not allowed."""
         if self._catalog.read_only:
             return "refused"
         try:
@@ -225,11 +225,11 @@ class Derived:
             return []
         self.forget()
         chunks = set(self._catalog.chunks_added_since(-1))
-        held = {"vectors": lambda: self.vectors().ids(), "keywords": lambda: self.keywords().ids(len(chunks) + 1)}
-        return [problem for name, ids in held.items() if (problem := _disagreement(name, chunks, ids))]
+        stores = {"vectors": lambda: self.vectors().ids(), "keywords": lambda: self.keywords().ids(len(chunks) + 1)}
+        return [problem for name, ids in stores.items() if (problem := _disagreement(name, chunks, ids))]
 
     def damaged(self) -> list[str]:
-        """Which files are there and are not what was written; every byte is read."""
+        """Files that differ from what was written. Every byte is read."""
         if not self._catalog.embedder_identity:
             return []
         words = self._opened_keywords(thorough=True)
@@ -243,7 +243,7 @@ class Derived:
 
 
 def _disagreement(name: str, chunks: set[int], held: Callable[[], set[int]]) -> str:
-    """What is wrong with one of the stores; empty where nothing is."""
+    """The problem with one of the stores; empty if there is none."""
     try:
         ids = held()
     except IndexFormatError:

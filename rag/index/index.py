@@ -116,7 +116,7 @@ class Index:
     def writing(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> Iterator[None]:
         """Hold the one place of a writer. Raises IndexLockedError, which names who holds it.
 
-        A reader takes the place for a moment to bring what is derived up to date; `patience` (seconds) waits for that.
+        A reader holds the lock for a moment to bring derived stores up to date; `patience`, in seconds, waits for that.
         """
         with writers_place(self._home, patience=patience):
             yield
@@ -126,26 +126,26 @@ class Index:
         self._derived.refresh()
 
     def repair(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> list[str]:
-        """Make all that is derived anew from the catalog. Returns what is still wrong, which is in the catalog itself."""
+        """Rebuild all derived stores from the catalog. Returns the problems that remain, which are in the catalog itself."""
         with self.writing(patience=patience):
             self._derived.make_anew()
         return self.verify(patience=patience)
 
     def compact(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> None:
-        """Give back the room of what was removed, in the catalog and in what is derived. Raises IndexLockedError."""
+        """Reclaim the disk space of removed documents, in the catalog and in derived stores. Raises IndexLockedError."""
         with self.writing(patience=patience):
             self.catalog.compact()
             self._derived.compact()
 
     def verify(self, *, patience: float = SECONDS_FOR_A_REPAIR) -> list[str]:
-        """All that is wrong, in words: in the catalog, or between it and what is derived from it. Empty when sound.
+        """All problems in words: in the catalog, or between it and the derived stores. Empty for a sound index.
 
-        Every byte of every file is read. What is sound and merely behind the catalog is brought up to it first, as a search would.
+        Every byte of every file is read. Stores that are only behind the catalog are brought up to it first, as a search would.
         Raises IndexLockedError while another process writes.
         """
         with nullcontext() if self.catalog.read_only else self.writing(patience=patience):
             problems = [*check_catalog(self.catalog), *self._derived.damaged()]
-            if problems:  # a search would make damaged files anew; this only tells
+            if problems:  # a search would rebuild damaged files; this only reports
                 return problems
             if not self.catalog.read_only:
                 self._derived.refresh()
@@ -170,7 +170,7 @@ class Index:
         return self._derived.keywords().search(question, n, among=self._chosen(where))
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
-        """In how many passages each word stands."""
+        """The number of passages that contain each word."""
         return self._derived.keywords().frequencies(words)
 
     def cosines(self, question: Vectors, chunks: Sequence[int]) -> dict[int, float]:

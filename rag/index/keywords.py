@@ -35,7 +35,7 @@ FOLDER = "keywords"
 STAMP = "keywords.stamp"
 WRITER_BYTES = 48_000_000
 FEW = 20_000
-"""Up to so many allowed chunks are named in the query; with more, a longer ranking is filtered."""
+"""Up to this number, allowed chunks are named in the query; beyond it, a longer ranking is filtered."""
 
 SPELLING = "words-3"
 """Raised with every change to how words are spelled, stemmed or counted: tantivy keeps it with the files, and older ones are made
@@ -230,7 +230,7 @@ class KeywordStore:
             depth *= 4
 
     def frequencies(self, words: Sequence[str]) -> dict[str, int]:
-        """In how many passages each word stands; those taken out since the files were written still count."""
+        """The number of passages that contain each word. Passages removed since the files were written still count."""
         found = dict.fromkeys(words, 0)
         if self._index is not None:
             with panics_as_damage(self.folder):
@@ -243,14 +243,14 @@ class KeywordStore:
         """The chunks whose words are here; no more than `at_most` of the files', for files may claim any number."""
         import tantivy
 
-        held = self.recent.ids() if self.recent else set()
+        ids = self.recent.ids() if self.recent else set()
         if not len(self):
-            return held
+            return ids
         with panics_as_damage(self.folder), _nonsense_as_damage(self.folder):
             searcher = self._index.searcher()
             hits = searcher.search(tantivy.Query.all_query(), min(len(self), at_most + len(self.outdated)), count=False).hits
             found = set(searcher.fast_field_values("chunk", [address for _, address in hits]))
-        return held | (found - self.outdated)
+        return ids | (found - self.outdated)
 
 
 def remove(folder: Path) -> None:
@@ -261,7 +261,7 @@ def remove(folder: Path) -> None:
 
 @contextmanager
 def panics_as_damage(folder: Path) -> Iterator[None]:
-    """tantivy panics over files that hold what it never writes; its panic is no Exception and would pass every handler."""
+    """tantivy panics over damaged files. Its panic is not an Exception, and would pass every handler."""
     try:
         yield
     except BaseException as error:
@@ -281,7 +281,7 @@ def _nonsense_as_damage(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _refusals_told_plainly(folder: Path) -> Iterator[None]:
-    """tantivy tells of a full disk, and of all that it cannot do, with a ValueError."""
+    """tantivy reports a full disk, and everything else that it cannot do, with a ValueError."""
     try:
         yield
     except ValueError as error:

@@ -30,7 +30,7 @@ SHIFT = 40
 
 @dataclass(slots=True)
 class _Catalogs:
-    """What is known of the documents that were found, each from the index that it was found in first."""
+    """The documents behind the hits, each from the index in which it was found first."""
 
     indexes: Sequence[Index]
     owners: dict[str, int] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class _Catalogs:
 
 
 class Indexes:
-    """Answers what a search asks of an index, for all of `indexes`, which stay the caller's to close.
+    """Searches all of `indexes` as one (see `rag.protocols.Searchable`). The caller closes them.
 
     A document that is in several of them is taken from the one where it is found first. Raises EmbedderMismatchError where
     they were built with different embedders, for then no score of one compares with that of another.
@@ -86,7 +86,7 @@ class Indexes:
         return next((index for index in self._indexes if index.catalog.embedder_identity), self._indexes[0]).embedder
 
     def preload(self) -> None:
-        """Read the derived files now; otherwise the first search does."""
+        """Read the derived files now, so that the first search does not have to."""
         for index in self._indexes:
             index.preload()
 
@@ -99,7 +99,7 @@ class Indexes:
         return self._best(n, lambda index: index.search_words(question, n, where=where))
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
-        """In how many passages of all the indexes each word stands."""
+        """The number of passages in all indexes that contain each word."""
         counted = [index.word_frequencies(words) for index in self._indexes]
         return {word: sum(counts[word] for counts in counted) for word in words}
 

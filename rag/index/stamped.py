@@ -46,7 +46,7 @@ def write_stamped(path: Path, payload: bytes | memoryview, *, generation: int, t
 
 
 def read_stamped(path: Path) -> Stamp | None:
-    """None where the file is missing, cut short, altered or far too large, or is no plain file."""
+    """None for a file that is missing, cut short, altered, far too large, or not a plain file."""
     try:
         there = path.lstat()
         if not stat.S_ISREG(there.st_mode) or there.st_size > MOST_BYTES:
@@ -56,8 +56,8 @@ def read_stamped(path: Path) -> Stamp | None:
         return None
     header, _, _ = content[:300].partition(b"\n")
     try:
-        told = json.loads(header)
-        generation, token, length, crc = (told[name] for name in ("generation", "token", "bytes", "crc32"))
+        record = json.loads(header)
+        generation, token, length, crc = (record[name] for name in ("generation", "token", "bytes", "crc32"))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     payload = memoryview(content)[len(header) + 1 :]
@@ -67,9 +67,9 @@ def read_stamped(path: Path) -> Stamp | None:
 
 
 def take_away(path: Path) -> None:
-    """Remove what is there, be it a file, a folder or a link (never what it leads to), or nothing.
+    """Remove a file, a folder or a link (never its target), if there is one.
 
-    A folder gets another name first, so that nobody who still opens it by its name puts something into it meanwhile.
+    A folder is renamed first, so that a process that opens it by its name cannot add to it meanwhile.
     """
     if path.is_dir() and not path.is_symlink():
         gone = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")

@@ -60,9 +60,9 @@ def bytes_on_disk(index: Path) -> dict[str, int]:
 
 
 def check_index(index: Index, *, repair: bool = False, wait: float = 2.0) -> dict[str, Any]:
-    """Whether an index is sound, as JSON-ready values. With `repair`, what is derived is made anew where it is not.
+    """Whether an index is sound, as JSON-ready values. With `repair`, derived stores that are not sound are rebuilt.
 
-    `problems` is what was found; after a repair that was not enough, what is left. Another writer is given `wait` seconds to end.
+    `problems` are those found, or those left after a repair. Another writer gets `wait` seconds to end.
     """
     started = time.perf_counter()
     problems = index.verify(patience=wait)

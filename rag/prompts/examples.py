@@ -89,23 +89,23 @@ def load_examples(path: Path | str) -> tuple[Example, ...]:
         raise UsageError(f"The examples in {path} cannot be read: {why_unreadable(error)}.") from error
     examples = tuple(_example(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip())
     if not examples:
-        raise UsageError(f"There are no examples in {path}.")
+        raise UsageError(f"{path} holds no examples.")
     return examples
 
 
 def _example(line: str, place: str) -> Example:
     try:
-        told = json.loads(line)
+        record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{place} is not valid JSON: {error}.") from error
     known = ("question", "sources", "answer")
-    if not isinstance(told, dict):
+    if not isinstance(record, dict):
         raise UsageError(f'{place} is not an object such as {{"question": …, "sources": […], "answer": …}}.')
-    for name in told:
+    for name in record:
         if name not in known:
             raise UsageError(f"{place}: unknown key '{name}'.{nearest(name, known)} Known: {', '.join(known)}.")
-    question, answer = (_text(told.get(name), name, place) for name in ("question", "answer"))
-    sources = told.get("sources", [])
+    question, answer = (_text(record.get(name), name, place) for name in ("question", "answer"))
+    sources = record.get("sources", [])
     if not isinstance(sources, list):
         raise UsageError(f"{place}: 'sources' must be a list of texts.")
     return Example(question, answer, tuple(_text(source, "sources", place) for source in sources))

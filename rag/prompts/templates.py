@@ -101,13 +101,13 @@ def templates_in(folder: Path) -> dict[str, Template]:
         if path.name.startswith(".") or path.suffix == ".md":
             continue
         if path.name not in known:
-            raise UsageError(f"{path} is no prompt.{nearest(path.name, known)} Known: {', '.join(known)}.")
+            raise UsageError(f"{path} is not a prompt.{nearest(path.name, known)} Known: {', '.join(known)}.")
         if not path.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"{path} is a link that leads out of its folder. Copy the file.")
         task = path.name.removesuffix(SUFFIX)
         found[task] = _template(path, task)
     if not found:
-        raise UsageError(f"There are no prompts in {folder}. Known: {', '.join(known)}.")
+        raise UsageError(f"{folder} holds no prompts. Known: {', '.join(known)}.")
     return found
 
 

@@ -102,8 +102,8 @@ def test_the_folder_is_read_once_and_carried_on(tmp_path):
 
 
 BAD = {
-    "unknown name": ("answer.usr.jinja", "x", r"answer\.usr\.jinja is no prompt\. Did you mean 'answer\.user\.jinja'\?"),
-    "other ending": ("answer.user.txt", "x", r"answer\.user\.txt is no prompt\. Did you mean 'answer\.user\.jinja'\?"),
+    "unknown name": ("answer.usr.jinja", "x", r"answer\.usr\.jinja is not a prompt\. Did you mean 'answer\.user\.jinja'\?"),
+    "other ending": ("answer.user.txt", "x", r"answer\.user\.txt is not a prompt\. Did you mean 'answer\.user\.jinja'\?"),
     "syntax": ("answer.user.jinja", "{{ question }}\n{% for p in passages %}\n{{ p.text }", r"answer\.user\.jinja, line 3: "),
     "unknown variable": ("answer.user.jinja", "{{ qestion }}{{ passages }}", r"uses 'qestion'.* Did you mean 'question'\?"),
     "no question": ("answer.user.jinja", "{% for p in passages %}{{ p.text }}{% endfor %}", "does not use question"),
@@ -153,7 +153,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_folder_without_prompts_is_refused(tmp_path, there):
-    with pytest.raises(UsageError, match="There are no prompts in" if there else "cannot be read: No such file"):
+    with pytest.raises(UsageError, match="holds no prompts" if there else "cannot be read: No such file"):
         Prompts(tmp_path if there else tmp_path / "absent")
 
 
@@ -252,7 +252,7 @@ def test_a_mistake_in_the_examples_is_told_with_its_line(tmp_path, line, message
 
 def test_a_file_without_examples_is_refused(tmp_path):
     (tmp_path / "empty.jsonl").write_text("\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="no examples in"):
+    with pytest.raises(UsageError, match="holds no examples"):
         load_examples(tmp_path / "empty.jsonl")
     with pytest.raises(UsageError, match="cannot be read"):
         load_examples(tmp_path / "absent.jsonl")

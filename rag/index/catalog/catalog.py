@@ -1,11 +1,11 @@
 """The catalog: one SQLite file that holds documents, chunks and vectors, and is the only truth of an index.
 
-What readers and the derived stores rely on:
+Readers and derived stores rely on this:
 
 - A document is added, replaced or removed whole, in one transaction that also raises the generation by one.
-- Chunks are immutable and their ids are never used again. A derived store that is at generation g catches up with
+- Chunks never change, and their ids are never reused. A derived store that is at generation g catches up with
   `chunks_added_since(g)` and `chunks_removed_since(g)`; nothing is embedded again.
-- A vector is kept once for each text that was embedded, and reused by every chunk that embeds the same text.
+- Each embedded text has one vector, which all chunks with that text share.
 """
 
 from __future__ import annotations
@@ -71,27 +71,27 @@ class Catalog(Database):
 
     @property
     def generation(self) -> int:
-        """How many changes have been committed. A derived store with the same number is up to date."""
+        """The number of committed changes. A derived store with the same number is up to date."""
         return int(self.setting("generation"))
 
     def new_token(self, generation: int) -> str:
-        """A name for what is about to be derived from the present state; only the latest are remembered."""
+        """A name for files that are about to be derived from the present state. Only the latest names are kept."""
         token = secrets.token_hex(8)
         with self.transaction():
             self.set_setting("tokens", [*self.setting("tokens"), [generation, token]][-TOKENS_REMEMBERED:])
         return token
 
     def knows(self, generation: int, token: str) -> bool:
-        """Whether what bears this stamp was derived from this catalog, and not from one that it has taken the place of."""
+        """Whether files with this stamp were derived from this catalog, and not from another that it has replaced."""
         return [generation, token] in self.setting("tokens")
 
     @property
     def log_begins(self) -> int:
-        """The earliest generation from which a derived store can catch up: what was removed before it is no longer known."""
+        """The earliest generation from which a derived store can catch up. Older removals are no longer recorded."""
         return int(self.setting("log_begins"))
 
     def forget_removed(self) -> None:
-        """Drop the record of removed chunks; whatever is derived must be at the present generation, or made anew."""
+        """Drop the record of removed chunks. Derived stores must be at the present generation, or be rebuilt."""
         with self.transaction():
             self.rows("DELETE FROM removed_chunks")
             self.set_setting("log_begins", self.generation)
@@ -238,8 +238,8 @@ class Catalog(Database):
 
     def _places(self, text: str) -> Places | None:
         try:
-            told = self._json(text)
-            return Places(str(told["unit"]), tuple(told["starts"]), tuple(map(str, told["labels"]))) if told else None
+            record = self._json(text)
+            return Places(str(record["unit"]), tuple(record["starts"]), tuple(map(str, record["labels"]))) if record else None
         except (TypeError, ValueError, KeyError) as error:
             raise IndexFormatError(f"The index {self.path.parent} is damaged: {error}. {REMEDY}") from error
 
@@ -250,7 +250,7 @@ class Catalog(Database):
         return [DocumentRow(*(*row[:-1], self._json(row[-1]))) for row in rows]
 
     def stamps(self) -> dict[str, FileStamp]:
-        """What every indexed file looked like, by source."""
+        """The stamp of every indexed file, by source."""
         return {
             source: FileStamp(*stamp)
             for source, *stamp in self.rows("SELECT source, size, modified_ns, content_hash, sidecar FROM documents")
@@ -263,7 +263,7 @@ class Catalog(Database):
 
     @property
     def free_bytes(self) -> int:
-        """The room in the file that nothing uses any more; `compact` gives it back."""
+        """Unused bytes in the file. `compact` reclaims them."""
         ((pages, size),) = self.rows("SELECT freelist_count, page_size FROM pragma_freelist_count, pragma_page_size")
         return int(pages) * int(size)
 
@@ -277,7 +277,7 @@ class Catalog(Database):
     # failures
 
     def failures(self) -> dict[str, tuple[FileStamp, Failure]]:
-        """Files that could not be read, by source, with what they looked like then."""
+        """Files that could not be read, by source, with their stamps at that time."""
         return {
             source: (FileStamp(size, modified, sidecar=sidecar), Failure(source, status, message, page))
             for source, size, modified, sidecar, status, message, page in self.rows(
@@ -286,7 +286,7 @@ class Catalog(Database):
         }
 
     def record_failure(self, failure: Failure, stamp: FileStamp) -> None:
-        """Remember that a file could not be read; what was indexed of it before is removed, for it is no longer true."""
+        """Record that a file could not be read. Its former content is removed, since it is no longer true."""
         with self.transaction():
             if self.rows("SELECT 1 FROM documents WHERE source = ?", (failure.source,)):
                 self._drop_unused(self._delete(failure.source, self._next_generation()))

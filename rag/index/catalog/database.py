@@ -93,7 +93,7 @@ class Database:
 
     def _open(self, *, create: bool) -> None:
         mode = "rwc" if create else "rw"
-        if self.read_only:  # without a log beside it nobody is writing, and SQLite must not try to make one
+        if self.read_only:  # without a log beside it nothing writes, and SQLite must not try to make one
             seen = self._appearance()
             self._seen, mode = (None, "ro") if seen.has_log else (seen, "ro&immutable=1")
         uri = f"{self._file.as_uri()}?mode={mode}"
@@ -112,12 +112,12 @@ class Database:
         return Appearance(there.st_ino, there.st_size, there.st_mtime_ns, log.exists() and log.stat().st_size > 0)
 
     def _is_overtaken(self) -> bool:
-        """Whether somebody has begun to write a file that was opened as one that nobody writes; SQLite would not notice."""
+        """Whether a writer has begun to change a file that was opened as unchanging. SQLite would not notice."""
         if self._seen is None or self._connection.in_transaction:
             return False
         try:
             return self._appearance() != self._seen
-        except OSError:  # it was taken away; what is open can still be read
+        except OSError:  # it was deleted; an open file can still be read
             return False
 
     def _follow_writer(self) -> None:
@@ -226,7 +226,7 @@ class Database:
                 raise sqlite3.OperationalError(WRITTEN_MEANWHILE)
 
     def compact(self) -> None:
-        """Write the file anew without the room of what was removed. Raises IndexStoreError where another has it open to write."""
+        """Rewrite the file without unused space. Raises IndexStoreError if another process has it open for writing."""
         with self._lock, self._told_plainly():
             self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # for files from before format 2
             self._connection.execute("VACUUM")

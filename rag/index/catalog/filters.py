@@ -1,4 +1,4 @@
-"""Filters: which passages a search may find, chosen exactly by what is known of their documents and by page."""
+"""Filters: the passages that a search may find, chosen by the metadata of their documents and by page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEYS = ("source", "title", "media_type", "page", "date")
 """What every document can be chosen by, besides the names in its metadata."""
 
 DATES = ("date", "published", "created", "updated")
-"""Where a document's date stands in its metadata; the first that is a date counts, else the time of the file."""
+"""Names under which metadata may hold a document's date. The first that is a date counts, else the time of the file."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NANOSECONDS_A_DAY = 86_400_000_000_000
@@ -99,7 +99,7 @@ def _wanted(where: Where) -> dict[str, tuple[Wanted, ...]]:
                 f"{name}={value!r} cannot be searched for. Give text, a number, true or false, a date, or a list of these."
             )
         if any(_UNSTORABLE.search(f"{name}{item}") for item in values):
-            raise UsageError(f"A filter by {name!r} holds what is no text: {value!r}. Write it in UTF-8.")
+            raise UsageError(f"A filter by {name!r} is not valid text: {value!r}. Write it in UTF-8.")
         wanted[name] = values
     return wanted
 
@@ -151,7 +151,7 @@ def _metadata_test(fits: Callable[[Any], bool]) -> Callable[[str], bool]:
 
 
 def _date_test(fits: Callable[[Period], bool]) -> Callable[..., bool]:
-    """A test of what stands under DATES and of the file's time; a document that never was a file may have no date at all."""
+    """A test of the DATES in the metadata and of the file's time. A document that never was a file may have no date."""
 
     def test(*columns: Any) -> bool:
         *stated, modified_ns = columns
@@ -166,7 +166,7 @@ def _date_test(fits: Callable[[Period], bool]) -> Callable[..., bool]:
 
 @lru_cache(_DAYS_TO_REMEMBER)
 def _day(days: int) -> Period | None:
-    """The day so many days after 1 January 1970; None beyond the year 9999."""
+    """The day `days` after 1 January 1970; None beyond the year 9999."""
     try:
         return period((_FIRST_DAY + timedelta(days)).isoformat())
     except OverflowError:

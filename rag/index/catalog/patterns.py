@@ -75,7 +75,9 @@ def page_range(text: str) -> tuple[int, int]:
         first, last = int(found[1] or found[2] or 1), int(found[1] or found[3] or 2**62)
         if 1 <= first <= last:
             return min(first, 2**62), min(last, 2**62)
-    raise UsageError(f"page={text} is no range of pages. Write one page (3) or a range (3..7, ..7, 3..); pages count from 1.")
+    raise UsageError(
+        f"page={text} is not a range of pages. Write one page (3) or a range (3..7, ..7, 3..); pages count from 1."
+    )
 
 
 def date_fits(text: str) -> Callable[[Period], bool]:
@@ -85,7 +87,7 @@ def date_fits(text: str) -> Callable[[Period], bool]:
         return lambda when: fits(when.text)
     days = _days(text if ".." in text else f"{text}..{text}")
     if days is None or _is_backwards(days):
-        problem = "ends before it begins" if days else "is no date"
+        problem = "ends before it begins" if days else "is not a date"
         raise UsageError(
             f"date={text} {problem}. Write a year (2024), a month (2024-05), a day (2024-05-31), a range (2023..2024-05, "
             "2024-05-31.., ..2023) or a glob (*-05-*)."
@@ -141,7 +143,7 @@ def _period(text: str) -> Period | None:
 
 
 def _days(text: str) -> tuple[str, str] | None:
-    """First and last day of a range of dates, open at one end perhaps; None for what is no such range."""
+    """First and last day of a range of dates, which may be open at one end; None for other text."""
     low, dots, high = text.partition("..")
     begin, end = period(low), period(high)
     if not dots or not (low or high) or bool(low) != bool(begin) or bool(high) != bool(end):
@@ -150,7 +152,7 @@ def _days(text: str) -> tuple[str, str] | None:
 
 
 def _numbers(text: str) -> tuple[float, float] | None:
-    """The ends of a range of numbers, or a number twice; None for what is neither."""
+    """The ends of a range of numbers, or one number twice; None for other text."""
     low, dots, high = text.partition("..")
     if not dots:
         high = low

@@ -1,4 +1,4 @@
-"""What the catalog tells of a document without its text."""
+"""A document's row in the catalog, without its text."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ SCHEMA_VERSION = 2
 APPLICATION_ID = 0x67747874
 """What SQLite's header calls our files: "gtxt"."""
 
-# What is long stands in `contents`, so that looking through all documents reads none of it.
+# Long fields live in `contents`, so that listing and filtering documents never load them.
 SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE documents (

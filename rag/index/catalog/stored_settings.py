@@ -40,4 +40,4 @@ SETTINGS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
     "limits_had": ({}, lambda value: isinstance(value, dict)),
     "tokens": ([], lambda value: isinstance(value, list)),
 }
-"""What is stored under each name: the value where there is none yet, and whether a value can be ours."""
+"""For each name, the value before any is stored, and a check that a stored value can be ours."""

@@ -28,7 +28,7 @@ Kind = Literal["flat", "quantised", "lists"]
 QUANTISED_FROM = 16_384
 LISTS_FROM = 65_536
 OUTGROWN = 2.5
-"""Lists are trained anew when there are so many times more vectors than at their training: the cost is shared by the growth."""
+"""Growth factor after which lists are trained again, so that the cost is spread over the growth."""
 SHRUNK = 0.25
 """A layout is kept until the vectors are fewer than this share of the number that it begins at."""
 
@@ -116,7 +116,7 @@ class Layout:
 
 
 def wanted_kind(vectors: int, current: Kind) -> Kind:
-    """The layout that so many vectors should have. A little less or more than a limit does not change it to and fro."""
+    """The layout for `count` vectors. A small change around a limit does not switch it back and forth."""
     for kind, begins in (("lists", LISTS_FROM), ("quantised", QUANTISED_FROM)):
         if vectors >= begins or (current == kind and vectors >= SHRUNK * begins):
             return kind  # type: ignore[return-value]
@@ -124,7 +124,7 @@ def wanted_kind(vectors: int, current: Kind) -> Kind:
 
 
 def fits(layout: Layout, vectors: int) -> bool:
-    """Whether the layout is still right for so many vectors."""
+    """Whether the layout still suits this number of vectors."""
     if layout.kind != wanted_kind(vectors, layout.kind):
         return False
     return layout.kind != "lists" or SHRUNK * layout.trained_on / OUTGROWN <= vectors <= OUTGROWN * layout.trained_on

@@ -37,7 +37,7 @@ NOTHING = -1
 
 @dataclass(frozen=True, slots=True)
 class SegmentInfo:
-    """What the stamp tells of a segment. `error` is the greatest distance of a vector in it to what its code stands for."""
+    """A segment's entry in the stamp. `error` is the greatest distance between a vector in it and its decoded code."""
 
     file: str
     count: int
@@ -45,7 +45,7 @@ class SegmentInfo:
     error: float
 
     def is_possible(self) -> bool:
-        """Whether the values are such as a stamp of ours may tell."""
+        """Whether a stamp of ours can have these values."""
         whole = type(self.file) is str and type(self.count) is int and type(self.last_chunk) is int
         return whole and isinstance(self.error, float) and 0 <= self.last_chunk < MOST_CHUNKS and 0 <= self.error < np.inf
 

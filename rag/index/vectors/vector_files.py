@@ -39,7 +39,7 @@ DEAD_SHARE = 0.25
 def update_vector_files(folder: Path, catalog: Catalog, *, rebuild: bool = False, merge_all: bool = False) -> None:
     """Bring the files to the catalog's generation, at a cost in proportion to the change; the caller is the only writer.
 
-    A layout that no longer suits the number of vectors is trained anew, and all vectors are laid out again, from the catalog.
+    A layout that no longer suits the number of vectors is trained again, and all vectors are laid out again from the catalog.
     `rebuild` does that in any case; `merge_all` makes one segment without dead chunks.
     """
     identity = catalog.embedder_identity
@@ -100,7 +100,7 @@ class _Files:
             self._merge_into_one(self.segments)
 
     def _sample(self, chunks: Sequence[int]) -> Vectors:
-        """Vectors of many chunks; read in batches, for reading takes several times the room of what is read."""
+        """Vectors of many chunks. They are read in batches, since reading takes several times their size."""
         sample = np.empty((len(chunks), self.layout.dimension), np.float32)
         for first in range(0, len(chunks), VECTORS_A_SEGMENT // 8):
             batch = chunks[first : first + VECTORS_A_SEGMENT // 8]

@@ -1,8 +1,8 @@
-"""Vectors for search, derived from the catalog: segments on disk, what has come and gone since in memory.
+"""Vectors for search, derived from the catalog: segments on disk, later changes in memory.
 
 The stamp names the layout, the segments and the chunks in them that are gone ("dead"), and the generation of the catalog that
-all this stands for. A change writes a small new segment; segments of like size are merged now and then, so that each vector is
-written again only a few times (a log-structured merge; O'Neil and others, Acta Informatica 1996).
+they represent. A change writes a small new segment. Segments of similar size are merged now and then, so each vector is
+rewritten only a few times (a log-structured merge; O'Neil and others, Acta Informatica 1996).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 FOLDER = "vectors"
 STAMP = "vectors.stamp"
 TIMES_AS_MANY = 2
-"""Quantised codes propose so many times the passages that are wanted, to be ranked again by their exact vectors."""
+"""Over-fetch factor: quantised codes only pick candidates; exact vectors rank them."""
 RANKED_EXACTLY = 40
-"""Of the passages that lists propose, so many are ranked by their exact vectors; the rest by their codes."""
+"""Candidates from inverted lists that are ranked by their exact vectors; the rest keep the order of their codes."""
 ROUNDING = 1e-5
 NOT_AS_WRITTEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 """What reading JSON of another shape than ours may raise."""
@@ -111,8 +111,8 @@ class VectorStore:
             if stamp is None or not is_known(stamp.generation, stamp.token):
                 break
             try:
-                held = _read(folder, stamp.payload, dimension, thorough)
-                return cls(dimension, exact_vectors, generation=stamp.generation, **held)
+                content = _read(folder, stamp.payload, dimension, thorough)
+                return cls(dimension, exact_vectors, generation=stamp.generation, **content)
             except (IndexFormatError, OSError, *NOT_AS_WRITTEN):
                 again = read_stamped(folder / STAMP)
                 if again is None or again.token == stamp.token:
@@ -134,7 +134,7 @@ class VectorStore:
 
     @property
     def last_chunk(self) -> int:
-        """The highest chunk that the segments have held."""
+        """The highest chunk number in the segments, removed ones included."""
         return max((segment.info.last_chunk for segment in self.segments), default=0)
 
     def caught_up(self, added: Sequence[int], vectors: Vectors, removed: Sequence[int], *, generation: int) -> VectorStore:
@@ -241,38 +241,42 @@ class VectorStore:
 
 
 def _read(folder: Path, payload: memoryview, dimension: int, thorough: bool) -> dict[str, Any]:
-    """State, segments and dead chunks that a stamp names. Raises IndexFormatError and much else for what is not so."""
-    told = json.loads(bytes(payload))
-    if told["dimension"] != dimension:
+    """State, segments and dead chunks that a stamp names. Raises IndexFormatError and others for a wrong stamp or file."""
+    record = json.loads(bytes(payload))
+    if record["dimension"] != dimension:
         raise IndexFormatError("The vectors have another width than the embedder's.")
-    files = {str(name): Checksum(int(size), int(crc)) for name, (size, crc) in told["files"].items()}
-    infos = tuple(SegmentInfo(**segment) for segment in told["segments"])
+    files = {str(name): Checksum(int(size), int(crc)) for name, (size, crc) in record["files"].items()}
+    infos = tuple(SegmentInfo(**segment) for segment in record["segments"])
     if not all(info.is_possible() for info in infos):
-        raise IndexFormatError("The stamp tells of segments that cannot be.")
-    named = {*(info.file for info in infos), told["layout_file"], told["dead_file"]} - {""}
+        raise IndexFormatError("The stamp describes segments that cannot exist.")
+    named = {*(info.file for info in infos), record["layout_file"], record["dead_file"]} - {""}
     place = folder / FOLDER
     if place.is_symlink() or named != set(files) or not are_intact(place, files, remember=not thorough):
-        raise IndexFormatError("The vectors are not what was written.")
-    layout = _read_layout(place, told["layout"], told["layout_file"], dimension)
-    dead = np.fromfile(place / told["dead_file"], np.int64) if told["dead_file"] else np.zeros(0, np.int64)
+        raise IndexFormatError("The vectors differ from what was written.")
+    layout = _read_layout(place, record["layout"], record["layout_file"], dimension)
+    dead = np.fromfile(place / record["dead_file"], np.int64) if record["dead_file"] else np.zeros(0, np.int64)
     return {
-        "state": State(layout, told["layout_file"], infos, told["dead_file"], files),
+        "state": State(layout, record["layout_file"], infos, record["dead_file"], files),
         "segments": [Segment(place / info.file, info, layout) for info in infos],
         "dead": np.unique(dead[dead >= 0]) if len(dead) else dead,  # np.unique imports numpy.ma, which takes 20 ms
     }
 
 
-def _read_layout(place: Path, told: dict[str, Any], file: str, dimension: int) -> Layout:
-    if told["kind"] == "flat":
+def _read_layout(place: Path, record: dict[str, Any], file: str, dimension: int) -> Layout:
+    if record["kind"] == "flat":
         return flat(dimension)
     numbers = np.fromfile(place / file, np.float32).reshape(-1, dimension)
-    centroids = numbers[2:] if told["kind"] == "lists" else numbers[:0]
-    if told["kind"] not in ("quantised", "lists") or max(1, len(centroids)) != told["lists"] or not np.isfinite(numbers).all():
+    centroids = numbers[2:] if record["kind"] == "lists" else numbers[:0]
+    if (
+        record["kind"] not in ("quantised", "lists")
+        or max(1, len(centroids)) != record["lists"]
+        or not np.isfinite(numbers).all()
+    ):
         raise IndexFormatError("The layout of the vectors is not one of ours.")
     return replace(
         flat(dimension),
-        kind=told["kind"],
-        trained_on=int(told["trained_on"]),
+        kind=record["kind"],
+        trained_on=int(record["trained_on"]),
         ranges=numbers[:2],
         centroids=np.ascontiguousarray(centroids),
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rag.protocols import Vectors
 
 CAUTIOUS_LIMIT = 512
-"""Tokens that a model is trusted to read where its server does not tell."""
+"""Tokens that a model is assumed to read if its server does not say."""
 
 ROOM_FOR_A_SERVERS_PREFIX = 16
 """Tokens set aside where the server puts its own prefix in front of a text."""
@@ -33,7 +33,7 @@ class HttpEmbedder:
 
     Tokens are counted by the server's /tokenize (vLLM's) where it has one. Elsewhere a text counts as its UTF-8 bytes,
     which no byte-level tokenizer exceeds: chunks come out three to five times shorter than they could be, and none is cut.
-    The limit is `max_tokens`, else the `max_model_len` that /models tells (vLLM), else CAUTIOUS_LIMIT.
+    The limit is `max_tokens`, else the `max_model_len` of /models (vLLM), else CAUTIOUS_LIMIT.
 
     The prefixes default to what models of that name want. `input_types` are the names by which a server that adds prefixes
     itself tells questions from passages, such as ("query", "passage"); each request then says its `input_type`, and no prefix

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Batch = tuple[list[int], Inputs]
 
 MOST_KEPT = 4096
-"""Questions and sentences whose vectors are kept: searching, judging what was found and checking the answer ask for the same ones."""
+"""Questions and sentences whose vectors are kept, since search, evidence and the check of an answer ask for the same ones."""
 
 _SLICE = 512  # passages tokenised and sorted at a time: bounds memory, and is enough to keep padding rare
 

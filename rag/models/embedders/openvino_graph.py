@@ -56,7 +56,7 @@ class Graph:
 
 
 def load_openvino() -> ModuleType:
-    """The openvino module, without the reporter that tells its maker of every import and conversion.
+    """The openvino module, without the telemetry that reports every import and conversion.
 
     The model converter, a tenth of a second to import, is left out until `openvino.convert_model` is called.
     """
@@ -104,7 +104,7 @@ def stored_graph(source: Path) -> Graph | None:
 def prepared_graph(source: Path) -> Graph:
     """The graph of the model in `source`, exported now (about 15 s, in a process of its own) if it is not at hand.
 
-    Raises GraphRefusedError where OpenVINO cannot stand in for the original, ModelError where the cache cannot be written.
+    Raises GraphRefusedError if OpenVINO cannot replace the original faithfully, ModelError where the cache cannot be written.
     """
     revision = weights_revision(source)
     home = _home(revision)

@@ -25,7 +25,7 @@ _FAMILIES = (
 
 
 def prefixes_of(model: str) -> tuple[str, str]:
-    """What stands in front of a question and of a passage for a model of this name or folder; nothing for names unknown."""
+    """The prefixes of questions and passages for a model of this name or folder; empty for an unknown name."""
     name = re.split(r"[/\\]", model.rstrip("/\\"))[-1].lower()
     return next(
         ((question, passage) for family, question, passage in _FAMILIES if re.search(rf"(?<![a-z0-9]){family}", name)),

@@ -162,7 +162,7 @@ def _pooling(model: Any) -> str:
 
 
 def _loaded_revision(name: str, model: Any) -> str:
-    """The hub commit that was loaded; where the hub's cache does not tell it, a hash of the parameters."""
+    """The hub commit that was loaded, or a hash of the parameters if the hub's cache does not record it."""
     from huggingface_hub import try_to_load_from_cache
 
     repository = name if "/" in name else f"sentence-transformers/{name}"
