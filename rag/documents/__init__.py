@@ -21,10 +21,14 @@ __all__ = ["EXAMPLE_SUFFIXES", "FAMILIES", "SUFFIXES", "is_supported", "load", "
 
 
 def load(path: str | Path, *, source: str | None = None, passwords: Sequence[str] = ()) -> Document:
-    """The document in a file. `source` is what citations call it: the path as given, unless told otherwise.
+    """The document in a file. `source` is its name in citations, by default the given path.
 
-    `passwords` are tried on a file that asks for one. What its side-car says of it is in its metadata; of a side-car that
-    cannot be used there is a warning. Raises DocumentError, whose `status` tells why there is no document.
+    `passwords` are tried on an encrypted file. Metadata of a side-car such as `report.pdf.meta.json` is added; a side-car that
+    cannot be used gives a warning. Raises DocumentError, whose `status` says why there is no document.
+
+    >>> document = load("docs/tower.txt")
+    >>> document.title, document.text[:27]
+    ('tower', 'The tower is 34 metres tall')
     """
     require_path(path, "The document", "the path of a file")
     source = str(path) if source is None else source
@@ -43,9 +47,9 @@ def load(path: str | Path, *, source: str | None = None, passwords: Sequence[str
 
 
 def load_bytes(content: bytes, *, source: str, name_hint: str | None = None, passwords: Sequence[str] = ()) -> Document:
-    """The document in `content`, as from standard input. `name_hint` is a file name: its suffix helps to tell the format.
+    """The document in `content`, as from standard input. `name_hint` is a file name: its suffix helps to recognise the format.
 
-    `passwords` are tried on content that asks for one. Raises DocumentError, whose `status` tells why there is no document.
+    `passwords` are tried on encrypted content. Raises DocumentError, whose `status` says why there is no document.
     """
     name = name_hint or PurePath(source).name or source
     if not content.strip():

@@ -1,4 +1,4 @@
-"""Which family of formats a file belongs to: by what it holds, and by its suffix where content tells formats not apart."""
+"""The family of formats of a file: by its content, and by its suffix where content alone does not decide."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _ODF = re.compile(rb"application/vnd\.oasis\.opendocument\.(?:text|spreadsheet|p
 
 
 def family_of(content: bytes, *, source: str, suffix: str) -> str:
-    """The name of the family. Raises DocumentError for what is none of them, is damaged, or asks for a password."""
+    """The name of the family. Raises DocumentError for other formats, damaged files, and files that ask for a password."""
     bare = _bare(content[:_HEAD])
     hinted = SUFFIXES.get(suffix)
     if content[:_HEAD].lstrip().startswith(b"%PDF-"):
@@ -56,7 +56,7 @@ def family_of(content: bytes, *, source: str, suffix: str) -> str:
         raise old_office(content, source=source)
     if hinted != "code" and _HTML.match(bare):
         return "html"
-    if hinted == "pdf":  # junk may stand before the signature, and a damaged file should be called damaged
+    if hinted == "pdf":  # junk may precede the signature, and a damaged file should be called damaged
         return "pdf"
     if hinted and FAMILIES[hinted].binary:
         what = f"{source} is called {suffix}, and does not begin as such a file does"
@@ -115,7 +115,7 @@ def _is_table(bare: bytes) -> bool:
 
 
 def _in_zip(content: bytes, hinted: str | None, *, source: str) -> str:
-    """The family of an archive by what is in it."""
+    """The family of an archive, by its parts."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             family = _family_in(archive)
@@ -132,7 +132,7 @@ def _in_zip(content: bytes, hinted: str | None, *, source: str) -> str:
         if hinted and FAMILIES[hinted].binary:
             return hinted  # the loader says what is wrong, or gets around it
         raise DocumentError(
-            f"{source} is a damaged ZIP archive ({error}). Get it anew, and unpack it.", status="corrupt"
+            f"{source} is a damaged ZIP archive ({error}). Get it again, and unpack it.", status="corrupt"
         ) from error
     if family:
         return family

@@ -75,7 +75,7 @@ def load(
 
 
 def _split(content: bytes) -> list[bytes]:
-    """The messages of a mailbox, in which a line "From …" stands before each; a message by itself as the only one."""
+    """The messages of a mailbox, each after a line "From …", or the only message."""
     beginnings = list(_BEGINNING.finditer(content))
     if not beginnings or beginnings[0].start() > 0:
         return [content]
@@ -282,7 +282,7 @@ def _read(raw: bytes, message: Message) -> str:
 
 
 def charset_of(part: Message) -> str | None:
-    """The charset that a part names; None for none, and for what is no name."""
+    """The charset that a part names; None if it names none, or an unknown one."""
     try:
         return part.get_content_charset()
     except (LookupError, ValueError):
@@ -295,7 +295,7 @@ def names_of(message: Message) -> dict[str, Any]:
 
 
 def iso_date(text: str) -> str:
-    """A date of a header in ISO 8601; as it stands where it is none."""
+    """A header's date in ISO 8601; other text unchanged."""
     try:
         return parsedate_to_datetime(text).isoformat()
     except (TypeError, ValueError, IndexError, OverflowError):
@@ -303,7 +303,7 @@ def iso_date(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """The text with its encoded words (RFC 2047) decoded; as it stands where these break the rules."""
+    """The text with its encoded words (RFC 2047) decoded; unchanged if they break the rules."""
     try:
         return "".join(
             piece

@@ -130,7 +130,7 @@ class Archive:
 
 
 def parse_xml(content: bytes, *, source: str, part: str) -> Any:
-    """The root element of XML that is not trusted. Raises DocumentError (`corrupt`) for what is none or declares entities."""
+    """The root element of untrusted XML. Raises DocumentError (`corrupt`) for other content, and for declared entities."""
     from lxml import etree
 
     try:
@@ -144,7 +144,8 @@ def parse_xml(content: bytes, *, source: str, part: str) -> Any:
 def damaged(source: str, what: str) -> DocumentError:
     """The error of a file that is broken: `what` says how, as a clause."""
     return DocumentError(
-        f"{source} is damaged: {what}. Get an undamaged copy, or open it in its own program and save it anew.", status="corrupt"
+        f"{source} is damaged: {what}. Get an undamaged copy, or open it in its own program and save it again.",
+        status="corrupt",
     )
 
 
@@ -193,7 +194,7 @@ def _refuse_entities(root: Any, *, source: str, part: str) -> None:
 
 
 def _forget(element: Any) -> None:
-    """Free what was read: the element's inside, and its siblings before it."""
+    """Free the element's content and the siblings before it."""
     element.clear(keep_tail=False)
     while element.getprevious() is not None:
         del element.getparent()[0]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Composition:
-    """Builds a text block by block; what has been written never moves, so its offsets are final.
+    """Builds a text block by block; written text never moves, so its offsets are final.
 
     Blocks are normalised before they are written.
     """

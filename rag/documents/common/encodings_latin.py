@@ -1,4 +1,4 @@
-"""Which code page a text in Latin letters is in, judged by where its other bytes stand and whose language they would be.
+"""The code page of a text in Latin letters, judged by the places of its other bytes and by the language they would make.
 
 Detectors by statistics call these a tie more often than not: a German text in the code page of DOS differs from one in that of
 Windows in a few bytes of a hundred. Read wrongly, those bytes are signs inside of words, capitals behind small letters, or the

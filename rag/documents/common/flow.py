@@ -11,7 +11,7 @@ _SPACE_BEFORE_LINE_END = re.compile(r"(?<![ \t])[ \t]+\n")
 
 
 class Flow:
-    """Builds a text piece by piece; what has been written never moves, so its offsets are final."""
+    """Builds a text piece by piece; written text never moves, so its offsets are final."""
 
     def __init__(self) -> None:
         self.length = 0

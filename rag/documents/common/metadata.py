@@ -1,4 +1,4 @@
-"""Metadata: what is said of a document, as flat lower-case names with JSON-ready values of bounded size."""
+"""Metadata of a document: flat lower-case names with JSON-ready values of bounded size."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def text_of(value: Any) -> str:
 
 
 class _Collector:
-    """Takes values under names until there is no more room."""
+    """Takes values under names until the room is used up."""
 
     def __init__(self) -> None:
         self.left_out = 0

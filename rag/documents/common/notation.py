@@ -77,7 +77,7 @@ def _yaml(text: str) -> Any:
 
 
 def _refuse_explosions(text: str) -> None:
-    """Raise ValueError where a few lines stand for very much, by aliases of aliases, or are nested very deeply.
+    """Raise ValueError for a few lines that expand to very much, by aliases of aliases, or that are nested very deeply.
 
     Every alias counts as all that it stands for, so what passes is small whatever is built from it.
     """

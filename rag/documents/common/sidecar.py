@@ -1,4 +1,4 @@
-"""Side-cars: what is said of a document in a file beside it, such as `report.pdf.meta.yaml` beside `report.pdf`."""
+"""Side-cars: metadata of a document in a file beside it, such as `report.pdf.meta.yaml` beside `report.pdf`."""
 
 from __future__ import annotations
 

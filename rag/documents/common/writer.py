@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 50_000_000
 """Characters of one document, some 20,000 pages."""
 LONGEST_REPEATED = 80
-"""Characters of a cell that stands in each row that it spans; longer ones stand in the first."""
+"""A cell of at most this many characters is repeated in each row that it spans; a longer one is in the first row only."""
 
 _LONGEST_HEADING = 300
 
@@ -53,7 +53,7 @@ class Writer:
         self.flow.break_lines(1)
 
     def heading(self, text: str, level: int) -> None:
-        """A line that is known as a heading; what is too long for one is a paragraph."""
+        """A heading; text that is too long for one becomes a paragraph."""
         if len(text) > _LONGEST_HEADING:
             self.paragraph(text)
             return

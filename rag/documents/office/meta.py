@@ -23,17 +23,17 @@ def described(properties: Mapping[str, str | list[str]]) -> dict[str, Any]:
     """`author`, `subject`, `keywords` (a list), `language`, `created` and `date`, from properties named as in Dublin Core."""
     authors = [author for name in _list(properties.get("creator")) if (author := _said(name))]
     keywords = (part for text in _list(properties.get("keywords")) for part in _BETWEEN_KEYWORDS.split(text))
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "author": authors[0] if len(authors) == 1 else authors,
         "subject": [subject for text in _list(properties.get("subject")) if (subject := _said(text))],
         "keywords": [keyword for part in keywords if (keyword := _said(part))],
     }
-    if len(told["subject"]) == 1:
-        told["subject"] = told["subject"][0]
+    if len(values["subject"]) == 1:
+        values["subject"] = values["subject"][0]
     for name, pattern in (("language", _LANGUAGE), ("created", _DATE), ("date", _DATE)):
         texts = (text.strip() for text in _list(properties.get(name)))
-        told[name] = next((text for text in texts if pattern.fullmatch(text)), "")
-    return flatten(told)[0]
+        values[name] = next((text for text in texts if pattern.fullmatch(text)), "")
+    return flatten(values)[0]
 
 
 def _list(found: str | list[str] | None) -> list[str]:

@@ -59,12 +59,12 @@ class _File:
     @property
     def metadata(self) -> dict[str, Any]:
         """What meta.xml says of the document, under the names that all formats share."""
-        told = self.properties
+        values = self.properties
         return described({
-            **told,
-            "creator": told.get("initial-creator") or told.get("creator", []),
-            "keywords": told.get("keyword", []),
-            "created": told.get("creation-date", []),
+            **values,
+            "creator": values.get("initial-creator") or values.get("creator", []),
+            "keywords": values.get("keyword", []),
+            "created": values.get("creation-date", []),
             "date": [],
         })  # fmt: skip
 

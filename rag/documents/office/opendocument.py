@@ -225,5 +225,5 @@ def cells_of(row: Any) -> Iterator[Any]:
 
 
 def repeated(element: Any, what: str, most: int) -> int:
-    """How many "columns" or "rows" an element stands for, `most` at most."""
+    """The number of "columns" or "rows" that an element repeats, at most `most`."""
     return max(1, min(number(value(element, name=f"number-{what}-repeated"), 1), most))

@@ -83,7 +83,7 @@ class Package:
 
 
 def local(element: Any) -> str:
-    """An element's name without its namespace; "" for what is not an element."""
+    """An element's name without its namespace; "" for comments and the like."""
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
@@ -106,7 +106,7 @@ def _at(element: Any, path: str) -> Any:
 
 
 def number(text: str | None, default: int = 0) -> int:
-    """The whole number that an attribute holds, or `default` for what is none or absurd."""
+    """The whole number in an attribute; `default` for other or absurd values."""
     try:
         found = int(text or "")
     except ValueError:

@@ -26,7 +26,7 @@ _UNREAD = frozenset({"pPr", "rPr", "endParaRPr", "bodyPr", "lstStyle"})
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
-    """The text of all slides, hidden ones too; what is in the master and the layouts is left out. Raises DocumentError."""
+    """The text of all slides, hidden ones too; the master and the layouts are left out. Raises DocumentError."""
     package = Package(content, source=source)
     slides = [_readable(package, part) for part in _slide_parts(package)]
     properties = package.properties()
@@ -91,7 +91,7 @@ def _shapes(parent: Any) -> Iterator[Any]:
 
 
 def _placeholder(shape: Any) -> str:
-    """What a shape stands for on its slide: "title", "body", "ftr" …; "obj" where that is not said, "" for other shapes."""
+    """The role of a shape on its slide: "title", "body", "ftr" …; "obj" where that is not said, "" for other shapes."""
     if shape.find("{*}nvSpPr/{*}nvPr/{*}ph") is None:
         return ""
     return value(shape, "nvSpPr/nvPr/ph", name="type") or "obj"

@@ -152,7 +152,7 @@ def _unescaped(text: str) -> str:
 
 
 def _column(reference: str) -> int:
-    """The column of a cell by its reference, counted from 1; 0 for what is no reference."""
+    """The column of a cell by its reference, counted from 1; 0 for other text."""
     found = _LETTERS.match(reference)
     column = 0
     for letter in found[1].upper() if found else "":

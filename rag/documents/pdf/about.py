@@ -114,13 +114,13 @@ _BETWEEN_KEYWORDS = re.compile(r"[,;]")
 
 def information(value_of: Callable[[str], str]) -> dict[str, Any]:
     """`author`, `subject`, `keywords` (a list) and `created`, from the entries of the information dictionary."""
-    told = {key: _said(value_of(key.capitalize())) for key in ("author", "subject", "keywords")}
-    keywords = [word for part in _BETWEEN_KEYWORDS.split(told["keywords"]) if (word := part.strip())]
-    return flatten({**told, "keywords": keywords, "created": iso_date(value_of("CreationDate"))})[0]
+    values = {key: _said(value_of(key.capitalize())) for key in ("author", "subject", "keywords")}
+    keywords = [word for part in _BETWEEN_KEYWORDS.split(values["keywords"]) if (word := part.strip())]
+    return flatten({**values, "keywords": keywords, "created": iso_date(value_of("CreationDate"))})[0]
 
 
 def iso_date(text: str) -> str:
-    """A date of PDF, "D:20240131093000+01'00'", in ISO 8601 as far as it goes; "" for what is none."""
+    """A date of PDF, "D:20240131093000+01'00'", in ISO 8601 as far as it goes; "" for other text."""
     found = _DATE.match(text.strip())
     if not found:
         return ""

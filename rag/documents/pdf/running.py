@@ -1,6 +1,6 @@
 """Running headers and footers: lines at the edges of pages that repeat from page to page, or that count the pages.
 
-They stay, because they often tell what a page is about and people quote them (the evidence that experts marked in filings has
+They stay, because they often name the subject of a page and people quote them (the evidence that experts marked in filings has
 them), but out of the way: as paragraphs of their own, where passages are cut first, and where no word is joined with them.
 """
 

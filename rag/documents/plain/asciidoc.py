@@ -37,7 +37,7 @@ _Found = tuple[int, int, str]
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
-    """The text as it stands; a heading starts where its line starts. Raises DocumentError when there is no text."""
+    """The text unchanged; a heading starts where its line starts. Raises DocumentError when there is no text."""
     text = read(content, source=source)
     lines = text.split("\n")
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))

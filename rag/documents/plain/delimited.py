@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _DELIMITERS = ",;\t|"
 _SAMPLE = 64 * 1024
 _LONG_ROW = 300
-"""Characters from which on a row is told cell by cell, each with its column's name."""
+"""Characters from which on a row is stated cell by cell, each with its column's name."""
 
 _LONGEST_HEADER = 150
 _MOST_MENDING = 20  # times the length of the file that is read in vain after quotation marks that close nowhere
@@ -39,10 +39,10 @@ def load(content: bytes, *, source: str, name: str) -> Document:
     A header that is short enough is the heading of all rows, so that what is below it is found by the names of its columns.
     """
     text = read(content, source=source)
-    told = _TOLD_DELIMITER.match(text)  # Excel's convention: a first line "sep=;", which is no row
-    table = text[told.end() :] if told else text
+    stated = _TOLD_DELIMITER.match(text)  # Excel's convention: a first line "sep=;", which is no row
+    table = text[stated.end() :] if stated else text
     try:
-        rows = _rows(table, told[1] if told else _delimiter(table))
+        rows = _rows(table, stated[1] if stated else _delimiter(table))
     except csv.Error:  # quotation marks gone wrong
         return plain_text.load(content, source=source, name=name)
     written = Composition()

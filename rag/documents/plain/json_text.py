@@ -24,7 +24,7 @@ _LINE_SUFFIXES = (".jsonl", ".ndjson")
 _TITLES = ("title", "name", "headline", "subject")
 _DEEPEST_INDENT = 20
 _LONGEST_ROW = 200
-"""Characters of a list of single values that stands on one line."""
+"""Longest list of single values, in characters, that is written on one line."""
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
@@ -42,7 +42,7 @@ def load(content: bytes, *, source: str, name: str) -> Document:
 
 
 def _document(text: str, source: str, name: str) -> Document | None:
-    """The document; None for what is not JSON."""
+    """The document; None if the text is not JSON."""
     title, written = readable_name(name), Composition()
     if PurePath(name).suffix.lower() not in _LINE_SUFFIXES and (whole := _parsed(text)) is not _BROKEN:
         title = _title(whole) or title

@@ -22,7 +22,7 @@ _MARKS = re.compile(r"\*\*|__|`+|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
-    """The text as it stands; a heading starts where its line starts. Raises DocumentError when there is no text."""
+    """The text unchanged; a heading starts where its line starts. Raises DocumentError when there is no text."""
     text = read(content, source=source)
     metadata, begin = read_front_matter(text)
     headings = headings_of(text, begin)

@@ -23,15 +23,15 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?=[^\r\n])", re.MULTILINE)
 _TABLE = re.compile(r"<table\b", re.IGNORECASE)
 _LONGEST_OUTPUT = 20_000
-"""Characters of one output that are kept; what is left out is told."""
+"""Characters of one output that are kept; the rest is counted."""
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
-    """Cells are counted from 1. Raises DocumentError where there is no text, or where the file is no notebook."""
+    """Cells are counted from 1. Raises DocumentError where there is no text, or where the file is not a notebook."""
     try:
         notebook = json.loads(read(content, source=source), strict=False)
     except (ValueError, RecursionError) as error:
-        what = f"{source} is no whole notebook: it cannot be parsed as JSON ({error})"
+        what = f"{source} is not a complete notebook: it cannot be parsed as JSON ({error})"
         raise DocumentError(f"{what}. Check that it was saved completely.", status="corrupt") from error
     cells = _cells(notebook)
     if cells is None:
@@ -113,14 +113,14 @@ def _joined(lines: Any) -> str:
 
 
 def _metadata(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Title, authors and programming language, as far as they are told."""
-    told = notebook.get("metadata")
-    told = told if isinstance(told, dict) else {}
-    language = {key: dict(_pairs(told.get(key))) for key in ("language_info", "kernelspec")}
-    authors = [dict(_pairs(author)).get("name", author) for author in _items(told.get("authors"))]
+    """Title, authors and programming language, as far as the notebook names them."""
+    metadata = notebook.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    language = {key: dict(_pairs(metadata.get(key))) for key in ("language_info", "kernelspec")}
+    authors = [dict(_pairs(author)).get("name", author) for author in _items(metadata.get("authors"))]
     return flatten(
         {
-            "title": told.get("title") if isinstance(told.get("title"), str) else None,
+            "title": metadata.get("title") if isinstance(metadata.get("title"), str) else None,
             "author": [author for author in authors if isinstance(author, str)],
             "programming_language": language["language_info"].get("name") or language["kernelspec"].get("language"),
         }

@@ -34,7 +34,7 @@ _SETTINGS = {
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
-    """The text as it stands; a heading starts where its line, or the line above it, starts.
+    """The text unchanged; a heading starts where its line, or the line above it, starts.
 
     The fields that open the text (`:Author: …`) are its metadata. Raises DocumentError when there is no text.
     """

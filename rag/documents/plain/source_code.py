@@ -7,6 +7,6 @@ from rag.types import Document
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
-    """The text as it stands, under the file's whole name. Raises DocumentError when there is none."""
+    """The text unchanged, under the file's whole name. Raises DocumentError when there is none."""
     text = read(content, source=source)
     return Document(text, source, name, media_type="text/x-source", places=line_places(text))

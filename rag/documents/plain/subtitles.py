@@ -1,4 +1,4 @@
-"""Subtitles (WebVTT and SubRip): what is said, a line for each cue, and when."""
+"""Subtitles (WebVTT and SubRip): a line for each cue, with its time."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def load(content: bytes, *, source: str, name: str) -> Document:
         said = lines or said
     if not written.length:
         raise DocumentError(f"{source} holds no subtitles. Check that it was saved completely.", status="no-text")
-    told = _TITLE.match(text)
-    title = title_like(told[1] if told else "") or readable_name(name)
+    stated = _TITLE.match(text)
+    title = title_like(stated[1] if stated else "") or readable_name(name)
     media_type = "text/vtt" if text.startswith("WEBVTT") else "application/x-subrip"
     return Document(written.text, source, title, media_type=media_type, places=written.places(""))
 

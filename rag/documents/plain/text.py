@@ -14,7 +14,7 @@ from rag.types import Document, Places
 
 
 def load(content: bytes, *, source: str, name: str) -> Document:
-    """The text as it stands, with "\\n" as its line end. Raises DocumentError when there is none."""
+    """The text unchanged, with "\\n" as its line end. Raises DocumentError when there is none."""
     text = read(content, source=source)
     metadata, _ = read_front_matter(text, forgiving=False)
     title = title_like(text_of(metadata.get("title", ""))) or readable_name(name)

@@ -27,21 +27,21 @@ _LARGEST_SCRIPT = 200_000
 
 
 def page_metadata(root: Any) -> dict[str, Any]:
-    """`author`, `date`, `language` and `keywords` as far as the page's elements <meta> and its schema.org data tell them."""
+    """`author`, `date`, `language` and `keywords` from the page's <meta> elements and its schema.org data."""
     meta = _meta(root)
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "author": _authors(meta),
         "date": next((date for name in _DATES for text in meta.get(name, []) if (date := _date(text))), ""),
         "language": _language(root, meta),
         "keywords": next((words for name in _KEYWORDS if (words := _keywords(meta.get(name, [])))), []),
     }
-    if not told["author"] or not told["date"]:
+    if not values["author"] or not values["date"]:
         for node in _schema_nodes(root):
-            told["author"] = told["author"] or _names(node.get("author"))
-            told["date"] = told["date"] or _date(node.get("datePublished"))
-    if len(told["author"]) == 1:
-        told["author"] = told["author"][0]
-    return flatten(told)[0]
+            values["author"] = values["author"] or _names(node.get("author"))
+            values["date"] = values["date"] or _date(node.get("datePublished"))
+    if len(values["author"]) == 1:
+        values["author"] = values["author"][0]
+    return flatten(values)[0]
 
 
 def _meta(root: Any) -> dict[str, list[str]]:
@@ -56,7 +56,7 @@ def _meta(root: Any) -> dict[str, list[str]]:
 
 
 def _authors(meta: Mapping[str, list[str]]) -> list[str]:
-    """The names under the first key that has any; the address of a profile is no name."""
+    """The names under the first key that has any. The address of a profile is not a name."""
     for key in _AUTHORS:
         if names := [name for name in meta.get(key, []) if not _ADDRESS.search(name)]:
             return list(dict.fromkeys(names))
@@ -64,13 +64,13 @@ def _authors(meta: Mapping[str, list[str]]) -> list[str]:
 
 
 def _date(text: Any) -> str:
-    """A date in ISO 8601 as it stands, or "" for what is none, or the year 1 of an unset field."""
+    """A date in ISO 8601 unchanged; "" for other text, and for the year 1 of an unset field."""
     return text if isinstance(text, str) and _DATE.fullmatch(text) else ""
 
 
 def _language(root: Any, meta: Mapping[str, list[str]]) -> str:
-    told = [root.get("lang") or "", *(text for name in _LANGUAGES for text in meta.get(name, []))]
-    return next((code.strip().replace("_", "-") for code in told if _LANGUAGE.fullmatch(code.strip())), "")
+    values = [root.get("lang") or "", *(text for name in _LANGUAGES for text in meta.get(name, []))]
+    return next((code.strip().replace("_", "-") for code in values if _LANGUAGE.fullmatch(code.strip())), "")
 
 
 def _keywords(contents: list[str]) -> list[str]:
@@ -79,7 +79,7 @@ def _keywords(contents: list[str]) -> list[str]:
 
 
 def _schema_nodes(root: Any) -> Iterator[dict[str, Any]]:
-    """The objects of schema.org that stand at the top of the page's JSON-LD."""
+    """The schema.org objects at the top of the page's JSON-LD."""
     for script in root.xpath("//script[@type='application/ld+json']/text()"):
         if len(script) > _LARGEST_SCRIPT:
             continue
