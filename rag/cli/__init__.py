@@ -22,12 +22,18 @@ from rag.cli.summarize import summarize_command
 from rag.cli.tokens import tokens_command
 from rag.cli.verify import verify_command
 
+COMPLETION = 'Completion of commands in the shell: eval "$(_RAG_COMPLETE=bash_source rag)"; also zsh_source and fish_source.'
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=COMPLETION,
+)
 @click.version_option(rag.__version__, "-V", "--version", prog_name="rag")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """True answers out of a pile of documents: every sentence carries the page and the words it rests on."""
+    """Answers from your documents. Every sentence cites the page and the words that support it."""
     ctx.obj = {}
 
 
