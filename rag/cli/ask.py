@@ -120,8 +120,6 @@ def ask_command(
     **chosen: Any,
 ) -> None:
     """Answer a question, each sentence with its sources. The question - is read from stdin."""
-    import gc
-
     from rag.sampling import Sampling
 
     settings = settings_with(llm=llm, reranker=reranker)
@@ -135,8 +133,6 @@ def ask_command(
     options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
     if nearest_examples and examples is None:
         raise click.UsageError(NEEDS_EXAMPLES)
-    if questions is None:
-        gc.disable()  # one question leaves little to collect, and most of its time goes into imports
     interrupted: AbstractContextManager[None] = nullcontext() if output else _kept_nothing()
     with interrupted, opened(index_path, settings) as index:
         from rag.specs import open_verifier, using_llm

@@ -41,12 +41,9 @@ def search_command(
     question: str, index_path: str | None, k: int, mode: str, where: dict[str, str], reranker: str | None, as_json: bool
 ) -> None:
     """Find passages for a question. The question - is read from stdin."""
-    import gc
-
     from rag.cli.terminal import hit_lines
     from rag.retrieval.search import search
 
-    gc.disable()  # collecting would take a twentieth of this command's short life, most of which is imports
     started = time.perf_counter()
     settings = settings_with(reranker=reranker)
     with opened(index_path, settings) as index:
