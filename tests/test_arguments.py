@@ -131,7 +131,7 @@ def test_a_wish_that_cannot_be_is_named_by_all_that_sum_up(tmp_path, wishes, mes
         ([TOWER], {"limits": 300}, "what rag.Limits(…) makes"),
         ([TOWER], {"selection": "*.pdf"}, "selection must be"),
         ([TOWER], {"passwords": 5}, "passwords must be a list of texts"),
-        ([TOWER], {"progress": print}, "the methods found and advance"),
+        ([TOWER], {"progress": print}, "progress must be an object with the methods"),
     ],
 )
 def test_what_cannot_be_summed_up_one_after_the_other_is_told(sources, options, message):

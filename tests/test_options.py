@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from fakes import HashEmbedder
 
 import rag
 from rag.answers.options import AskKeywords, AskOptions
@@ -20,6 +19,7 @@ from rag.recipes.tables import IndexTable, SourcesTable
 from rag.retrieval.options import SearchKeywords, SearchOptions
 from rag.sampling import Sampling
 from rag.summaries.options import SummaryKeywords, SummaryOptions
+from rag.testing.fakes import HashEmbedder
 
 DOORS = {
     rag.search: (SearchOptions,),
