@@ -5,6 +5,7 @@ msgspec does the work; it is imported at the first use, since most commands deco
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -33,30 +34,45 @@ def decoded(
     place: str,
     key: str = "key",
     others: bool = False,
+    like: str = "",
     error: type[RagError] = UsageError,
 ) -> T:
     """The values as a dataclass of this kind, whose own checks run too.
 
-    `place` begins every message, such as "rag.toml" or "questions.jsonl, line 3"; `key` is what its keys are called. Keys
-    that the class does not have are refused, unless `others` are allowed. Raises `error`.
+    `place` begins every message, such as "rag.toml" or "questions.jsonl, line 3", and `like`, an example of what is right,
+    ends it. `key` is what keys are called. Keys that the class does not have are refused, unless `others` are allowed.
+    Raises `error`.
+
+    >>> from rag.settings import Settings
+    >>> decoded({"llm": "extractive"}, Settings, place="rag.toml").llm
+    'extractive'
     """
+    try:
+        return _decoded(values, kind, key, others)
+    except RagError as problem:
+        raise error(f"{place}: {problem}{f' Write {like}' if like else ''}") from problem
+
+
+def _decoded(values: object, kind: type[T], key: str, others: bool) -> T:
     import msgspec
 
     if not isinstance(values, Mapping):
-        raise error(f"{place}: {shown(values)} is not a table of keys and values.")
+        raise UsageError(f"{shown(values)} has no keys and values.")
     known = {one.name: one for one in fields(kind) if one.init}  # type: ignore[arg-type]
     for name in values:
         if name not in known and not others:
-            raise error(f"{place}: unknown {key} '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}.")
+            raise UsageError(f"unknown {key} '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}.")
     for name, one in known.items():
-        if _is_required(one) and (values.get(name) is None or values[name] in ("", [])):
-            raise error(f"{place}: the {key} '{name}' is missing.")
+        if _is_required(one) and _is_empty(value := values.get(name)):
+            raise UsageError(f"the {key} '{name}' is {'missing' if value is None else 'empty'}.")
     try:
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as problem:
-        raise error(f"{place}: {_told(str(problem), values, kind)}") from problem
-    except RagError as problem:
-        raise error(f"{place}: {problem}") from problem
+        raise UsageError(_told(str(problem), values, kind)) from problem
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
 def _is_required(one: Field[Any]) -> bool:
@@ -110,6 +126,6 @@ def _words_of_one(hint: Any) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in a message, cut where it is long."""
-    spelled = repr(value)
+    """A value in a message, as JSON and cut where it is long."""
+    spelled = json.dumps(value, ensure_ascii=False, default=str)
     return spelled if len(spelled) <= MOST_SHOWN else f"{spelled[:MOST_SHOWN]}…"

@@ -160,7 +160,7 @@ class TestRecipe:
             ("llm =", "lm =", r"\[evaluate\]: unknown key 'lm'\. Did you mean 'llm'\?"),
             ('data = "q.jsonl"\n', "", r"\[evaluate\]: the key 'data' is missing"),
             ('"q.jsonl"', '"nowhere"', r"\[evaluate\]: 'data' names .*nowhere, which does not exist"),
-            ('"out"', '"out"\nk = true', r"\[evaluate\]: 'k' must be a whole number, not True"),
+            ('"out"', '"out"\nk = true', r"\[evaluate\]: 'k' must be a whole number, not true"),
             ('"out"', '"out"\nk = 0', r"\[evaluate\]: k must be at least 1"),
             ('"out"', '"out"\nmodes = ["danse"]', r"'modes' must be .*Did you mean 'dense'\?"),
             ('"out"', '"out"\nmeasure = ["answer"]', r"one of retrieval, answers, summaries, .*Did you mean 'answers'\?"),

@@ -40,7 +40,7 @@ def written(folder, text):
         ("[summarize]", "[ask]", r"the table \[index\] is missing"),
         ("[summarize]", "[summarise]", r"unknown table \[summarise\]\. Did you mean 'summarize'\?"),
         ("words =", "wrods =", r"\[summarize\]: unknown key 'wrods'\. Did you mean 'words'\?"),
-        ("= 50", "= true", r"\[summarize\]: 'words' must be a whole number, not True"),
+        ("= 50", "= true", r"\[summarize\]: 'words' must be a whole number, not true"),
         ("= 50", "= 0", r"\[summarize\]: words must be at least 1, not 0"),
         ('["documents"]', '"documents"', r"\[sources\]: 'paths' must be a list of strings"),
         ('["documents"]', '[" "]', r"\[sources\]: paths must be a list of strings"),
