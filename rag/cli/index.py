@@ -12,15 +12,12 @@ from rag.cli.options import (
     Command,
     an_index,
     as_json,
-    choosing,
     debug,
     flag,
-    read_options,
-    reading,
-    splitting,
     under,
     waiting,
 )
+from rag.cli.reading import choosing, read_options, reading, splitting
 from rag.cli.shared import index_to_look_at, opened, settings_with, show
 from rag.reading import ChunkSizes
 

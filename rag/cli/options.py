@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rag.arguments import Option, options_in
-from rag.reading import MOST_MEMORY, MOST_SECONDS, ChunkSizes, Limits, ReadOptions, Selection
 from rag.retrieval.options import SearchOptions
 from rag.sampling import Sampling
 
@@ -160,9 +158,6 @@ llm = flag("--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm
 llm_or_extractive = flag(
     "--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL, http://HOST:PORT/v1[#MODEL] or extractive."
 )
-embedder = flag(
-    "--embedder", metavar="SPEC", help="minilm (default), a sentence-transformers model, or http://HOST:PORT/v1#MODEL."
-)
 an_index = flag("--index", "index_path", metavar="DIR", help="The index folder (RAG_INDEX; default indexes/default).")
 waiting = flag(
     "--wait",
@@ -177,70 +172,6 @@ waiting = flag(
 def of_an_index(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that uses an index."""
     return an_index(as_json(debug(command)))
-
-
-choosing = under("Files", *flags_of(Selection, "include", "exclude", "hidden", "follow_links"))
-"""Which files of a folder are read."""
-
-splitting = under("Chunks", embedder, *flags_of(ChunkSizes, "chunk_tokens", "overlap_tokens"))
-"""How documents are embedded and cut."""
-
-
-def _lines(_: click.Context, __: click.Parameter, path: Path | None) -> tuple[str, ...]:
-    """The lines of a file, as passwords, which may begin or end with spaces."""
-    if path is None:
-        return ()
-    try:
-        lines = tuple(filter(None, path.read_text(encoding="utf-8-sig").split("\n")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{path} cannot be read as UTF-8 text: {error}.") from error
-    if not lines:
-        raise click.BadParameter(f"{path} holds no password. Write one a line.")
-    return lines
-
-
-def _number(_: click.Context, __: click.Parameter, value: float) -> float:
-    """The value, unless it is "nan", which no range keeps out."""
-    if isnan(value):
-        raise click.BadParameter("nan is not a number of seconds.")
-    return value
-
-
-reading = under(
-    "Reading",
-    *flags_of(ReadOptions, "jobs"),
-    flag(
-        "--password-file",
-        "passwords",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        callback=_lines,
-        help="Passwords to try on encrypted files, one a line.",
-    ),
-    *(
-        flag(
-            f"--{name}-a-file",
-            type=kind,
-            callback=check,
-            default=default,
-            show_default=True,
-            metavar=unit,
-            help=options_in(Limits)[name][1].help,
-        )
-        for name, kind, check, default, unit in (
-            ("seconds", click.FloatRange(0, MOST_SECONDS, min_open=True), _number, Limits().seconds, "SECONDS"),
-            ("memory", click.IntRange(128, MOST_MEMORY // 2**20), None, Limits().memory // 2**20, "MB"),
-        )
-    ),
-)
-"""How documents are read."""
-
-
-def read_options(chosen: dict[str, Any]) -> ReadOptions:
-    """The options of `choosing` and `reading`, taken out of the parameters of a command."""
-    limits = Limits(chosen.pop("seconds_a_file"), chosen.pop("memory_a_file") * 2**20)
-    names = ("include", "exclude", "hidden", "follow_links", "jobs", "passwords")
-    return ReadOptions(limits=limits, **{name: chosen.pop(name) for name in names})
 
 
 def _what_it_stands_for(_: click.Context, __: click.Parameter, argument: str | None) -> str | None:

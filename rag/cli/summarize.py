@@ -16,15 +16,13 @@ from rag.cli.options import (
     EXIT_SOME_FAILED,
     Command,
     as_json,
-    choosing,
     debug,
     flag,
     flags_of,
     llm,
-    read_options,
-    reading,
     under,
 )
+from rag.cli.reading import choosing, read_options, reading
 from rag.cli.shared import llm_of, settings_with
 from rag.summaries.options import SummaryOptions
 

@@ -11,14 +11,11 @@ from rag.cli.options import (
     EXIT_SOME_FAILED,
     Command,
     as_json,
-    choosing,
     debug,
     flag,
-    read_options,
-    reading,
-    splitting,
     under,
 )
+from rag.cli.reading import choosing, read_options, reading, splitting
 from rag.cli.shared import settings_with, show
 from rag.reading import ChunkSizes
 

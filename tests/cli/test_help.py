@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 from click.testing import CliRunner
+from fresh_process import run_python
 
 from rag.answers.options import AskOptions
 from rag.arguments import options_in
@@ -88,3 +89,10 @@ def test_defaults_of_flags_are_those_of_the_options(command, options, names):
         field, _ = options_in(options)[name]
         default = () if flags[name].multiple else flags[name].get_default(context)
         assert (default or None) == (field.default or None), name
+
+
+def test_a_command_loads_no_other():
+    code = "import sys, rag.cli; rag.cli.main.commands['ask']; print(*(name for name in sys.modules if name.startswith('rag.cli.')))"
+    loaded = set(run_python(code).split())
+    assert "rag.cli.ask" in loaded
+    assert loaded.isdisjoint({"rag.cli.summarize", "rag.cli.evaluate", "rag.cli.index", "rag.cli.chat"})
