@@ -203,11 +203,24 @@ def takes(keywords: type, *options: type) -> Callable[[F], F]:
         plain = [one for one in signature.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
         added = [_parameter(name, keywords, one) for name, (one, _) in known.items()]
         function.__signature__ = signature.replace(parameters=[*plain, *added])  # type: ignore[attr-defined]
-        listing = "\n".join(f"    {name}: {about.help}" for name, (_, about) in known.items())
-        function.__doc__ = f"{cleandoc(function.__doc__ or '')}\n\nOptions:\n\n{listing}\n"
+        function.__doc__ = _with_listing(function.__doc__, known)
         return function
 
     return shown
+
+
+C = TypeVar("C", bound=type)
+
+
+def described(options: C) -> C:
+    """Add the help of its fields to the docstring of a class of options."""
+    options.__doc__ = _with_listing(options.__doc__, options_in(options))
+    return options
+
+
+def _with_listing(text: str | None, known: Mapping[str, tuple[Field[Any], Option]]) -> str:
+    lines = "\n".join(f"- `{name}`: {about.help}" for name, (_, about) in known.items())
+    return f"{cleandoc(text or '')}\n\nOptions:\n\n{lines}\n"
 
 
 def _parameter(name: str, keywords: type, one: Field[Any]) -> Parameter:

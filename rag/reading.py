@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from rag.arguments import check_fields, listed, option, refuse_unknown, require
+from rag.arguments import check_fields, described, listed, option, refuse_unknown, require
 
 CHARACTERS_A_FILE = 50_000_000
 """Longer texts are refused: about fifteen thousand pages, or fifty thousand passages."""
@@ -17,6 +17,7 @@ MOST_MEMORY = 2**50
 """The largest limits: far more than any file takes, and within what every operating system can count."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The most that one file may take in its worker process. Raises UsageError for a value out of range.
@@ -32,6 +33,7 @@ class Limits:
         check_fields(self)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which files of a folder are read. Globs match the path inside the folder, or the file's name."""
@@ -61,6 +63,7 @@ class ReadKeywords(TypedDict, total=False):
     selection: Selection
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ReadOptions(Selection):
     """How documents are read. Raises UsageError for a value that cannot work."""
@@ -86,6 +89,7 @@ class ReadOptions(Selection):
 DEFAULT_READING = ReadOptions()
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ChunkSizes:
     """How documents are cut into chunks. None is the size of the index, or the default. Raises UsageError."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from rag.arguments import check_fields, option
+from rag.arguments import check_fields, described, option
 from rag.errors import UsageError
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a generator chooses tokens. None leaves a choice to the model's own default.

@@ -63,7 +63,7 @@ def test_help_shows_each_option_with_its_default(door, options):
         for name, (field, about) in options_in(one).items():
             assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
             assert parameters[name].default == field.default
-            assert f"    {name}: {about.help}" in door.__doc__
+            assert f"- `{name}`: {about.help}" in door.__doc__
     assert not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
 
 

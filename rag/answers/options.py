@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rag.arguments import like, option, refuse_unknown
+from rag.arguments import described, like, option, refuse_unknown
 from rag.retrieval.options import SearchKeywords, SearchOptions
 from rag.sampling import Sampling
 
@@ -26,6 +26,7 @@ class AskKeywords(SearchKeywords, total=False):
     prompts: Prompts | None
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class AskOptions(SearchOptions):
     """How questions are answered. Raises UsageError for a value that cannot work.

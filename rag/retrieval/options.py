@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, get_args
 
-from rag.arguments import check_fields, option, refuse_unknown
+from rag.arguments import check_fields, described, option, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ class SearchKeywords(TypedDict, total=False):
     reranker: Reranker | str | None
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
     """How passages are found. Raises UsageError for a value that cannot work."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from rag.arguments import check_fields, option, refuse_unknown
+from rag.arguments import check_fields, described, option, refuse_unknown
 from rag.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class SummaryKeywords(TypedDict, total=False):
     fresh: bool
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class SummaryOptions:
     """How documents are summarised. Raises UsageError for a value that cannot work.
