@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
+from typing import Any
 
 import click
 import griffe
@@ -73,10 +76,41 @@ def names() -> str:
 
 
 def _object(package: griffe.Module, name: str) -> str:
-    home = getattr(rag, name).__module__.removeprefix("rag.")
-    page = render_object_docs(package[f"{home}.{name}"], CONFIG)
+    shown = getattr(rag, name)
+    home = shown.__module__.removeprefix("rag.")
+    described = package[f"{home}.{name}"]
+    _take_options(described, shown)
+    page = render_object_docs(described, CONFIG)
     page = re.sub(r"(?m)^((?: {0,3}|\t)>>> .*(?:\n(?!\s*$).*)*)", r"```pycon\n\1\n```", page)
     return page.replace(f"#### `{home}.", "#### `").rstrip() + "\n"
+
+
+def _take_options(described: griffe.Object, shown: Any) -> None:
+    """Give a description from the source what the code adds when it runs: options in the signature and the docstring."""
+    maker = shown.__init__ if isinstance(shown, type) else shown
+    is_listed = "\nOptions:\n" in (shown.__doc__ or "")
+    if not (is_listed or hasattr(maker, "__signature__")):
+        return
+    if is_listed:
+        described.docstring = griffe.Docstring(inspect.cleandoc(shown.__doc__), parent=described)
+    inner = described["__init__"] if isinstance(shown, type) else described
+    inner.parameters = griffe.Parameters(
+        *(
+            griffe.Parameter(
+                one.name,
+                kind=griffe.ParameterKind[one.kind.name.lower()],
+                default=None if one.default is one.empty else _spelled(one.default),
+            )
+            for one in inspect.signature(maker).parameters.values()
+        )
+    )
+
+
+def _spelled(default: object) -> str:
+    """A default as a person writes it."""
+    if dataclasses.is_dataclass(default) and default == type(default)():
+        return f"{type(default).__name__}()"
+    return repr(default)
 
 
 def _all_commands(group: click.Group, path: str) -> list[tuple[str, click.Command]]:

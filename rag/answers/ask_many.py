@@ -10,14 +10,14 @@ import asyncio
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from rag.answers.answer import write
 from rag.answers.answer_file import AnswerFile, answer_keys
 from rag.answers.evidence import sentences_to_embed
-from rag.answers.options import PASSAGES, asked_as
+from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import Prepared, prepare, retrieve_distinct
-from rag.arguments import listed, require, require_call, require_path
+from rag.arguments import listed, require, require_call, require_path, takes
 from rag.errors import RagError, UsageError
 from rag.protocols import EmbedsQuestions
 from rag.specs import using_llm, using_searchable
@@ -25,15 +25,12 @@ from rag.system.loops import run
 from rag.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from rag.answers.options import Asking
     from rag.index.index import Index
-    from rag.prompts import Prompts
-    from rag.protocols import Generator, Reranker, Searchable, Verifier
-    from rag.retrieval.retrieve import Mode, Retrieved
-    from rag.sampling import Sampling
+    from rag.protocols import Generator, Searchable
+    from rag.retrieval.retrieve import Retrieved
 
     OnAnswer = Callable[["Answer | FailedAnswer"], None]
     _Numbered = tuple[int, "str | FailedAnswer"]
@@ -56,7 +53,7 @@ class FailedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
     """Where answers are kept, under which names, and whether those that are there count."""
 
     path: Path | str | None
@@ -70,28 +67,22 @@ class _Work:
 
     index: Searchable
     llm: Generator
-    asking: Asking
+    options: AskOptions
     keep: Callable[[int, Answer | FailedAnswer], None]
     ready: asyncio.Queue[tuple[int, Prepared | FailedAnswer] | None]
 
 
+@takes(AskKeywords, AskOptions)
 def ask_many(
     questions: Sequence[str | FailedAnswer],
     *,
     index: Index | str | Path,
     llm: Generator | str = "local",
-    k: int = PASSAGES,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-    sampling: Sampling | None = None,
-    strict: bool = False,
-    verifier: Verifier | str | None = None,
-    prompts: Prompts | None = None,
     output: Path | str | None = None,
     ids: Sequence[object] = (),
     fresh: bool = False,
     on_answer: OnAnswer | None = None,
+    **options: Unpack[AskKeywords],
 ) -> list[Answer | FailedAnswer]:
     """The answers in the order of the questions; a question that fails does not fail the others.
 
@@ -101,41 +92,36 @@ def ask_many(
     `ids`, one a question, stand in its lines. A question that has failed before it is asked stays so. `on_answer` is
     called with each answer as it comes, in any order.
     """
-    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
-    return run(_asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer))
+    kept = Kept(output, ids, fresh)
+    return run(asked_many(questions, index, llm, AskOptions.of(options), kept, on_answer))
 
 
+@takes(AskKeywords, AskOptions)
 async def aask_many(
     questions: Sequence[str | FailedAnswer],
     *,
     index: Index | str | Path,
     llm: Generator | str = "local",
-    k: int = PASSAGES,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-    sampling: Sampling | None = None,
-    strict: bool = False,
-    verifier: Verifier | str | None = None,
-    prompts: Prompts | None = None,
     output: Path | str | None = None,
     ids: Sequence[object] = (),
     fresh: bool = False,
     on_answer: OnAnswer | None = None,
+    **options: Unpack[AskKeywords],
 ) -> list[Answer | FailedAnswer]:
     """`ask_many` for code that runs in an event loop."""
-    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
-    return await _asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer)
+    kept = Kept(output, ids, fresh)
+    return await asked_many(questions, index, llm, AskOptions.of(options), kept, on_answer)
 
 
-async def _asked_many(
+async def asked_many(
     questions: Sequence[str | FailedAnswer],
     index: Index | str | Path,
     llm: Generator | str,
-    asking: Asking,
-    kept: _Kept,
-    on_answer: OnAnswer | None,
+    options: AskOptions,
+    kept: Kept,
+    on_answer: OnAnswer | None = None,
 ) -> list[Answer | FailedAnswer]:
+    """The answers of `ask_many`, whose options are checked and opened."""
     questions = listed(questions, "questions", kinds=(str, FailedAnswer))
     ids = listed(kept.ids, "ids", kinds=(str, int, float, type(None)), of="ids, texts or numbers")
     if kept.path is not None:
@@ -144,7 +130,7 @@ async def _asked_many(
     _check_ids(ids, len(questions))
     with using_searchable(index) as opened, using_llm(llm) as generator:
         texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
-        keys = answer_keys(texts, opened, generator, asking)
+        keys = answer_keys(texts, opened, generator, options)
         with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
             done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(told) for place, told in file.known.items()}
             left = [(place, question) for place, question in enumerate(questions) if place not in done]
@@ -155,7 +141,7 @@ async def _asked_many(
                 if on_answer:
                     on_answer(answer)
 
-            await _answer_all(left, _Work(opened, generator, asking, keep, asyncio.Queue(2 * max(1, generator.parallel))))
+            await _answer_all(left, _Work(opened, generator, options, keep, asyncio.Queue(2 * max(1, generator.parallel))))
     return [done[place] for place in range(len(questions))]
 
 
@@ -209,7 +195,7 @@ def _prepared_window(window: Sequence[_Numbered], work: _Work) -> list[tuple[int
 
 def _embed_together(texts: Callable[[], Sequence[str]], work: _Work) -> None:
     """So that the embedder knows them when it is asked for one by one. What fails is told of the question it fails for."""
-    if work.asking.mode == "keyword" or not len(work.index):
+    if work.options.mode == "keyword" or not len(work.index):
         return
     with suppress(RagError):
         embedder = work.index.embedder
@@ -223,7 +209,7 @@ def _retrieved(question: str | FailedAnswer, work: _Work) -> Retrieved | FailedA
     if isinstance(question, FailedAnswer):
         return question
     try:
-        return retrieve_distinct(question, work.index, work.asking)
+        return retrieve_distinct(question, work.index, work.options)
     except RagError as error:
         return FailedAnswer(question, str(error))
 
@@ -239,7 +225,7 @@ def _prepared(question: str | FailedAnswer, found: Retrieved | FailedAnswer, wor
         return found
     assert isinstance(question, str)
     try:
-        return prepare(question, index=work.index, llm=work.llm, asking=work.asking, retrieved=found)
+        return prepare(question, index=work.index, llm=work.llm, options=work.options, retrieved=found)
     except RagError as error:
         return FailedAnswer(question, str(error))
 
@@ -259,7 +245,7 @@ async def _write_some(work: _Work) -> None:
             continue
         answer: Answer | FailedAnswer
         try:
-            answer = await write(prepared, llm=work.llm, asking=work.asking)
+            answer = await write(prepared, llm=work.llm, options=work.options)
         except RagError as error:
             answer = FailedAnswer(prepared.question, str(error))
         work.keep(place, answer)

@@ -395,10 +395,10 @@ class TestQuestionFiles:
         assert [one for one in questions if isinstance(one, str)] == ["Two?", "Three?", "Seven?", "Eight?"]
         assert ids == [1, "x", "line 3", 4, 5, 6, 7, 3, 9]
         errors = list(failed.values())
-        assert 'q.jsonl, line 1: the id {"a": 1} is neither a text nor a whole number' in errors[0]
+        assert "q.jsonl, line 1: 'id' must be a string or a whole number" in errors[0]
         assert "q.jsonl, line 4: line 2 has the id 'x' already" in errors[1]
-        assert "q.jsonl, line 5: the id true is neither" in errors[2]
-        assert 'q.jsonl, line 6: there is no "question"' in errors[3]
+        assert "q.jsonl, line 5: 'id' must be" in errors[2]
+        assert "q.jsonl, line 6: 'question' must be a string, not 6" in errors[3]
         assert "q.jsonl, line 9: not JSON" in errors[4]
 
     @pytest.mark.parametrize("content", ['{"question": ""}', '{"answer": "x"}', "{torn", "[1]", ""])

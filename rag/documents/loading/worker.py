@@ -26,6 +26,7 @@ from rag.documents import load_bytes
 from rag.documents.common.sidecar import sidecar_of, with_sidecar
 from rag.documents.loading.stamps import Stamp, sidecar_stamp, stamp_of
 from rag.errors import DocumentError, MissingExtraError
+from rag.reading import CHARACTERS_A_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +38,6 @@ READY = b"ready\n"
 
 READINGS = 5
 """How often a file is read that changes meanwhile, before it is given up for this run."""
-
-CHARACTERS_A_FILE = 50_000_000
-"""Longer texts are refused: some fifteen thousand pages, and fifty thousand passages."""
 
 BYTES_A_CHARACTER = 8
 """An answer takes at most so many bytes for each character that a text may have, whatever else it says of the document."""

@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.arguments import require, require_count
 from rag.documents.loading.stamps import FileStamp
-from rag.documents.loading.worker import CHARACTERS_A_FILE, READY, most_bytes
+from rag.documents.loading.worker import READY, most_bytes
 from rag.errors import RagError
+from rag.reading import CHARACTERS_A_FILE, DEFAULT_LIMITS, Limits
 from rag.system.cpu import usable_cores
 from rag.system.waiting import result_of
 from rag.types import Document, Failure, Heading, Places
@@ -46,33 +46,6 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THR
 
 GIVE_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "1048576", "MALLOC_MMAP_THRESHOLD_": "1048576"}
 """For glibc: what a large file took goes back to the system when it has been read."""
-
-
-MOST_SECONDS = 365 * 24 * 60 * 60
-MOST_MEMORY = 2**50
-"""The largest limits: far more than any file takes, and no more than every operating system can count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one file may take: seconds, bytes of memory in its worker process, characters of text.
-
-    Raises UsageError for what is no such number, or larger than MOST_SECONDS or MOST_MEMORY.
-    """
-
-    seconds: float = 300.0
-    memory: int = 3 * 2**30
-    characters: int = CHARACTERS_A_FILE
-
-    def __post_init__(self) -> None:
-        fits = isinstance(self.seconds, int | float) and 0 < self.seconds <= MOST_SECONDS
-        require(fits, self.seconds, "seconds", f"a number over 0, and {MOST_SECONDS:,} at most")
-        for name, value, most in (("memory", self.memory, MOST_MEMORY), ("characters", self.characters, sys.maxsize)):
-            require_count(value, name)
-            require(value <= most, value, name, f"{most:,} at most")
-
-
-DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)

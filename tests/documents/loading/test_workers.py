@@ -16,6 +16,7 @@ import rag
 from rag.documents.loading import workers
 from rag.documents.loading.workers import Limits
 from rag.errors import RagError, UsageError
+from rag.reading import MOST_MEMORY, MOST_SECONDS
 
 
 def files(folder, *names) -> list[str]:
@@ -61,7 +62,7 @@ def test_limits_that_no_system_can_keep_are_refused_before_any_file_is_read(limi
 
 
 def test_the_largest_limits_are_kept(tmp_path):
-    largest = Limits(workers.MOST_SECONDS, workers.MOST_MEMORY, sys.maxsize)
+    largest = Limits(MOST_SECONDS, MOST_MEMORY, sys.maxsize)
     assert outcome(*workers.load_all(files(tmp_path, "a.txt"), limits=largest)) == "a.txt"
 
 
