@@ -124,7 +124,7 @@ def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_ans
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["id"] for one in told] == [1, "t", 3]
     assert told[1]["answer"].startswith("The tower is 34 metres tall [1].")
-    assert "q.jsonl, line 1: the id [1] is neither a text nor a whole number" in told[0]["error"]
+    assert "q.jsonl, line 1: 'id' must be a string or a whole number" in told[0]["error"]
     assert "failed: {torn: q.jsonl, line 3: not JSON" in done.stderr
     assert "2 failed" in done.stderr
 
