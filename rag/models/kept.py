@@ -5,15 +5,17 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from rag.models.call_store import Reply, call_key
+from rag.errors import CallStoreError, UsageError
+from rag.models.call_store import CallStore, Reply, call_key
+from rag.models.generators.extractive import ExtractiveGenerator
 from rag.models.generators.whole import gives_whole_answers, whole_answer
 from rag.models.identity import identity_of
 from rag.types import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
+    from pathlib import Path
 
-    from rag.models.call_store import CallStore
     from rag.protocols import Generator
     from rag.sampling import Sampling
     from rag.types import Message, Prompt
@@ -137,3 +139,19 @@ class KeptGenerator:
         if self._store is not None:
             self._store.keep(key, reply)
             self._made_here.add(key)
+
+
+def usual_calls(llm: Generator, sampling: Sampling) -> Path | None:
+    """Where a command keeps the calls of a batch of questions: a file in the cache folder.
+
+    None for calls by chance, with a temperature but without a seed, since whoever makes such a call again wants another reply. None
+    also for a generator that asks no model, and where the cache folder cannot be written.
+    """
+    is_repeatable = sampling.temperature == 0 or sampling.seed is not None
+    if not is_repeatable or isinstance(llm, ExtractiveGenerator):
+        return None
+    try:
+        with CallStore() as store:
+            return store.path
+    except (UsageError, CallStoreError):
+        return None

@@ -10,8 +10,9 @@ from llm_server import LlmServer
 
 from rag.errors import ModelError
 from rag.models.call_store import CallStore
+from rag.models.generators.extractive import ExtractiveGenerator
 from rag.models.generators.http import HttpGenerator
-from rag.models.kept import KeptGenerator
+from rag.models.kept import KeptGenerator, usual_calls
 from rag.sampling import Sampling
 from rag.testing.fakes import ScriptedGenerator
 from rag.testing.generators import QUESTION, GeneratorContract, everything, prompt
@@ -97,3 +98,25 @@ def test_a_reply_that_a_reader_broke_off_is_whole_to_the_same_reader_only(model,
 def test_a_reply_that_nobody_in_particular_broke_off_is_not_kept(model, store):
     read(KeptGenerator(model, store), pieces=2)
     assert read(KeptGenerator(model, store))[0] == "Another answer."
+
+
+@pytest.mark.parametrize(
+    ("sampling", "is_kept"),
+    [
+        (Sampling(), True),
+        (Sampling(temperature=1.0, seed=3), True),
+        (Sampling(temperature=1.0), False),
+        (Sampling(temperature=None), False),
+    ],
+    ids=["likeliest", "seed", "by chance", "the model's own"],
+)
+def test_commands_keep_only_calls_that_give_the_same_reply_again(model, sampling, is_kept, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+    assert usual_calls(model, sampling) == (tmp_path / "cache" / "calls.sqlite" if is_kept else None)
+    assert usual_calls(ExtractiveGenerator(), sampling) is None
+
+
+def test_commands_keep_nothing_where_the_cache_folder_cannot_be_written(model, tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+    assert usual_calls(model, Sampling()) is None
