@@ -11,6 +11,7 @@ from rag.answers.evidence import THRESHOLD, answerability
 from rag.errors import ModelError
 from rag.models.generators.thoughts import Sign, pieces_without_thoughts, without_thoughts
 from rag.models.generators.whole import gives_whole_answers, whole_answer
+from rag.models.identity import identity_of
 from rag.text.sentences import sentence_spans
 from rag.text.words import is_negated, stems
 from rag.types import Answer, Usage
@@ -87,6 +88,11 @@ async def write(
         removed_citations=prepared.citations.removed,
         cut=cut and answerable,
     )
+
+
+def reader_of(options: AskOptions) -> str:
+    """Everything besides the prompt and the model that decides how much of a stream `write` reads."""
+    return f"answers, {identity_of(options.verifier) if options.verifier else 'lexical'}, {options.strict}"
 
 
 async def _write(

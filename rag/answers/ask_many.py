@@ -7,18 +7,22 @@ answered from the same passages stand together, so that a server which keeps the
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Unpack
 
-from rag.answers.answer import write
+from rag.answers.answer import reader_of, write
 from rag.answers.answer_file import AnswerFile, answer_keys
 from rag.answers.evidence import sentences_to_embed
 from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import Prepared, prepare, retrieve_distinct
 from rag.arguments import listed, require, require_call, require_path, takes
 from rag.errors import RagError, UsageError
+from rag.models.call_store import CallStore
+from rag.models.generators.extractive import ExtractiveGenerator
+from rag.models.identity import identity_of
+from rag.models.kept import KeptGenerator
 from rag.protocols import EmbedsQuestions
 from rag.specs import using_llm, using_searchable
 from rag.system.loops import run
@@ -26,6 +30,7 @@ from rag.types import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from rag.index.index import Index
@@ -54,19 +59,24 @@ class FailedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Where answers are kept, under which names, and whether those that are there count."""
+    """Where answers and finished calls are kept, under which names, and whether those that are there count."""
 
     path: Path | str | None
     ids: Sequence[object]
     fresh: bool
+    calls: Path | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all the questions of a run have in common. `ready` is put a None for each worker at the end."""
+    """What all the questions of a run have in common. `writer` is `llm`, with its finished calls kept.
+
+    `ready` is put a None for each worker at the end.
+    """
 
     index: Searchable
     llm: Generator
+    writer: Generator
     options: AskOptions
     keep: Callable[[int, Answer | FailedAnswer], None]
     ready: asyncio.Queue[tuple[int, Prepared | FailedAnswer] | None]
@@ -81,6 +91,7 @@ def ask_many(
     output: Path | str | None = None,
     ids: Sequence[object] = (),
     fresh: bool = False,
+    calls: Path | str | None = None,
     on_answer: OnAnswer | None = None,
     **options: Unpack[AskKeywords],
 ) -> list[Answer | FailedAnswer]:
@@ -89,10 +100,12 @@ def ask_many(
     As many are asked at once as the model takes (`llm.parallel`). With `output`, a file of JSON lines, each answer is
     written as it is there, and what a stopped run has answered is not asked again as long as index, model and options are
     the same; `fresh` asks all again. Answers to other questions that the file has stay in front.
+    With `calls`, an SQLite file, each finished call of the model is kept there, as in `summarize`. It is not made again, even if
+    the output is another one, or other options than those of the prompt have changed.
     `ids`, one a question, stand in its lines. A question that has failed before it is asked stays so. `on_answer` is
     called with each answer as it comes, in any order.
     """
-    kept = Kept(output, ids, fresh)
+    kept = Kept(output, ids, fresh, calls)
     return run(asked_many(questions, index, llm, AskOptions.of(options), kept, on_answer))
 
 
@@ -105,11 +118,12 @@ async def aask_many(
     output: Path | str | None = None,
     ids: Sequence[object] = (),
     fresh: bool = False,
+    calls: Path | str | None = None,
     on_answer: OnAnswer | None = None,
     **options: Unpack[AskKeywords],
 ) -> list[Answer | FailedAnswer]:
     """`ask_many` for code that runs in an event loop."""
-    kept = Kept(output, ids, fresh)
+    kept = Kept(output, ids, fresh, calls)
     return await asked_many(questions, index, llm, AskOptions.of(options), kept, on_answer)
 
 
@@ -126,9 +140,11 @@ async def asked_many(
     ids = listed(kept.ids, "ids", kinds=(str, int, float, type(None)), of="ids, texts or numbers")
     if kept.path is not None:
         require_path(kept.path, "output", "the path of a file")
+    if kept.calls is not None:
+        require_path(kept.calls, "calls", "the path of a file")
     require_call(on_answer, "on_answer")
     _check_ids(ids, len(questions))
-    with using_searchable(index) as opened, using_llm(llm) as generator:
+    with using_searchable(index) as opened, using_llm(llm) as generator, _store(generator, kept) as store:
         texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
         keys = answer_keys(texts, opened, generator, options)
         with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
@@ -141,8 +157,22 @@ async def asked_many(
                 if on_answer:
                     on_answer(answer)
 
-            await _answer_all(left, _Work(opened, generator, options, keep, asyncio.Queue(2 * max(1, generator.parallel))))
+            writer = await _writer(generator, store, options, fresh=kept.fresh)
+            ready: asyncio.Queue[tuple[int, Prepared | FailedAnswer] | None] = asyncio.Queue(2 * max(1, generator.parallel))
+            await _answer_all(left, _Work(opened, generator, writer, options, keep, ready))
     return [done[place] for place in range(len(questions))]
+
+
+def _store(llm: Generator, kept: Kept) -> AbstractContextManager[CallStore | None]:
+    """The store of calls; None where none is named, or there is no model to call."""
+    return nullcontext() if kept.calls is None or isinstance(llm, ExtractiveGenerator) else CallStore(kept.calls)
+
+
+async def _writer(llm: Generator, store: CallStore | None, options: AskOptions, *, fresh: bool) -> Generator:
+    if store is None:
+        return llm
+    identity = await asyncio.to_thread(identity_of, llm)  # may ask the server
+    return KeptGenerator(llm, store, identity=identity, fresh=fresh, reader=reader_of(options))
 
 
 def _check_ids(ids: Sequence[object], questions: int) -> None:
@@ -245,7 +275,7 @@ async def _write_some(work: _Work) -> None:
             continue
         answer: Answer | FailedAnswer
         try:
-            answer = await write(prepared, llm=work.llm, options=work.options)
+            answer = await write(prepared, llm=work.writer, options=work.options)
         except RagError as error:
             answer = FailedAnswer(prepared.question, str(error))
         work.keep(place, answer)

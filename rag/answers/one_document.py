@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from rag import documents as loaders
 from rag.answers.answer import NOT_FOUND, write
-from rag.answers.evidence import THRESHOLD, answerability, evidence, question_words, rarity
+from rag.answers.evidence import THRESHOLD, answerability, evidence, question_words
 from rag.answers.options import PASSAGES, AskOptions
 from rag.answers.question import Prepared
 from rag.arguments import require, require_text, takes
@@ -23,6 +22,7 @@ from rag.specs import using_llm
 from rag.summaries.options import SummaryKeywords, SummaryOptions
 from rag.summaries.summarize import summarized
 from rag.system.loops import run
+from rag.text.rarity import frequencies, rarity
 from rag.text.words import stems
 from rag.types import Answer, Document, Hit, Hits, Passage, Prompt
 
@@ -136,7 +136,7 @@ def _best_passages(question: str, document: Document) -> Hits:
     chunks = split_text(document, count_tokens=_word_counts, chunk_tokens=WORDS_OF_A_PASSAGE, overlap_tokens=0)
     wanted = question_words(question)
     held = [set(wanted) & set(stems(f"{chunk.heading} {chunk.text}")) for chunk in chunks]
-    weights = rarity(wanted, Counter(word for words in held for word in words), len(chunks))
+    weights = rarity(wanted, frequencies(held), len(chunks))
     total = sum(weights.values())
     scores = [sum(weights[word] for word in words) / total if total else 0.0 for words in held]
     best = sorted((place for place, score in enumerate(scores) if score > 0), key=lambda place: -scores[place])[:PASSAGES]

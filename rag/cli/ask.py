@@ -174,6 +174,18 @@ def _kept_nothing() -> Iterator[None]:
         sys.exit(EXIT_INTERRUPTED)
 
 
+@contextmanager
+def _kept_calls(calls: Path | None, output: Path | None) -> Iterator[None]:
+    """Says, where a batch is interrupted that writes no file of answers, that its finished calls are kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if calls is None or output is not None:
+            raise
+        click.echo("\nInterrupted; finished calls of the model are kept.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+
+
 OF_AN_INDEX = {
     "questions": "--questions",
     "output": "--output",
@@ -247,12 +259,17 @@ def answer_questions(
     """Answer the file's questions; JSON lines go to `output`, or to stdout once all are there. Exits with 3 if some failed."""
     from rag.answers.ask_many import ask_many
     from rag.answers.question_file import read_questions
+    from rag.models.kept import usual_calls
 
     questions, ids = read_questions(path)
+    calls = usual_calls(llm, options["sampling"])
     started = time.perf_counter()
-    with click.progressbar(
-        length=len(questions), label="answered", file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
-    ) as bar:
+    with (
+        _kept_calls(calls, output),
+        click.progressbar(
+            length=len(questions), label="answered", file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
+        ) as bar,
+    ):
         asked: list[Answer | FailedAnswer] = []
 
         def note(answer: Answer | FailedAnswer) -> None:
@@ -266,6 +283,7 @@ def answer_questions(
             output=output,
             ids=ids,
             fresh=fresh,
+            calls=calls,
             on_answer=note,
             **options,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Unpack
 
 from rag.answers.ask_many import FailedAnswer, Kept, asked_many
@@ -18,8 +17,9 @@ from rag.evaluation.reasons import FAILED, NOT_CITED, NOT_REFUSED, WRONG, WRONGL
 from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.retrieval import Way, found_for
 from rag.evaluation.rows import figures_in
+from rag.models.call_store import default_path
 from rag.specs import using_llm
-from rag.system.files import cache_folder, expanded
+from rag.system.files import expanded
 from rag.system.loops import run
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def evaluate_answers(
     limit: int | None = None,
     output: Path | str | None = None,
     fresh: bool = False,
+    calls: Path | str | None = None,
     compare: Sequence[str] = (),
     api_key: str | None = None,
     progress: Progress | None = None,
@@ -56,7 +57,8 @@ def evaluate_answers(
     """How right, how well cited and how rightly refused answers are.
 
     `data` is a folder with `corpus.jsonl` and `qa.jsonl`, or a file of questions about the documents of `index`. Questions are asked
-    as by `rag.ask_many`, with its options: answers are kept in `output` (a file; by default in the cache folder) and not asked again.
+    as by `rag.ask_many`, with its options. No call is made again that an earlier evaluation has finished: answers are kept in the file
+    `output`, and calls in the SQLite file `calls` (default: in the cache folder, unless there is an `output`).
     `compare` names `questions.jsonl` files of other evaluations of the same questions. Raises UsageError for data that cannot be read.
     """
     started, told = time.perf_counter(), progress or Silent()
@@ -67,8 +69,8 @@ def evaluate_answers(
         names = Names(opened, path)
         questions = names.questions(read)
         told.expect("asking", len(questions))
-        kept = output or _kept_for(path, opened, model, chosen)
-        given = run(_asked(questions, opened, model, chosen, Kept(kept, [one.id for one in questions], fresh), told))
+        kept = Kept(output, [one.id for one in questions], fresh, calls or (None if output else default_path()))
+        given = run(_asked(questions, opened, model, chosen, kept, told))
         values = _values(questions, given)
         told.expect("looking for reasons", len(questions))
         rows = []
@@ -215,13 +217,3 @@ def _hits(question: Question, answer: Answer | FailedAnswer) -> Ranking:
         for unit in question.units(hit.source, hit.pages):
             best.setdefault(unit, hit.score)
     return list(best.items())
-
-
-def _kept_for(data: Path, index: Index, llm: Generator, options: AskOptions) -> Path:
-    """Where answers are kept if nobody says: a file for each configuration, so that one does not take the place of another."""
-    named = (one if isinstance(one, str) else type(one).__name__ for one in (options.reranker, options.verifier))
-    told = repr(
-        (data.resolve(), index.path.absolute(), llm.name, options.k, options.mode, options.where, options.sampling, *named)
-    )
-    digest = blake2b(told.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
-    return cache_folder() / "evaluation" / "answers" / f"{data.stem}-{digest}.jsonl"

@@ -21,6 +21,7 @@ from rag.errors import CallStoreError, DocumentError, RagError, UsageError
 from rag.grounding.judges import Judges, usual_number
 from rag.models.call_store import CallStore
 from rag.models.calls import Calls
+from rag.models.kept import KeptGenerator
 from rag.protocols import Progress
 from rag.reading import ReadKeywords, ReadOptions
 from rag.specs import using_llm
@@ -75,7 +76,7 @@ async def summarized(source: Source, *, llm: Model | str, options: SummaryOption
     document = source if isinstance(source, Document) else await asyncio.to_thread(loaders.load, source)
     with using_llm(llm) as model, CallStore(options.calls) as store:
         frame = await asyncio.to_thread(Frame.of, options, model)
-        calls = Calls(model, store, model=frame.model, fresh=options.fresh)
+        calls = Calls(KeptGenerator(model, store, identity=frame.model, fresh=options.fresh))
         try:
             return await summarize_document(document, frame=frame, calls=calls)
         finally:
@@ -224,10 +225,7 @@ class _Batch:
     def __init__(self, loading: _Loading, frame: Frame, store: CallStore, progress: Progress | None, *, fresh: bool) -> None:
         self._loading, self._frame, self._progress = loading, frame, progress
         self._calls = Calls(
-            frame.llm,
-            store,
-            model=frame.model,
-            fresh=fresh,
+            KeptGenerator(frame.llm, store, identity=frame.model, fresh=fresh),
             aside=usual_number() + 1,
             on_reply=lambda _, __: self._changed.set(),
         )

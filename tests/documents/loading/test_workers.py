@@ -167,18 +167,6 @@ def test_a_worker_that_dies_costs_the_file_in_its_hands_and_no_other(tmp_path, m
     assert [outcome(one) for one in outcomes] == ["a.txt", "corrupt", "c.txt", "d.txt"]
 
 
-def test_a_worker_that_was_ended_between_two_files_costs_none(tmp_path):
-    first, second = files(tmp_path, "a.txt", "b.txt")
-    worker = workers._Worker(Limits())
-    try:
-        assert worker.load(first).document.text == "a.txt"
-        worker._process.kill()
-        worker._process.wait()
-        assert worker.load(second).document.text == "b.txt"
-    finally:
-        worker.close()
-
-
 def test_a_worker_is_kept_until_it_has_grown(tmp_path, monkeypatch):
     with_parser("def parse(text, _): return str(os.getpid())", monkeypatch)
     paths = files(tmp_path, "a.txt", "b.txt", "c.txt")
