@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rag.documents.loading import workers
 from rag.documents.loading.stamps import NANOSECONDS_OF_DOUBT
-from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, Loaded
+from rag.documents.loading.workers import Loaded
+from rag.reading import DEFAULT_LIMITS, Limits
 
 _MOST = 4
 _starter = ThreadPoolExecutor(1)  # a worker ends with the thread that started it
