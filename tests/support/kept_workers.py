@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.documents.loading.stamps import NANOSECONDS_OF_DOUBT
-from rag.documents.loading.workers import DEFAULT_LIMITS
+from rag.reading import DEFAULT_LIMITS
 from rag.system.processes import Reply, Worker
 
 _MOST = 4

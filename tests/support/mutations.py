@@ -13,8 +13,9 @@ from itertools import islice
 from pathlib import Path
 
 from rag.documents.loading import workers
-from rag.documents.loading.workers import Limits, Loaded, load_all
+from rag.documents.loading.workers import Loaded, load_all
 from rag.errors import DOCUMENT_STATUSES
+from rag.reading import Limits
 
 LIMITS = Limits(seconds=20, memory=2**30)
 FILES_AT_ONCE = 500
