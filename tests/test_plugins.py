@@ -390,5 +390,5 @@ def test_no_loader_takes_a_suffix_of_ours(offer):
 
 def test_an_unknown_scheme_says_which_are_known(offer):
     offer(fails)
-    with pytest.raises(SpecError, match="'tyo' is unknown. Did you mean 'toy'?"):
+    with pytest.raises(SpecError, match=r"'tyo' is unknown.* 'toy'"):
         rag.search("Why?", index="tyo://shelf")
