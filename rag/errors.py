@@ -5,7 +5,7 @@ RagError                     says what, where and what next in its message
 │   └── SpecError            a model string that names nothing (the message has the nearest name)
 ├── SettingsError            rag.toml, an environment variable or a recipe is wrong
 ├── MissingExtraError        an optional package is not installed (the message has the command that installs it)
-├── PluginError              a component of another package cannot be imported
+├── PluginError              a component of another package cannot be used (the message names the package)
 ├── ModelError               a model could not be loaded, or a model server refused
 ├── CallStoreError           finished calls cannot be kept or found
 ├── DocumentError            one document could not be read; `status` is one of `DOCUMENT_STATUSES`
@@ -48,7 +48,7 @@ class MissingExtraError(RagError):
 
 
 class PluginError(RagError):
-    """A component of another package cannot be imported; the message names the package."""
+    """A component of another package cannot be imported or opened, or is none; the message names the package."""
 
 
 class ModelError(RagError):

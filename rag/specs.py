@@ -6,26 +6,29 @@ import os
 from contextlib import closing, contextmanager, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from rag.arguments import require, require_path, require_text
 from rag.errors import SpecError, nearest
 from rag.index.index import DEFAULT_EMBEDDER, Index
 from rag.system.files import cache_folder, expanded, read_json, write_json
-from rag.system.plugins import plugin, plugin_names
+from rag.system.plugins import opened_plugin, plugin_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rag.index.index import Index
-    from rag.protocols import Embedder, Generator, Reranker, Searchable, Store, Verifier
+    from rag.protocols import Embedder, Generator, Reranker, Searchable, Source, Store, Verifier
 
 GENERATORS = ("local", "local:PATH.gguf", "vllm:MODEL", "http://HOST:PORT/v1", "http://HOST:PORT/v1#MODEL", "extractive")
 EMBEDDER_OBJECT = "(an object)"
 """What an index records where no name can open its embedder again."""
 
 VERIFIERS = ("lexical", "nli:MODEL", "llm:http://HOST:PORT/v1#MODEL")
+RESERVED = frozenset({"minilm", "local", "vllm", "extractive", "lexical", "nli", "llm", "http", "https", "file"})
+"""Names before a colon that no package can take."""
+
 LLM_URL_OPTIONS = ("window", "parallel")
 """What the address of a generator may say besides: tokens that the model reads, streams at once."""
 
@@ -42,6 +45,10 @@ EMBEDDERS = ("minilm", "MODEL (a sentence-transformers name or folder)", "http:/
 def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -> Embedder:
     """The embedder that a spec names. Raises SpecError, ModelError or MissingExtraError."""
     require_text(spec, "An embedder's spec", "a text such as 'minilm'")
+    return _embedder(spec, _key(api_key))
+
+
+def _embedder(spec: str, key: str | None) -> Embedder:
     if spec == "minilm":
         from rag.models.embedders.openvino import open_minilm
 
@@ -50,9 +57,10 @@ def open_embedder(spec: str = DEFAULT_EMBEDDER, *, api_key: str | None = None) -
         from rag.models.embedders.http import HttpEmbedder
 
         url, model, options = _split_embedder_url(spec)
-        return HttpEmbedder(url, model, api_key=_key(api_key), **options)
-    if other := _of_a_package("embedders", spec):
-        return cast("Embedder", other)
+        return HttpEmbedder(url, model, api_key=key, **options)
+    other: Embedder | None = _of_a_package("embedders", spec, key)
+    if other is not None:
+        return other
     _refuse_misspelling(spec, ("minilm",), EMBEDDERS, "embedder")
     from rag.models.embedders.sentence_transformers import SentenceTransformersEmbedder
 
@@ -80,8 +88,9 @@ def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
 
         url, model, options = _split_llm_url(spec)
         return HttpGenerator(url, model, api_key=key_for(url) or _key(api_key), **options)
-    if other := _of_a_package("generators", spec):
-        return cast("Generator", other)
+    other: Generator | None = _of_a_package("generators", spec, _key(api_key))
+    if other is not None:
+        return other
     names = ("local", "extractive", *plugin_names("generators"))
     raise SpecError(f"'{spec}' names no generator.{nearest(spec, names)} Known: {_known('generators', GENERATORS)}.")
 
@@ -94,8 +103,9 @@ def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
 
         url, model = _split_url(spec, "http://HOST:PORT#MODEL")
         return HttpReranker(url, model, api_key=_key(api_key))
-    if other := _of_a_package("rerankers", spec):
-        return cast("Reranker", other)
+    other: Reranker | None = _of_a_package("rerankers", spec, _key(api_key))
+    if other is not None:
+        return other
     from rag.models.rerankers.cross_encoder import CrossEncoderReranker
 
     return CrossEncoderReranker(spec)
@@ -121,20 +131,22 @@ def open_verifier(spec: str = "lexical", *, embedder: Embedder | None = None, ap
 
         url, _, model = rest.partition("#")
         return LlmVerifier(url, model or None, api_key=_key(api_key))
-    if other := _of_a_package("verifiers", spec):
-        return cast("Verifier", other)
+    other: Verifier | None = _of_a_package("verifiers", spec, _key(api_key))
+    if other is not None:
+        return other
     names = ("lexical", *plugin_names("verifiers"))
     raise SpecError(f"'{spec}' names no verifier.{nearest(spec, names)} Known: {_known('verifiers', VERIFIERS)}.")
 
 
-def _of_a_package(group: str, spec: str) -> object | None:
+def _of_a_package(group: str, spec: str, key: str | None) -> Any | None:
     """The component that an installed package offers under NAME, for a spec NAME or NAME:REST; None if there is none.
 
-    What the package offers is called with REST, which may be empty. Raises PluginError, and whatever the call raises.
+    A folder of models comes before a package of the same name; `NAME:` means the package. Raises PluginError.
     """
-    name, _, rest = spec.partition(":")
-    factory = plugin(group, name) if name else None
-    return factory(rest) if factory is not None else None
+    name, colon, rest = spec.partition(":")
+    if not name or name in RESERVED or (not colon and expanded(spec).is_dir()):
+        return None
+    return opened_plugin(group, name, rest, api_key=key)
 
 
 def _known(group: str, own: tuple[str, ...]) -> str:
@@ -149,14 +161,14 @@ def open_index(
     `embedder` is a spec or an object; left out, it is the index's own (`minilm` for a new one). It is built when it is
     first needed, and refused then if the index was built with another. Raises NoIndexError, IndexFormatError.
 
-    An index may come from a stranger, so a server that only it names gets no API key; one that was named as `embedder` on
-    this machine before does.
+    An index may come from a stranger. A server or a package's embedder that only the index names gets no API key. It gets the
+    key after somebody named it as `embedder` on this machine.
     """
     require_path(path, "The index", "the path of a folder")
     is_embedder = embedder is None or isinstance(embedder, str) or hasattr(embedder, "embed_question")
     require(is_embedder, embedder, "The embedder", "a spec such as 'minilm', or an embedder")
     if embedder is None or isinstance(embedder, str):
-        if embedder and _is_url(embedder):
+        if embedder and _may_get_the_key(embedder):
             _remember_server(embedder)
         return Index(
             expanded(path),
@@ -172,12 +184,20 @@ def _open_recorded(spec: str, path: str | Path, api_key: str | None) -> Embedder
         raise SpecError(
             f"The index {path} was built with an embedder object; pass the same one: rag.open_index(…, embedder=…)."
         )
-    if _is_url(spec) and _key(api_key) and _origin(spec) not in _known_servers():
+    key = _key(api_key)
+    is_named = not key or not _may_get_the_key(spec) or _origin(spec) in _known_servers()
+    if _is_url(spec) and not is_named:
         raise SpecError(
             f"The index {path} was built with the embedder {spec}, a server that was not named on this machine yet; your API key "
             f"is not sent there unasked. If you trust it, name it once: RAG_EMBEDDER='{spec}'"
         )
-    return open_embedder(spec, api_key=api_key)
+    return _embedder(spec, key if is_named else None)
+
+
+def _may_get_the_key(spec: str) -> bool:
+    """Whether a spec names a server, or a package's component, which may have one."""
+    name = spec.partition(":")[0]
+    return _is_url(spec) or (name not in RESERVED and name in plugin_names("embedders"))
 
 
 def _known_servers() -> list[str]:
@@ -192,6 +212,8 @@ def _remember_server(spec: str) -> None:
 
 
 def _origin(spec: str) -> str:
+    if not _is_url(spec):
+        return spec
     parts = urlsplit(spec)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -221,26 +243,41 @@ def using_searchable(index: Searchable | str | Path) -> Iterator[Searchable]:
         require(hasattr(index, "search_vectors"), index, "index", "the path of a folder, or what rag.open_index gives")
         yield index
         return
-    if not (scheme := _scheme_of(index)):
+    if not _scheme_of(index):
         with open_index(index) as opened:
             yield opened
         return
-    with closing(open_store(str(index), scheme=scheme)) as store:
+    with closing(open_store(str(index))) as store:
         yield store
 
 
-def open_store(address: str, *, scheme: str) -> Store:
-    """The index at an address, as the package that offers its scheme opens it."""
-    factory = plugin("stores", scheme)
-    if factory is None:
-        known = plugin_names("stores")
-        offered = (
-            f"Installed packages open: {', '.join(f'{name}://' for name in known)}."
-            if known
-            else "No installed package opens any."
-        )
-        raise SpecError(f"No index can be opened at {address}: the scheme '{scheme}' is unknown. {offered}")
-    return cast("Store", factory(address))
+def open_store(address: str) -> Store:
+    """The index at an address SCHEME://…, as an installed package opens it. Raises SpecError, PluginError."""
+    store: Store = _at("stores", address, "No index can be opened")
+    return store
+
+
+def open_source(address: str) -> Source:
+    """The documents at an address SCHEME://…, as an installed package lists them. Raises SpecError, PluginError.
+
+    source = open_source("wiki://handbook")
+    for item in source.items():
+        document = rag.load_bytes(source.read(item), source=item)
+    """
+    source: Source = _at("sources", address, "No documents can be read")
+    return source
+
+
+def _at(group: str, address: str, failure: str) -> Any:
+    require_text(address, "An address", "a text such as 'wiki://handbook'")
+    scheme, known = _scheme_of(address), plugin_names(group)
+    opened = opened_plugin(group, scheme, address)
+    if opened is not None:
+        return opened
+    offered = (
+        f"Installed packages open: {', '.join(f'{name}://' for name in known)}." if known else "No installed package opens any."
+    )
+    raise SpecError(f"{failure} at {address}: the scheme '{scheme}' is unknown.{nearest(scheme, known)} {offered}")
 
 
 def _scheme_of(index: str | Path) -> str:

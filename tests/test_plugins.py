@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
 from fresh_process import ROOT
 
-from rag.errors import PluginError, SpecError
-from rag.specs import open_llm, open_verifier
+import rag
+from rag.documents import families, is_supported, load_bytes
+from rag.errors import ModelError, PluginError, SpecError
+from rag.ingest.sync import add_documents
+from rag.specs import open_embedder, open_llm, open_verifier
 from rag.system import plugins
+from rag.testing import HashEmbedder, ScriptedGenerator
+from rag.types import Document
 
 PROJECT = """
 [build-system]
@@ -234,7 +241,7 @@ class TestInstalledPackage:
         assert run(installed, "-c", code).stdout == "Tower\n"
 
     def test_a_source_is_found(self, installed):
-        code = "from rag.system.plugins import plugin; print(plugin('sources', 'toy')('').items())"
+        code = "from rag.specs import open_source; print(open_source('toy://shelf').items())"
         assert run(installed, "-c", code).stdout == "['one.toy', 'two.toy']\n"
 
     def test_a_component_that_cannot_be_imported_names_its_package(self, installed):
@@ -258,23 +265,76 @@ class Entry:
 
 @pytest.fixture
 def offer(monkeypatch):
-    """Offers a component under the name "toy" in every group, and under "local"."""
+    """Offers an object under the name "toy" in every group, and under names of ours."""
 
-    def offered(component):
-        monkeypatch.setattr(plugins, "_offered", lambda _: {"toy": Entry(component), "local": Entry(component)})
+    def offered(thing):
+        monkeypatch.setattr(plugins, "_offered", lambda _: dict.fromkeys(("toy", "minilm", "local", "lexical"), Entry(thing)))
+        families.other_loaders.cache_clear()
 
-    return offered
+    yield offered
+    families.other_loaders.cache_clear()
 
 
-def test_a_spec_hands_the_rest_to_the_package(offer):
-    offer(lambda rest: ("opened", rest))
-    assert open_llm("toy:big#1") == ("opened", "big#1")
-    assert open_verifier("toy") == ("opened", "")
+class Opened(ScriptedGenerator):
+    """A generator that keeps what it was opened with."""
+
+    def __init__(self, rest, api_key=None):
+        super().__init__([["The tower."]])
+        self.rest, self.api_key = rest, api_key
+
+
+class Embeds(HashEmbedder):
+    """An embedder that keeps the key that it was opened with."""
+
+    keys: ClassVar[list[str | None]] = []
+
+    def __init__(self, rest, api_key=None):
+        super().__init__(name=f"toy:{rest}")
+        self.keys.append(api_key)
+
+
+def test_a_spec_passes_its_rest_to_the_package(offer):
+    offer(Opened)
+    assert open_llm("toy:big#1").rest == "big#1"
+    assert open_llm("toy").rest == ""
+
+
+def test_a_package_gets_the_key_if_it_takes_one(offer):
+    offer(Opened)
+    assert open_llm("toy", api_key="secret").api_key == "secret"
+    offer(lambda rest: ScriptedGenerator([[rest]]))
+    assert open_llm("toy:big", api_key="secret").answers == [["big"]]
+
+
+def test_an_index_of_a_stranger_gives_no_package_the_key(offer, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+    offer(Embeds)
+    document = load_bytes(b"The tower is tall.", source="t.txt")
+    with rag.open_index(tmp_path / "i", create=True, embedder="toy:far", api_key="secret") as index:
+        add_documents([document], index=index)
+    shutil.rmtree(tmp_path / "cache")
+    Embeds.keys.clear()
+    for embedder in (None, "toy:far", None):
+        with rag.open_index(tmp_path / "i", embedder=embedder, api_key="secret") as index:
+            assert index.embedder.identity.name == "toy:far"
+    assert Embeds.keys == [None, "secret", "secret"]
 
 
 def test_no_package_replaces_a_name_of_ours(offer):
     offer(lambda rest: pytest.fail("it was asked"))
     assert type(open_verifier("lexical")).__name__ == "LexicalVerifier"
+    with pytest.raises(SpecError):
+        open_verifier("lexical:strict")
+
+
+@pytest.mark.slow
+def test_a_folder_of_a_model_comes_before_a_package(offer, tmp_path, monkeypatch):
+    offer(Embeds)
+    (tmp_path / "toy").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert open_embedder("toy:").identity.name == "toy:"
+    with pytest.raises(ModelError):
+        open_embedder("toy")
 
 
 def test_a_misspelled_name_is_told_those_of_packages(offer):
@@ -283,7 +343,52 @@ def test_a_misspelled_name_is_told_those_of_packages(offer):
         open_llm("toi")
 
 
-def test_a_package_that_fails_is_named(offer):
-    offer(ImportError("no module named torch"))
-    with pytest.raises(PluginError, match="no module named torch"):
+def fails(rest):
+    raise OSError("no such weights")
+
+
+@pytest.mark.parametrize(
+    ("thing", "reason"),
+    [
+        (ImportError("no module named torch"), "no module named torch"),
+        (fails, "'big': no such weights"),
+        (lambda rest: object(), "no 'count_tokens'"),
+    ],
+)
+def test_a_package_that_fails_is_named(offer, thing, reason):
+    offer(thing)
+    with pytest.raises(PluginError, match=f"The package toy offers 'toy' in groundtext.generators, .*{reason}"):
+        open_llm("toy:big")
+
+
+def test_an_error_of_the_model_is_passed_on(offer):
+    def refuses(rest):
+        raise ModelError("The server is asleep.")
+
+    offer(refuses)
+    with pytest.raises(ModelError, match="asleep"):
         open_llm("toy")
+
+
+def test_a_loader_without_suffixes_is_named(offer):
+    offer(object())
+    with pytest.raises(PluginError, match=r"groundtext.loaders, .*no 'suffixes'"):
+        is_supported("a.toy")
+
+
+def test_no_loader_takes_a_suffix_of_ours(offer):
+    class Greedy:
+        suffixes = (".txt", ".toy")
+
+        def load(self, content, *, source, name):
+            return Document("Mine.", source, name)
+
+    offer(Greedy())
+    assert load_bytes(b"Ours.", source="a.txt").text == "Ours."
+    assert load_bytes(b"Ours.", source="a.toy").text == "Mine."
+
+
+def test_an_unknown_scheme_says_which_are_known(offer):
+    offer(fails)
+    with pytest.raises(SpecError, match=r"'tyo' is unknown.* 'toy'"):
+        rag.search("Why?", index="tyo://shelf")

@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from rag.errors import UsageError
-from rag.models.identity import identity_of, is_identified
+from rag.models.identity import identity_of
 from rag.prompts import NearestExamples, Prompts
 from rag.system.files import BusyError, expanded, locked, replacing
 from rag.system.jsonl import ForeignLineError, line_of, records
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 KEY = "key"
 """The member of a line that tells what its answer depends on."""
+
+KNOWN_BY_DESCRIPTION = frozenset({"ExtractiveGenerator", "HttpGenerator", "LlamaCppGenerator", "VllmGenerator"})
+"""Generators whose answers release 0.1 kept under their description, which names the server, or under their name alone."""
 
 BEGINNINGS = (b'{"id": ', b'{"question": ')
 """How a line begins."""
@@ -188,9 +191,10 @@ def _identity(component: object) -> str:
 
 
 def _model(llm: Generator) -> tuple[str, str]:
-    """The name of a model and its description, which names its server; its class where it has no identity of its own."""
-    own = "" if is_identified(llm) else type(llm).__name__
-    return llm.name, getattr(llm, "description", own)
+    """The name of a model, and its identity. Generators of release 0.1 keep the key that it gave them."""
+    if type(llm).__name__ in KNOWN_BY_DESCRIPTION:
+        return llm.name, getattr(llm, "description", "")
+    return llm.name, identity_of(llm)
 
 
 def _hash(text: str) -> str:

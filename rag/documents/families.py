@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
-from rag.system.plugins import plugin, plugin_names
+from rag.system.plugins import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ class OtherLoader(Protocol):
 @cache
 def other_loaders() -> dict[str, OtherLoader]:
     """Loaders of other packages by the suffixes that they read. Raises PluginError."""
-    loaders = [cast("OtherLoader", plugin("loaders", name)) for name in plugin_names("loaders")]
+    loaders: list[OtherLoader] = plugins("loaders")
     return {suffix: loader for loader in loaders for suffix in loader.suffixes if suffix not in SUFFIXES}
 
 

@@ -53,7 +53,11 @@ class _Catalogs:
         return " ".join(index.catalog.content_key() for index in self.indexes)
 
     def _of(self, source: str) -> Index:
-        return self.indexes[self.owners.get(source, 0)]
+        """The index in which a document was found; where none was found yet, the first that has it."""
+        if source in self.owners:
+            return self.indexes[self.owners[source]]
+        having = (index for index in self.indexes if index.catalog.document(source) is not None)
+        return next(having, self.indexes[0])
 
 
 class Indexes:

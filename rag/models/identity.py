@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from hashlib import blake2b
-from inspect import getattr_static
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +26,6 @@ def identity_of(component: object) -> str:
     if isinstance(identity, str):
         return identity
     return f"{type(component).__name__} {getattr(component, 'name', '')}".rstrip()
-
-
-def is_identified(component: object) -> bool:
-    """Whether a component has an identity of its own. Does not compute it, which may ask a server."""
-    return getattr_static(component, "identity", None) is not None
 
 
 def identity_of_settings(kind: str, settings: Mapping[str, object], server: str = "") -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rag.testing.loaders import LoaderContract as LoaderContract
     from rag.testing.rerankers import RerankerContract as RerankerContract
     from rag.testing.sources import SourceContract as SourceContract
+    from rag.testing.stores import StoreContract as StoreContract
     from rag.testing.vector_stores import VectorStoreContract as VectorStoreContract
     from rag.testing.verifiers import VerifierContract as VerifierContract
 
@@ -39,6 +40,7 @@ _HOMES = {
     "LoaderContract": "rag.testing.loaders",
     "RerankerContract": "rag.testing.rerankers",
     "SourceContract": "rag.testing.sources",
+    "StoreContract": "rag.testing.stores",
     "VectorStoreContract": "rag.testing.vector_stores",
     "VerifierContract": "rag.testing.verifiers",
 }

@@ -6,7 +6,7 @@ import math
 
 import pytest
 from json_server import JsonServer, Status
-from tiny_models import save_tiny_cross_encoder
+from tiny_models import save_tiny_cross_encoder, save_tiny_nli
 
 from rag.errors import ModelError
 from rag.grounding.lexical import LexicalVerifier
@@ -14,8 +14,6 @@ from rag.grounding.llm import LlmVerifier
 from rag.grounding.nli import NliVerifier
 from rag.testing import VerifierContract
 from rag.testing.verifiers import POND, TOWER
-
-LABELS = {0: "contradiction", 1: "entailment", 2: "neutral"}
 
 
 def likely(**chances):
@@ -29,19 +27,9 @@ def says_yes_to_carp(payload):
     return likely(**({"Yes": 0.8, " no": 0.2} if "carp" in statement else {"No": 0.9, "yes": 0.1}))(payload)
 
 
-def tiny_nli(folder, *, labels=LABELS):
-    import json
-
-    save_tiny_cross_encoder(folder, labels=len(labels))
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    config |= {"id2label": labels, "label2id": {name: i for i, name in labels.items()}}
-    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    return str(folder)
-
-
 @pytest.fixture(scope="module")
 def nli(tmp_path_factory):
-    verifier = NliVerifier(tiny_nli(tmp_path_factory.mktemp("models") / "nli"), device="cpu")
+    verifier = NliVerifier(str(save_tiny_nli(tmp_path_factory.mktemp("models") / "nli")), device="cpu")
     yield verifier
     verifier.close()
 
@@ -139,12 +127,14 @@ class TestCrossEncoder:
         assert judged.score == pytest.approx(expected, abs=1e-5)
 
     def test_labels_are_found_by_name_wherever_they_stand(self, nli, tmp_path):
-        turned = NliVerifier(tiny_nli(tmp_path / "m", labels={0: "ENTAILMENT", 1: "NEUTRAL", 2: "CONTRADICTION"}), device="cpu")
+        turned = NliVerifier(
+            str(save_tiny_nli(tmp_path / "m", labels={0: "ENTAILMENT", 1: "NEUTRAL", 2: "CONTRADICTION"})), device="cpu"
+        )
         assert (nli._entails, nli._contradicts) == (1, 0)
         assert (turned._entails, turned._contradicts) == (0, 2)
 
     def test_two_labels_are_enough(self, tmp_path):
-        verifier = NliVerifier(tiny_nli(tmp_path / "m", labels={0: "entailment", 1: "not_entailment"}), device="cpu")
+        verifier = NliVerifier(str(save_tiny_nli(tmp_path / "m", labels={0: "entailment", 1: "not_entailment"})), device="cpu")
         assert 0 < verifier.check("Seven carp live in the pond.", [POND])[0].score < 1
 
     def test_a_model_of_another_kind_is_refused(self, tmp_path):

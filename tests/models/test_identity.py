@@ -7,7 +7,6 @@ from llm_server import LlmServer, Refused
 from summary_models import SummaryModel, facts, first_sentences
 
 import rag
-from rag.models.generators import llama_cpp, vllm
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.llama_cpp import LlamaCppGenerator
 from rag.models.generators.vllm import VllmGenerator
@@ -46,13 +45,6 @@ def test_a_server_without_a_list_of_models_is_known_by_its_address():
         server.routes["/v1/models"] = lambda _: Refused(404, {"detail": "Not Found"})
         with HttpGenerator(f"{server.url}/v1", "m") as llm:
             assert identity_of(llm) == f"m {server.url}/v1"
-
-
-@pytest.fixture
-def engines_are_installed(monkeypatch):
-    """Generators can be made, if not used, without llama.cpp and vLLM."""
-    for module in (llama_cpp, vllm):
-        monkeypatch.setattr(module, "find_spec", lambda _: object())
 
 
 @pytest.mark.usefixtures("engines_are_installed")

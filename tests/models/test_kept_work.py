@@ -8,18 +8,23 @@ import shutil
 import pytest
 from llm_server import LlmServer
 from paths import TESTS
-from tiny_models import save_tiny_cross_encoder
+from tiny_models import save_tiny_cross_encoder, save_tiny_nli
 
 import rag
 import rag.answers.ask_many
+import rag.models.generators.http
 from rag.answers.answer_file import answer_keys
 from rag.answers.options import AskOptions
 from rag.documents import load_bytes
 from rag.grounding.lexical import LexicalVerifier
 from rag.grounding.llm import LlmVerifier
+from rag.grounding.nli import NliVerifier
 from rag.ingest.sync import add_documents
 from rag.models.generators.extractive import ExtractiveGenerator
 from rag.models.generators.http import HttpGenerator
+from rag.models.generators.http_served import Served
+from rag.models.generators.llama_cpp import LlamaCppGenerator
+from rag.models.generators.vllm import VllmGenerator
 from rag.models.identity import identity_of
 from rag.models.rerankers.cross_encoder import CrossEncoderReranker
 from rag.models.rerankers.http import HttpReranker
@@ -41,6 +46,18 @@ KEYS = {
     },
 }  # fmt: skip
 """Made by release 0.1 for the question and the documents below."""
+
+
+GENERATORS = {
+    "extractive": ("extractive", "a766abf858d2a81db213bc5b"),
+    "gguf": ("model ea8b645bef5e4c2203a2abe6", "cfd77cd32da47ad07fea4eb9"),
+    "hub": ("org/model org/model", "07ad5b4dd229ba0aeef580af"),
+    "options": ('org/model org/model {"quantization": "fp8", "seed": 3}', "07ad5b4dd229ba0aeef580af"),
+    "folder": ("m 3e0e3450fd46e5fd10176e9d", None),
+    "server": ("m http://127.0.0.1:18377/v1", "c0a92ba3e186da5692a56631"),
+    "vllm server": ("m http://127.0.0.1:18377/v1", "5b84f9718ed29eab3ce208d6"),
+}
+"""The identity of each generator below, and its key for the same question, as release 0.1 made them."""
 
 
 @pytest.fixture
@@ -86,17 +103,76 @@ def test_a_summary_goes_on(tmp_path):
     assert (summary.calls, summary.reused_calls) == (4, 4)
 
 
-def test_components_keep_their_identities(tmp_path):
+@pytest.fixture
+def generator_of(tmp_path, monkeypatch, engines_are_installed):
+    """Makes the generators of GENERATORS. None of them is loaded or asked."""
+
+    def made(kind):
+        if kind == "extractive":
+            return ExtractiveGenerator()
+        if kind == "gguf":
+            (tmp_path / "model.gguf").write_bytes(b"GGUF one")
+            return LlamaCppGenerator(tmp_path / "model.gguf")
+        if kind == "hub":
+            return VllmGenerator("org/model")
+        if kind == "options":
+            engine = {"quantization": "fp8", "tensor_parallel_size": 2, "seed": 3}
+            return VllmGenerator("org/model", window=2048, parallel=3, gpu_memory=0.4, engine=engine)
+        if kind == "folder":
+            (tmp_path / "m").mkdir()
+            (tmp_path / "m" / "config.json").write_text("{}")
+            (tmp_path / "m" / "model.safetensors").write_bytes(b"weights")
+            return VllmGenerator(str(tmp_path / "m"), window=512)
+        served = Served("m", "vLLM", "0.9") if kind == "vllm server" else Served("m")
+        monkeypatch.setattr(rag.models.generators.http, "look", lambda *_: served)
+        monkeypatch.setattr(rag.models.generators.http, "exact_count", lambda *_: None)
+        return HttpGenerator("http://127.0.0.1:18377/v1", backoff=0)
+
+    return made
+
+
+@pytest.mark.filterwarnings("ignore:.*does not tell")
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_generators_keep_their_identity_and_their_key(index, generator_of, kind):
+    identity, key = GENERATORS[kind]
+    llm = generator_of(kind)
+    assert identity_of(llm) == identity
+    if key:
+        assert answer_keys(["How tall is the tower?"], index, llm, asked_as()) == [key]
+
+
+@pytest.mark.slow
+def test_cross_encoders_keep_their_identities(tmp_path):
     folder = save_tiny_cross_encoder(tmp_path / "model")
-    window = CrossEncoderReranker(str(folder))._window
-    expected = f"CrossEncoderReranker [('_batch_size', 32), ('_name', '{folder}'), ('_window', {window})] "
-    assert CrossEncoderReranker(str(folder)).identity == expected
-    assert (
-        HttpReranker(SERVER, "r").identity
-        == f"HttpReranker [('_batch_size', 256), ('_model', 'r'), ('_path', '/rerank')] {SERVER}"
+    reranker = f"CrossEncoderReranker [('_batch_size', 32), ('_name', '{folder}'), ('_window', 128)] "
+    assert CrossEncoderReranker(str(folder)).identity == reranker
+    folder = save_tiny_nli(tmp_path / "nli")
+    verifier = (
+        f"NliVerifier [('_batch_size', 16), ('_contradicts', 0), ('_entails', 1), ('_name', '{folder}'), ('_window', 128)] "
     )
+    assert NliVerifier(str(folder), device="cpu").identity == verifier
+
+
+def test_components_keep_their_identities():
+    expected = f"HttpReranker [('_batch_size', 256), ('_model', 'r'), ('_path', '/rerank')] {SERVER}"
+    assert HttpReranker(SERVER, "r").identity == expected
     assert LexicalVerifier().identity == "LexicalVerifier [] "
 
 
 def test_a_component_without_an_identity_is_known_by_class_and_name():
     assert identity_of(ScriptedGenerator([])) == f"ScriptedGenerator {ScriptedGenerator([]).name}"
+
+
+class Weighed(ScriptedGenerator):
+    """A generator of somebody else's that tells its weights."""
+
+    description = "scripted, somewhere"
+
+    def __init__(self, identity):
+        super().__init__([])
+        self.identity = identity
+
+
+def test_other_weights_of_one_name_have_other_keys(index):
+    keys = [answer_keys(["Why?"], index, llm, asked_as())[0] for llm in (Weighed("a"), Weighed("b"), ScriptedGenerator([]))]
+    assert len(set(keys)) == 3

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Mapping
 from pathlib import Path
 
 WINDOW = 128
+NLI_LABELS = {0: "contradiction", 1: "entailment", 2: "neutral"}
 
 
 def save_tiny_embedder(folder: Path, *, prompts: dict[str, str] | None = None, pooling: str = "mean") -> Path:
@@ -35,6 +37,14 @@ def save_tiny_cross_encoder(folder: Path, *, labels: int = 1) -> Path:
     from transformers import BertForSequenceClassification
 
     _save_bert(folder, BertForSequenceClassification, {"num_labels": labels})
+    return folder
+
+
+def save_tiny_nli(folder: Path, *, labels: Mapping[int, str] = NLI_LABELS) -> Path:
+    """A random BERT with the labels of natural language inference."""
+    save_tiny_cross_encoder(folder, labels=len(labels))
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    _write(folder / "config.json", config | {"id2label": labels, "label2id": {name: i for i, name in labels.items()}})
     return folder
 
 
