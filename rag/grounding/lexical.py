@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from rag.grounding.quantities import scales_named
 from rag.grounding.statements import losses, tokens_of
 from rag.models.embedders.batches import embedded_questions
 from rag.models.identity import identity_of_settings
+from rag.text.language import of_all, one_of
 from rag.text.scripts import PAIRED_RUN
 from rag.text.sentences import sentence_spans
 from rag.text.words import stems
@@ -57,11 +58,6 @@ NUMBER_MERIT = 2
 
 ONE_WORD = re.compile(r"[\w'’]+[\s-]+")
 LEADS_UP = re.compile(r"[\w'’-]+\s?[,，、،]")
-LED_UP_TO = re.compile(
-    r"\W*(?:in|on|at|by|for|from|with|within|after|before|during|since|under|over|as|to|of|like|unlike|among)\b", re.IGNORECASE
-)
-"""What a sentence begins with whose subject comes later: "In total the tower is …"."""
-
 SENTENCES_BEFORE = 2
 """So many sentences in front of a quote may hold the name that it calls "it"."""
 
@@ -109,12 +105,18 @@ def _subject(tokens: Sequence[Token], sentence: str) -> tuple[Token, ...]:
     words are not parted, nobody knows which one comes first.
     """
     about = [token for token in tokens if token.kind not in ("number", "denial") and not LEADS_UP.match(sentence, token.start)]
-    if not about or LED_UP_TO.match(sentence) or PAIRED_RUN.match(sentence, about[0].start):
+    if not about or _led_up_to().match(sentence) or PAIRED_RUN.match(sentence, about[0].start):
         return ()
     if about[0].kind == "opposite" or about[0].stem in losses():
         return ()
     behind = takewhile(lambda pair: ONE_WORD.fullmatch(sentence, pair[0].start, pair[1].start), pairwise(about))
     return (about[0], *(token for _, token in behind))
+
+
+@cache
+def _led_up_to() -> re.Pattern[str]:
+    """The beginning of a sentence whose subject comes later: "In total the tower is …"."""
+    return re.compile(rf"\W*{one_of(of_all('lead_ins'))}\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
