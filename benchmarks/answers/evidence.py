@@ -1,4 +1,4 @@
-"""Fit the constants of `rag/evidence.py`, and measure them: do the documents hold an answer to this question?
+"""Fit the constants of `rag/answers/evidence.json` and of minilm's calibration, and measure them: do the documents hold an answer to this question?
 
     python -m benchmarks.answers.evidence ../shared/data
     python -m benchmarks.answers.evidence ../shared/data --only xquad/en
@@ -31,9 +31,7 @@ from sklearn.metrics import roc_auc_score
 import rag
 from rag.answers.context import distinct
 from rag.answers.evidence import (
-    BIAS,
     THRESHOLD,
-    WEIGHTS,
     compared,
     coverage,
     evidence,
@@ -42,6 +40,7 @@ from rag.answers.evidence import (
     question_words,
 )
 from rag.ingest.sync import add_documents
+from rag.models.embedders.calibration import calibration_of
 from rag.retrieval.retrieve import candidates, hybrid
 from rag.text.rarity import rarity
 from rag.text.words import stems
@@ -58,6 +57,7 @@ SETS = {"clapnq_dev": 1, "xquad/en": 1, "pubmedqa": 3, "cranfield": 3, "scifact"
 QUESTIONS = {"clapnq_dev": 1, "xquad/en": 8, "pubmedqa": 12}
 HITS = 5
 FITTED_ON = "clapnq_dev"
+CALIBRATION = calibration_of(EmbedderIdentity("minilm", "", 384, 256))
 ALONE = "xquad/en, one article"
 FILINGS, ONE_FILING = "financebench", "financebench, one filing"
 MEASUREMENTS = (
@@ -189,7 +189,9 @@ def values_of(
     """MEASUREMENTS of the passages that are kept."""
     near, worded = ([pair for pair in ranking if pair[0] in kept] for ranking in (dense, keyword))
     best = distinct([hits[chunk] for chunk, _ in hybrid(question, near, worded, index=index)[: 4 * HITS]], HITS)
-    meaning = meaning_of(question, compared([(score, hits[chunk].source) for chunk, score in near]), index.embedder)
+    meaning = meaning_of(
+        question, compared([(score, hits[chunk].source) for chunk, score in near]), index.embedder, CALIBRATION
+    )
     return (
         *measured(question, best, meaning, weights),
         coverage(question, best, weights),
@@ -222,7 +224,8 @@ def fitted(cases: list[Case]) -> LogisticRegression:
 
 
 def print_fit(cases: list[Case]) -> None:
-    print(f"as built: {list(WEIGHTS)}, bias {BIAS}")
+    fitted_before = CALIBRATION.evidence.values
+    print(f"as built: {fitted_before['weights']}, bias {fitted_before['bias']}")
     for title, among in (("all", cases), *((f"half {half}", [c for c in cases if c.half == half]) for half in (0, 1))):
         model = fitted(among)
         print(f"fitted on {title}: {model.coef_[0].round(2).tolist()}, bias {model.intercept_[0]:.2f}")

@@ -11,7 +11,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
-from rag.text.words import NEGATION, numbers, stems
+from rag.text.words import denials_in, numbers, stems
 from rag.types import Passage, Prompt
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class _Wording:
         words = stems(text)
         starts = range(max(1, len(words) - SHINGLE_WORDS + 1))
         shingles = frozenset(tuple(words[start : start + SHINGLE_WORDS]) for start in starts)
-        return cls(shingles, frozenset(numbers(text)), len(NEGATION.findall(text)))
+        return cls(shingles, frozenset(numbers(text)), denials_in(text))
 
     def nearly_equals(self, other: _Wording) -> bool:
         """Whether both say the same in nearly the same words, with the same numbers and as many denials."""

@@ -10,8 +10,8 @@ Before: a logistic model of five measurements between 0 and 1 or so.
 - The share of the question's words that one sentence holds, each word counted by how rare it is in the index; and the same of
   those words that are not in the title and the heading: what is asked, without what it is asked about.
 
-After: that, what the model said, and how well the best sentence of its answer is supported. The constants are fitted by
-`benchmarks/answers/evidence.py`; docs/measurements/evidence.md says on what.
+After: that, what the model said, and how well the best sentence of its answer is supported. The weights belong to
+an embedder (`rag.models.embedders.calibration`). The other constants are in evidence.json. Both files name the sets of the fit.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import exp
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.models.embedders.batches import embedded_questions
+from rag.models.embedders.calibration import calibration_of
 from rag.retrieval.retrieve import Retrieved
+from rag.system.fitted import read_fitted
 from rag.text.rarity import rarity
 from rag.text.sentences import sentence_spans
 from rag.text.words import content_stems, stems
@@ -31,17 +34,16 @@ from rag.text.words import content_stems, stems
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
+    from rag.models.embedders.calibration import Calibration
     from rag.protocols import Embedder, Searchable
+    from rag.system.fitted import Fitted
     from rag.types import Hit
 
-WEIGHTS = (2.5, 8.0, 5.5, 1.0, 2.5)
-"""Of cosine, lead, cosine of a sentence, share of a sentence, and share of what is asked."""
+FITTED = read_fitted(Path(__file__).with_suffix(".json"))
 
-BIAS = -7.5
-"""Fitted, it is -7.7, for as many questions with an answer as without; an index is asked more often for what it holds."""
-
-COVERAGE_ALONE_WEIGHT, COVERAGE_ALONE_BIAS = 8.6, -4.2
-"""Fitted, the bias is -5.4; with that, every third question of PersianQA that has an answer would be refused."""
+COVERAGE_ALONE_WEIGHT: float = FITTED.values["coverage_weight"]
+COVERAGE_ALONE_BIAS: float = FITTED.values["coverage_bias"]
+"""For words alone, where the embedder has no calibration."""
 
 COSINES = 10
 """Passages whose cosines are compared: the most similar one, and those that it is held against."""
@@ -49,29 +51,26 @@ COSINES = 10
 LONG = 6
 """A document of which so many passages were found is a long one."""
 
-FAR = 0.25
-"""The cosine of passages that it is held against, where there are none."""
-
 SENTENCES_READ = 3
 """Sentences that are held against the question by meaning; more tell no more."""
 
-DOUBT = 0.5
+DOUBT: float = FITTED.values["doubt"]
 """Words of a weight of so much are held by any sentence: where the title has all that is asked, nothing is left to miss."""
 
 BEST_PASSAGES = 3
 
-THRESHOLD = 0.15
+THRESHOLD: float = FITTED.values["threshold"]
 """Below it there is no answer: before, the model is not asked; after, what it wrote is not called one. It is low, for a good
 answer is refused at a greater cost than a passage is read in vain, and what the model writes is checked as well."""
 
-SUPPORTED = 0.4
+SUPPORTED: float = FITTED.values["supported"]
 """The score of a sentence that its sources bear out in part; an answer without one is none."""
 
-ODDS_OF_SENTINEL = 0.05
+ODDS_OF_SENTINEL: float = FITTED.values["odds_of_sentinel"]
 """What a model's "not found" leaves of the odds that there is an answer."""
 
-ODDS_OF_SUPPORT = 3.0
-"""How much a sentence that is borne out in full raises them. Both odds are chosen, not fitted."""
+ODDS_OF_SUPPORT: float = FITTED.values["odds_of_support"]
+"""How much a sentence that is supported in full raises them."""
 
 
 def question_words(question: str) -> list[str]:
@@ -91,19 +90,20 @@ def coverage(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an embedder says that the constants were fitted for.
+    """What an embedder with a calibration says.
 
-    `cosines` are those of the question to the passages that `compared` gives, the best one first; `of` gives those to any texts.
+    `fitted` are the constants of its calibration. `cosines` are those of the question to the passages that `compared` gives, the best one first; `of` gives those to any texts.
     """
 
     cosines: Sequence[float]
     of: Callable[[Sequence[str]], Sequence[float]]
+    fitted: Fitted
 
     @property
     def lead(self) -> float:
         """How far the best passage stands above the others."""
         others = self.cosines[1:]
-        return self.cosines[0] - (sum(others) / len(others) if others else FAR)
+        return self.cosines[0] - (sum(others) / len(others) if others else self.fitted.values["far"])
 
 
 def compared(near: Collection[tuple[float, Hashable]]) -> list[float]:
@@ -134,13 +134,15 @@ def evidence(
         return 0.0
     if meaning is None or not meaning.cosines:
         return _logistic(COVERAGE_ALONE_WEIGHT * coverage(question, hits, weights) + COVERAGE_ALONE_BIAS)
-    return _logistic(sum(map(float.__mul__, WEIGHTS, measured(question, hits, meaning, weights))) + BIAS)
+    fitted = meaning.fitted.values
+    measurements = measured(question, hits, meaning, weights)
+    return _logistic(sum(map(float.__mul__, fitted["weights"], measurements)) + fitted["bias"])
 
 
 def measured(
     question: str, hits: Sequence[Hit], meaning: Meaning, weights: Mapping[str, float] | None = None
 ) -> tuple[float, float, float, float, float]:
-    """What WEIGHTS are for, in that order."""
+    """What the weights of a calibration are for, in that order."""
     sentences = _ranked(question, hits, weights)
     near = max(map(float, meaning.of([one.text for one in sentences[:SENTENCES_READ]])), default=0.0)
     share = max((one.share for one in sentences), default=0.0)
@@ -213,22 +215,27 @@ def _weights(question: str, index: Searchable) -> dict[str, float]:
 
 
 def evidence_of(question: str, retrieved: Retrieved, index: Searchable) -> float:
+    """The evidence, from 0 to 1, in what was retrieved for a question."""
     weights = _weights(question, index)
     meaning = None
-    if is_calibrated(retrieved, index):
+    if calibration := _calibration(retrieved, index):
         documents = index.documents_of([chunk for chunk, _ in retrieved.near])
         cosines = compared([(cosine, documents.get(chunk, -chunk)) for chunk, cosine in retrieved.near])
-        meaning = meaning_of(question, cosines, index.embedder)
+        meaning = meaning_of(question, cosines, index.embedder, calibration)
     return evidence(question, retrieved.hits, meaning=meaning, weights=weights)
 
 
-def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder) -> Meaning:
+def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder, calibration: Calibration) -> Meaning:
     """How near the question is to the best passages, which are known, and to other texts."""
     vector = cache(lambda: embedder.embed_question(question))
-    return Meaning(cosines, lambda texts: (embedded_questions(embedder, texts) @ vector()).tolist())
+    return Meaning(cosines, lambda texts: (embedded_questions(embedder, texts) @ vector()).tolist(), calibration.evidence)
 
 
 def is_calibrated(retrieved: Retrieved, index: Searchable) -> bool:
-    """Whether there are cosines, and they are those of the embedder that the constants were fitted for."""
-    identity = index.catalog.embedder_identity
-    return identity is not None and identity.name == "minilm" and any(cosine > 0 for _, cosine in retrieved.near)
+    """Whether there are cosines, and a calibration of the embedder that they are of."""
+    return _calibration(retrieved, index) is not None
+
+
+def _calibration(retrieved: Retrieved, index: Searchable) -> Calibration | None:
+    has_cosines = any(cosine > 0 for _, cosine in retrieved.near)
+    return calibration_of(index.catalog.embedder_identity) if has_cosines else None

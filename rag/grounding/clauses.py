@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
+
+from rag.text.language import of_all, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,11 +15,6 @@ if TYPE_CHECKING:
     from rag.grounding.statements import Token
 
 END = re.compile(r"[.!?;](?=\s)|[。！？；]|\n\s*(?=[A-Z|•*\n-])")
-PAUSE = re.compile(r",\s|:\s|[，、：]|\b(?:and|but|while|whereas|und|aber|während|et|mais|tandis|y|pero|mientras)\b")
-"""What ends a clause that has a number already: "9 % and tax 7 %", but not "research and development: 9 %"."""
-
-POINTING = re.compile(r"\b(?:it|they|he|she|who|which|er|sie|es|il|elle|ils|elles)\b", re.IGNORECASE)
-"""Words for a subject that was named before."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +50,26 @@ def clauses_of(tokens: Sequence[Token], text: str, start: int = 0) -> list[Claus
         clauses[-1][0].append(token)
         clauses[-1][1].append(between[boundary or 0 : -1])
         start = token.start
-    return [Clause(tuple(own), POINTING.search(" ".join(said)) is not None) for own, said in clauses]
+    return [Clause(tuple(own), _pointing().search(" ".join(said)) is not None) for own, said in clauses]
 
 
 def _boundary(clause: Sequence[Token], between: str) -> int | None:
     """Where in what follows the last word of a clause the next one begins; None where it goes on."""
     has_a_number = any(token.quantity for token in clause)
-    ends = [match.end() for pattern in (END, PAUSE)[: 1 + has_a_number] for match in pattern.finditer(between)]
+    ends = [match.end() for pattern in (END, _pause())[: 1 + has_a_number] for match in pattern.finditer(between)]
     return max(ends, default=None)
+
+
+@cache
+def _pause() -> re.Pattern[str]:
+    """What ends a clause that has a number already: "9 % and tax 7 %", but not "research and development: 9 %"."""
+    return re.compile(rf",\s|:\s|[，、：]|\b{one_of(of_all('pauses'))}\b")
+
+
+@cache
+def _pointing() -> re.Pattern[str]:
+    """Words for a subject that was named before."""
+    return re.compile(rf"\b{one_of(of_all('pronouns'))}\b", re.IGNORECASE)
 
 
 def of_another_subject(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import Match, SequenceMatcher
+from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from rag.grounding.quantities import MEASURES
+from rag.grounding.quantities import measures
 from rag.grounding.statements import EXCEPT, SCOPE, losses, opposites
+from rag.text.language import of_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,8 +35,6 @@ ANCHORS = 3
 
 LONGEST_EXCHANGE = 5
 FACTS = ("name", "number")
-ARTICLES = frozenset("le la les l der die das den dem el los las il i gli".split())
-"""Words of other languages that stand between "except" and what it excepts; those of English are left out anyway."""
 
 
 def disagreements(
@@ -84,7 +84,7 @@ def _missing(claim: Sequence[Token], told: Sequence[Token], explained: Explained
 def _is_measured(token: Token, other: Token, measured: set[str]) -> bool:
     """Whether `other` has the unit of a length or weight of the claim, if any number that was told has it."""
     ours, theirs = token.quantity, other.quantity
-    return not ours or not theirs or ours.unit == theirs.unit or ours.unit not in measured & MEASURES
+    return not ours or not theirs or ours.unit == theirs.unit or ours.unit not in measured & measures()
 
 
 def _signs(claim: Sequence[Token], quotes: Sequence[Sequence[Token]]) -> Iterator[str]:
@@ -151,9 +151,15 @@ def _denials(tokens: Sequence[Token]) -> list[list[str]]:
 
 def _excepted(following: Sequence[Token]) -> list[str]:
     """The first word after "except", and the names and numbers next to it."""
-    following = [token for token in following if token.stem not in ARTICLES]
+    following = [token for token in following if token.stem not in _articles()]
     others = takewhile(lambda token: token.kind in FACTS and not token.is_first, following[1:])
     return [token.stem for token in (*following[:1], *others)]
+
+
+@cache
+def _articles() -> frozenset[str]:
+    """Words between "except" and what it excepts."""
+    return frozenset(of_all("articles"))
 
 
 @dataclass(frozen=True, slots=True)

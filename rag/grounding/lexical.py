@@ -1,8 +1,17 @@
-"""The default verifier: the words and facts of a sentence laid beside those of the source; needs no model.
+"""A baseline that checks sentences by words and facts, in milliseconds, offline and without a model.
 
-The quote is the span of one or two neighbouring source sentences that covers most of the sentence's content words. What it
-covers is the score, lowered where a fact disagrees (see `rag.grounding.disagreements`), and where the quote does not say what the
-sentence is about: words that agree may be said of something else.
+How it works. The quote is the span of one or two neighbouring source sentences with most of the sentence's content words. The
+score is the share of the words that the quote has. A fact that disagrees caps the score: a number, a date, a name, an opposite or
+a denial (see `rag.grounding.disagreements`). So does a quote without the words that say what the sentence is about. With an
+embedder that has a calibration, nearness in meaning lifts a score that words leave in doubt.
+
+What it cannot do. It draws no conclusions and does not calculate. It does not know that two words mean the same, nor who does
+what to whom where the words are the same. It knows English best: number words, opposites and units are English; denials,
+exceptions, months and percent are of some other languages too. Its word lists are in `rag/text/languages`, its constants in
+lexical.json.
+
+Where a model is at hand, prefer `nli:MODEL` (natural language inference, `rag.grounding.nli`) or `llm:URL` (`rag.grounding.llm`).
+`benchmarks/grounding/rules.py` measures what each of its rules gains, and on which sets.
 """
 
 from __future__ import annotations
@@ -10,8 +19,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise, takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.grounding.clauses import Clause, clauses_of, of_another_subject
@@ -19,7 +29,10 @@ from rag.grounding.disagreements import disagreements
 from rag.grounding.quantities import scales_named
 from rag.grounding.statements import losses, tokens_of
 from rag.models.embedders.batches import embedded_questions
+from rag.models.embedders.calibration import calibration_of
 from rag.models.identity import identity_of_settings
+from rag.system.fitted import read_fitted
+from rag.text.language import of_all, one_of
 from rag.text.scripts import PAIRED_RUN
 from rag.text.sentences import sentence_spans
 from rag.text.words import stems
@@ -29,40 +42,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rag.grounding.statements import Token
+    from rag.models.embedders.calibration import Calibration
     from rag.protocols import Embedder, Vectors
     from rag.types import Passage
 
     Span = tuple[Passage, int, int]
     Judged = tuple[Sentence, list[Span]]
 
-FULL = 0.7
-PARTIAL = 0.4
-GAIN_OF_A_SECOND = 0.15
+FITTED = read_fitted(Path(__file__).with_suffix(".json"))
+
+FULL: float = FITTED.values["full"]
+PARTIAL: float = FITTED.values["partial"]
+GAIN_OF_A_SECOND: float = FITTED.values["gain_of_a_second"]
 """A second sentence, or a second source, joins the quote only if it covers so much more."""
 
-WORTH_OF_A_SECOND = 0.5
+WORTH_OF_A_SECOND: float = FITTED.values["worth_of_a_second"]
 """Words that stand together in one place support a claim better than words gathered from two."""
 
-DISAGREEMENT = 0.6
+DISAGREEMENT: float = FITTED.values["disagreement"]
 """The most that a sentence scores of which a fact disagrees."""
 
-FITTED_FOR = "minilm"
-FAR, NEAR = 0.25, 0.85
-"""Cosines of sentences that have nothing in common, and of those that say the same."""
-
-WORTH_OF_MEANING = 0.5
 MOST_KEPT = 512
-NUMBER_MERIT = 2
+NUMBER_MERIT: int = FITTED.values["number_merit"]
 """A number that agrees tells more of where a sentence comes from than a word."""
 
 ONE_WORD = re.compile(r"[\w'’]+[\s-]+")
 LEADS_UP = re.compile(r"[\w'’-]+\s?[,，、،]")
-LED_UP_TO = re.compile(
-    r"\W*(?:in|on|at|by|for|from|with|within|after|before|during|since|under|over|as|to|of|like|unlike|among)\b", re.IGNORECASE
-)
-"""What a sentence begins with whose subject comes later: "In total the tower is …"."""
-
-SENTENCES_BEFORE = 2
+SENTENCES_BEFORE: int = FITTED.values["sentences_before"]
 """So many sentences in front of a quote may hold the name that it calls "it"."""
 
 
@@ -109,12 +115,18 @@ def _subject(tokens: Sequence[Token], sentence: str) -> tuple[Token, ...]:
     words are not parted, nobody knows which one comes first.
     """
     about = [token for token in tokens if token.kind not in ("number", "denial") and not LEADS_UP.match(sentence, token.start)]
-    if not about or LED_UP_TO.match(sentence) or PAIRED_RUN.match(sentence, about[0].start):
+    if not about or _led_up_to().match(sentence) or PAIRED_RUN.match(sentence, about[0].start):
         return ()
     if about[0].kind == "opposite" or about[0].stem in losses():
         return ()
     behind = takewhile(lambda pair: ONE_WORD.fullmatch(sentence, pair[0].start, pair[1].start), pairwise(about))
     return (about[0], *(token for _, token in behind))
+
+
+@cache
+def _led_up_to() -> re.Pattern[str]:
+    """The beginning of a sentence whose subject comes later: "In total the tower is …"."""
+    return re.compile(rf"\W*{one_of(of_all('lead_ins'))}\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +172,13 @@ def _laid(sentence: str, passages: Sequence[Passage]) -> _Laid:
 class LexicalVerifier:
     """Judges by the words that a quote covers and the facts that agree; with an embedder, by nearness in meaning too.
 
-    Nearness counts only for the embedder that it was fitted for, `minilm`; for others, whose cosines lie elsewhere, it would
-    mislead. Sentences that were embedded are kept for the next check.
+    An embedder without a calibration is not asked: its cosines lie elsewhere, and would mislead. Sentences that were embedded are
+    kept for the next check.
     """
 
     def __init__(self, embedder: Embedder | None = None) -> None:
-        self._embedder = embedder if embedder is not None and embedder.identity.name == FITTED_FOR else None
+        self._calibration = calibration_of(embedder.identity) if embedder is not None else None
+        self._embedder = embedder if self._calibration else None
         self._vectors: dict[str, Vectors] = {}
         self.identity = identity_of_settings(type(self).__name__, {})
 
@@ -186,8 +199,8 @@ class LexicalVerifier:
         if not laid.chosen:
             return Sentence(laid.sentence), []
         share = laid.share
-        if laid.is_doubtful and self._embedder is not None:
-            blended = _blended(share, float(vectors[laid.sentence] @ vectors[laid.quote]))
+        if laid.is_doubtful and self._calibration is not None:
+            blended = _blended(share, float(vectors[laid.sentence] @ vectors[laid.quote]), self._calibration)
             share = blended if share < FULL else min(share, blended)
         elif laid.is_doubtful:
             share = min(share, DISAGREEMENT)
@@ -224,10 +237,12 @@ def _share(claim: _Claim, chosen: Sequence[_Part]) -> float:
     return (len(best.covered) + WORTH_OF_A_SECOND * gained) / len(claim.words)
 
 
-def _blended(share: float, cosine: float) -> float:
+def _blended(share: float, cosine: float, calibration: Calibration) -> float:
     """Words and meaning together, between 0 and 1."""
-    near = min(1.0, max(0.0, (cosine - FAR) / (NEAR - FAR)))
-    return (1 - WORTH_OF_MEANING) * share + WORTH_OF_MEANING * near
+    fitted = calibration.support.values
+    far, near, weight = float(fitted["far"]), float(fitted["near"]), float(fitted["weight"])
+    nearness = min(1.0, max(0.0, (cosine - far) / (near - far)))
+    return (1 - weight) * share + weight * nearness
 
 
 def _disagree(claim: _Claim, chosen: Sequence[_Part]) -> bool:

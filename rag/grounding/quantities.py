@@ -5,69 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import prod
 
+from rag.text.language import language, of_all, one_of, values_of_all
 from rag.text.words import plain_number
 
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
-    "sixteenth seventeenth eighteenth nineteenth twentieth"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-SMALL = (
-    {word: n for n, word in enumerate(_UNITS.split())}
-    | {word: n for n, word in enumerate(_ORDINALS.split(), 1)}
-    | {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
-    | {"thirtieth": 30, "dozen": 12}
-)
-SCALES = {
-    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
-    "hundreds": 10**2, "thousands": 10**3, "millions": 10**6, "billions": 10**9, "trillions": 10**12,
-    "lakh": 10**5, "crore": 10**7, "mn": 10**6, "bn": 10**9,
-}  # fmt: skip
-LETTER_SCALES = {"k": 10**3, "m": 10**6, "b": 10**9, "bn": 10**9, "mn": 10**6}
-UNIT_NAMES = {
-    "km": "km", "kilometre": "km", "kilometer": "km", "mi": "mi", "mile": "mi", "m": "m", "metre": "m", "meter": "m",
-    "ft": "ft", "foot": "ft", "feet": "ft", "inch": "inch", "inche": "inch", "cm": "cm", "centimetre": "cm", "centimeter": "cm",
-    "mm": "mm", "millimetre": "mm", "millimeter": "mm", "kg": "kg", "kilogram": "kg", "g": "g", "gram": "g", "mg": "mg",
-    "milligram": "mg", "lb": "lb", "pound": "lb", "tonne": "tonne", "ton": "tonne", "second": "s", "minute": "min", "hour": "h",
-    "day": "day", "week": "week", "month": "month", "year": "year", "decade": "decade", "century": "century", "centurie": "century",
-    "litre": "l", "liter": "l", "acre": "acre", "hectare": "ha", "watt": "w", "volt": "v", "dollar": "$", "euro": "€",
-}  # fmt: skip
-MEASURES = frozenset(UNIT_NAMES.values()) - {"$", "€"}
-_MONTH_NAMES = "january february march april may june july august september october november december"
-MONTHS = {name: n for n, name in enumerate(_MONTH_NAMES.split(), 1)}
-MONTHS |= {name[:3]: n for name, n in MONTHS.items()} | {"sept": 9}
-
-AMBIGUOUS_MONTHS = frozenset(("may", "march", "mar", "jan"))
-
-_MONTH = "|".join(sorted((f"{name}\\.?" for name in MONTHS), key=len, reverse=True))
-_DAY = r"([0-3]?\d)(?:st|nd|rd|th)?"
-DAY_MONTH = re.compile(rf"\b{_DAY}(?:\s*(?:[-–]|to|and)\s*{_DAY})?\s+(?:of\s+)?({_MONTH})(?!\w)", re.IGNORECASE)
-MONTH_DAY = re.compile(
-    rf"\b({_MONTH})\s+{_DAY}(?![\w:%]|[.,]\d)(?:\s*(?:[-–]|to|and)\s*{_DAY}(?![\w:%]|[.,]\d))?", re.IGNORECASE
-)
-LONE_MONTH = re.compile(rf"(?<=[\s(/–-])({_MONTH})(?!\w)", re.IGNORECASE)
 ISO_DATE = re.compile(r"(?<!\d)(\d{4})-([01]\d)-([0-3]\d)(?!\d)")
-BEFORE_A_MONTH = re.compile(
-    r"\b(?:in|of|on|since|until|till|by|from|to|early|late|mid|last|next|and|during|between)[\s-]+$", re.IGNORECASE
-)
-
-_SMALL_WORD = "|".join(sorted(SMALL, key=len, reverse=True))
-_SCALE_WORD = "|".join(sorted(SCALES, key=len, reverse=True))
-FIGURE = re.compile(
-    r"(?P<money>[$€£¥]\s?)?"
-    rf"(?:(?P<digits>(?<![\w.])\d+(?:[.,]\d+)*)(?:(?P<scale>(?:\s?-?(?:{_SCALE_WORD})\b)+)|(?P<letter>(?-i:k|K|M|B|bn|mn))\b)?"
-    rf"|\b(?P<word>(?:{_SMALL_WORD})(?:-(?:{_SMALL_WORD}))?)\b(?P<word_scale>(?:[\s-]+(?:{_SCALE_WORD})\b)*)"
-    rf"|\b(?P<lone_scale>{_SCALE_WORD})\b)"
-    r"(?P<percent>\s?%|\s+per\s?cent\b|\s+percentage points?\b)?"
-    r"(?=(?:[\s-]+(?P<unit>[A-Za-z]+))?)",
-    re.IGNORECASE,
-)
-
-
+MONEY = frozenset(("$", "€"))
 RANGE = re.compile(r"\s*(?:[-–,x×]|to|or|by|and)\s*")
 SIGN = re.compile(r"(?:^|[\s(|:=])(?:[-−–]|minus\s)[$€£]?$", re.IGNORECASE)
 AFTER_A_NUMBER = re.compile(r"[\d%]\s*(?:[-−–]|minus\s)$", re.IGNORECASE)
@@ -81,6 +26,80 @@ TIME = re.compile(
     re.IGNORECASE,
 )
 TIMES = frozenset(("time", "am", "pm"))
+
+
+@cache
+def small_numbers() -> dict[str, int]:
+    """Number words below a hundred. Only English has them: "elf", "once" and "sei" are numbers and other words."""
+    return dict(language("en").numbers)
+
+
+@cache
+def months() -> dict[str, int]:
+    """The number of each month's names, in all languages that are known."""
+    return values_of_all("months")
+
+
+@cache
+def scales() -> dict[str, int]:
+    """Words for powers of ten behind a number."""
+    return values_of_all("scales")
+
+
+@cache
+def measures() -> frozenset[str]:
+    """Symbols of units that are no money."""
+    return frozenset(language("en").units.values()) - MONEY
+
+
+@cache
+def _figure() -> re.Pattern[str]:
+    """A number in digits or words, with its scale, percent sign and the word behind it.
+
+    Alone, or behind a word, only English scales count: "Mila" and "mil" are other words too.
+    """
+    word, scale, english_scale = one_of(small_numbers()), one_of(scales()), one_of(language("en").scales)
+    letter = "|".join(sorted({form for x in language("en").scale_letters for form in _forms_of_letter(x)}, key=len))
+    return re.compile(
+        r"(?P<money>[$€£¥]\s?)?"
+        rf"(?:(?P<digits>(?<![\w.])\d+(?:[.,]\d+)*)(?:(?P<scale>(?:\s?-?{scale}\b)+)|(?P<letter>(?-i:{letter}))\b)?"
+        rf"|\b(?P<word>{word}(?:-{word})?)\b(?P<word_scale>(?:[\s-]+{english_scale}\b)*)"
+        rf"|\b(?P<lone_scale>{english_scale})\b)"
+        rf"(?P<percent>\s?%|\s+{one_of(of_all('percents'))}\b)?"
+        r"(?=(?:[\s-]+(?P<unit>[A-Za-z]+))?)",
+        re.IGNORECASE,
+    )
+
+
+def _forms_of_letter(letters: str) -> tuple[str, ...]:
+    """A lone "m" is a metre, and "b" a bit; "k" is a thousand either way."""
+    return {"k": ("k", "K"), "m": ("M",), "b": ("B",)}.get(letters, (letters,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Dates:
+    """Patterns of a day with its month, in either order, of a month alone, and of words in front of one."""
+
+    day_month: re.Pattern[str]
+    month_day: re.Pattern[str]
+    lone_month: re.Pattern[str]
+    before: re.Pattern[str]
+
+
+@cache
+def _dates_patterns() -> _Dates:
+    """A month in front of its day is read in English only, which writes so."""
+    month = "|".join(rf"{name}\.?" for name in sorted(months(), key=len, reverse=True))
+    english = "|".join(rf"{name}\.?" for name in sorted(language("en").months, key=len, reverse=True))
+    day = rf"([0-3]?\d)(?:{one_of(of_all('day_endings'))})?"
+    to, link = r"\s*(?:[-–]|to|and)\s*", one_of(of_all("between_day_and_month"))
+    ends = r"(?![\w:%]|[.,]\d)"
+    return _Dates(
+        re.compile(rf"\b{day}(?:{to}{day})?\s+(?:{link}\s+)?({month})(?!\w)", re.IGNORECASE),
+        re.compile(rf"\b({english})\s+{day}{ends}(?:{to}{day}{ends})?", re.IGNORECASE),
+        re.compile(rf"(?<=[\s(/–-])({month})(?!\w)", re.IGNORECASE),
+        re.compile(rf"\b{one_of(of_all('before_a_month'))}[\s-]+$", re.IGNORECASE),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +168,7 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     """Every number and date in the order of the text; a "one" by itself is a pronoun as often, and left out."""
     dates = [*_dates(text), *map(_time, TIME.finditer(text))]
     taken = {position for date in dates for position in range(date.start, date.end)}
-    found = [_quantity(match, text) for match in FIGURE.finditer(text) if match.start() not in taken]
+    found = [_quantity(match, text) for match in _figure().finditer(text) if match.start() not in taken]
     return tuple(_with_shared_units(sorted([*dates, *(q for q in found if q)], key=lambda q: q.start), text))
 
 
@@ -157,7 +176,7 @@ def _with_shared_units(found: list[Quantity], text: str) -> list[Quantity]:
     """In "3 to 5 metres" the 3 has the unit of the 5."""
     for i in range(len(found) - 2, -1, -1):
         first, second = found[i], found[i + 1]
-        if not first.unit and second.unit in MEASURES and RANGE.fullmatch(text, first.end, second.start):
+        if not first.unit and second.unit in measures() and RANGE.fullmatch(text, first.end, second.start):
             found[i] = replace(first, unit=second.unit)
     return found
 
@@ -165,7 +184,7 @@ def _with_shared_units(found: list[Quantity], text: str) -> list[Quantity]:
 @lru_cache(maxsize=512)
 def scales_named(text: str) -> frozenset[int]:
     """The factors that a table's heading gives to its numbers, as in "(in millions, except per share)"."""
-    return frozenset(SCALES[word.lower()] for word in re.findall(r"\b(?:thousands|millions|billions)\b", text, re.IGNORECASE))
+    return frozenset(scales()[word.lower()] for word in re.findall(r"\b(?:thousands|millions|billions)\b", text, re.IGNORECASE))
 
 
 def _is_negative(text: str, start: int, end: int) -> bool:
@@ -182,20 +201,20 @@ def _quantity(match: re.Match[str], text: str) -> Quantity | None:
     if groups["digits"]:
         mantissa = Decimal(plain_number(groups["digits"]))
         if groups["scale"] or groups["letter"]:
-            scale = _product(groups["scale"]) if groups["scale"] else LETTER_SCALES[groups["letter"].lower()]
+            scale = _product(groups["scale"]) if groups["scale"] else language("en").scale_letters[groups["letter"].lower()]
     elif groups["word"]:
-        mantissa = Decimal(sum(SMALL[part] for part in groups["word"].lower().split("-")))
+        mantissa = Decimal(sum(small_numbers()[part] for part in groups["word"].lower().split("-")))
         scale = _product(groups["word_scale"] or "")
         if groups["word"].lower() == "one" and scale == 1 and not groups["percent"]:
             return None
     else:
-        mantissa, scale = Decimal(1), SCALES[groups["lone_scale"].lower()]
+        mantissa, scale = Decimal(1), scales()[groups["lone_scale"].lower()]
     is_negative = _is_negative(text, match.start(), match.end())
     return Quantity(match.start(), match.end(), mantissa * scale, mantissa, _unit(groups), is_negative)
 
 
-def _product(scales: str) -> int:
-    return prod(SCALES[word] for word in re.findall(r"[a-z]+", scales.lower()))
+def _product(named: str) -> int:
+    return prod(scales()[word] for word in re.findall(r"[^\W\d_]+", named.lower()))
 
 
 def _unit(groups: dict[str, str | None]) -> str:
@@ -203,23 +222,24 @@ def _unit(groups: dict[str, str | None]) -> str:
         return "%"
     if groups["money"]:
         return groups["money"].strip()
-    return UNIT_NAMES.get((groups["unit"] or "").lower().removesuffix("s"), "")
+    return language("en").units.get((groups["unit"] or "").lower().removesuffix("s"), "")
 
 
 def _dates(text: str) -> list[Quantity]:
     """Days with their month, and months without a day."""
+    patterns = _dates_patterns()
     found: dict[int, Quantity] = {}
-    months: set[int] = set()
+    with_a_day: set[int] = set()
     for match in ISO_DATE.finditer(text):
         found[match.start(2)] = _day(match.start(2), match.end(), int(match[2]), match[3])
-    for pattern, month, days in ((DAY_MONTH, 3, (1, 2)), (MONTH_DAY, 1, (2, 3))):
+    for pattern, month, days in ((patterns.day_month, 3, (1, 2)), (patterns.month_day, 1, (2, 3))):
         for match in pattern.finditer(text):
             for group in days:
                 if match[group]:
                     found[match.start(group)] = _day(match.start(group), match.end(group), _month(match[month]), match[group])
-                    months.add(match.start(month))
-    for match in LONE_MONTH.finditer(text):
-        if match.start() not in months and match[1][0].isupper() and _names_a_month(text, match):
+                    with_a_day.add(match.start(month))
+    for match in patterns.lone_month.finditer(text):
+        if match.start() not in with_a_day and match[1][0].isupper() and _names_a_month(text, match):
             found[match.start()] = _day(match.start(), match.end(), _month(match[1]), "0")
     return list(found.values())
 
@@ -239,13 +259,18 @@ def _time(match: re.Match[str]) -> Quantity:
 def _names_a_month(text: str, match: re.Match[str]) -> bool:
     """May and March are other words as well."""
     return (
-        match[1].lower() not in AMBIGUOUS_MONTHS
-        or BEFORE_A_MONTH.search(text[max(0, match.start() - 12) : match.start()]) is not None
+        match[1].lower() not in _months_not_alone()
+        or _dates_patterns().before.search(text[max(0, match.start() - 12) : match.start()]) is not None
     )
 
 
+@cache
+def _months_not_alone() -> frozenset[str]:
+    return frozenset(of_all("months_not_alone"))
+
+
 def _month(name: str) -> int:
-    return MONTHS[name.lower().rstrip(".")]
+    return months()[name.lower().rstrip(".")]
 
 
 def _day(start: int, end: int, month: int, day: str) -> Quantity:

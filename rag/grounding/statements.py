@@ -4,88 +4,68 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
-from rag.grounding.quantities import MONTHS, SMALL, TIMES, Quantity, quantities
+from rag.grounding.quantities import TIMES, Quantity, months, quantities, small_numbers
+from rag.text.language import languages, of_all, one_of
 from rag.text.scripts import INNER_SIGNS, PAIRED_RUN, pairs
-from rag.text.words import is_stop_stem, stem_of
+from rag.text.words import is_denial, is_stop_stem, stem_of
+
+if TYPE_CHECKING:
+    from rag.text.language import Language
 
 _SIGN = rf"(?:(?!{PAIRED_RUN.pattern})[\w{INNER_SIGNS}])"
 WORD = re.compile(rf"({PAIRED_RUN.pattern})|{_SIGN}+(?:['’]{_SIGN}+)*")
-DENIALS = frozenset(
-    "not no never nor none nobody nothing neither without cannot hardly rarely fail fails failed lack lacks lacked lacking unable "
-    "nicht kein keine keinen keiner nie niemals ohne jamais sans nunca sin не нет без".split()
-)
-NO_DENIALS = frozenset("only just merely".split())
-"""What follows a "not" that denies nothing."""
-
-_END_OF_AN_EXCEPTION = r"\s+(?:(?:on|in|at|for|the|an?)\s+)*[\w'’-]+(?:\s+[\w'’-]+)?\s*(?:$|[.,;:!?)|\n]|(?:and|or|of)\b)"
-EXCEPTION = re.compile(
-    r"\b(?:with the exceptions? of|except(?:ing|ed)?(?: for)?|excluding|apart from|aside from|other than|barring|"
-    r"au(?:ß|ss)er|ausgenommen|mit ausnahme von|sauf|excepté|hormis|à l['’]exception d[eu]|excepto|salvo|eccetto|tranne|кроме)\b|"
-    rf"\b(?:all|(?:every|any)(?:one|body|thing|where)?|each)(?:\s+[\w'’-]+){{0,2}}\s+(but)\b(?={_END_OF_AN_EXCEPTION})",
-    re.IGNORECASE,
-)
-"""A "but" is one only after "every day" and its like, and where the exception ends the clause."""
-
 EXCEPT = "except"
 """The stem of every exception."""
 
 SCOPE = 3
 """Content words after a denial that it may deny."""
 
-_PAIRS = (
-    "increase decrease|increase reduce|increase decline|rise fall|rise decline|grow shrink|grow decline|high low|"
-    "more less|more fewer|most least|great less|gain lose|gain loss|profit loss|win lose|won lost|up down|"
-    "above below|before after|first last|former latter|early late|always never|maximum minimum|major minor|"
-    "large small|big small|best worst|good bad|old young|with without|north south|northern southern|east west|"
-    "eastern western|positive negative|promote inhibit|promote suppress|promote prevent|induce inhibit|"
-    "induce suppress|activate inhibit|activate suppress|activate inactivate|enhance reduce|enhance impair|"
-    "enhance inhibit|improve impair|improve worsen|upregulate downregulate|allow prohibit|permit prohibit|"
-    "include exclude|support oppose|accept reject|begin end|start end|open close|import export|buy sell|"
-    "likely unlikely|possible impossible|able unable|legal illegal|left right|male female|man woman|king queen|"
-    "father mother|son daughter|brother sister|husband wife|hot cold|warm cold|long short|strong weak|fast slow|"
-    "inside outside|upper lower|internal external|success failure|succeed fail|approve reject|presence absence|"
-    "present absent|same different|true false|near far|elevate reduce|elevate decrease|high reduce|increase low|"
-    "reduce elevate|decrease high|sensitive resistant|necessary unnecessary"
-)
 
-
-@lru_cache(maxsize=1)
+@cache
 def opposites() -> dict[str, frozenset[str]]:
     """For each stem the stems that mean the opposite, in all their forms that the stemmer keeps apart."""
     table: dict[str, set[str]] = {}
-    for pair in _PAIRS.split("|"):
-        a, b = ([stem_of(form) for form in _forms(word)] for word in pair.split())
-        for one, other in ((a, b), (b, a)):
-            for stem in one:
-                table.setdefault(stem, set()).update(other)
+    for known in languages():
+        for pair in (*known.up_and_down, *known.opposites):
+            a, b = (_stems_of(word, known) for word in pair.split())
+            for one, other in ((a, b), (b, a)):
+                for stem in one:
+                    table.setdefault(stem, set()).update(other)
     return {stem: frozenset(others - {stem}) for stem, others in table.items()}
 
 
-@lru_cache(maxsize=1)
+@cache
 def losses() -> frozenset[str]:
     """Stems that turn a number's sign: a loss of 3 is a profit of -3."""
-    words = (
-        "loss losses lose lost fall falls fell fallen decline decrease drop down deficit shortfall shrink shrank less lower "
-        "reduce cut below negative minus deduct owe overdraft debt expense"
-    )
-    return frozenset(stem_of(word) for word in words.split())
+    return frozenset(stem for known in languages() for pair in known.up_and_down for stem in _stems_of(pair.split()[1], known))
 
 
-_IRREGULAR = {
-    "rise": "rose risen", "fall": "fell fallen", "grow": "grew grown", "win": "won", "lose": "lost", "begin": "began begun",
-    "buy": "bought", "sell": "sold", "large": "larger largest", "high": "higher highest", "low": "lower lowest",
-    "early": "earlier earliest", "late": "later latest", "strong": "stronger strongest", "weak": "weaker weakest",
-    "big": "bigger biggest", "great": "greater greatest", "old": "older oldest", "young": "younger youngest",
-    "long": "longer longest", "short": "shorter shortest", "small": "smaller smallest", "hot": "hotter hottest",
-    "warm": "warmer warmest", "cold": "colder coldest", "fast": "faster fastest", "slow": "slower slowest",
-    "good": "better", "bad": "worse", "near": "nearer nearest", "man": "men", "woman": "women",
-}  # fmt: skip
+def _stems_of(word: str, known: Language) -> list[str]:
+    return [stem_of(form) for form in (word, *known.forms.get(word, "").split())]
 
 
-def _forms(word: str) -> list[str]:
-    return [word, *_IRREGULAR.get(word, "").split()]
+@cache
+def exception() -> re.Pattern[str]:
+    """Words that except something. A "but" is one only after "every day" and its like, and where the exception ends the clause."""
+    word = r"[\w'’-]+"
+    before, behind = one_of(of_all("before_excepted")), one_of(of_all("behind_excepted"))
+    end = rf"\s+(?:{before}\s+)*{word}(?:\s+{word})?\s*(?:$|[.,;:!?)|\n]|{behind}\b)"
+    after_all = rf"\b{one_of(of_all('all_of'))}(?:\s+{word}){{0,2}}\s+({one_of(of_all('after_all_of'))})\b(?={end})"
+    return re.compile(rf"\b{one_of(of_all('exceptions'))}\b|{after_all}", re.IGNORECASE)
+
+
+@cache
+def _undone_by() -> frozenset[str]:
+    return frozenset(of_all("undone_by"))
+
+
+@cache
+def _numbers_and_months() -> frozenset[str]:
+    """Words that are numbers or dates, or parts of them."""
+    return frozenset(small_numbers()) | frozenset(months())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +110,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     A capitalised word is a name; one that begins a sentence (`is_first`) may be none.
     """
     figures = quantities(text)
-    exceptions = [match.span(1 if match[1] else 0) for match in EXCEPTION.finditer(text)]
+    exceptions = [match.span(1 if match[1] else 0) for match in exception().finditer(text)]
     tokens = [Token(q.start, stem_of(text[q.start : q.end].split()[0]), "number", q) for q in figures]
     tokens += [Token(start, EXCEPT, "denial") for start, _ in exceptions]
     inside = {position for start, end in [*((q.start, q.end) for q in figures), *exceptions] for position in range(start, end)}
@@ -150,11 +130,11 @@ def _token(text: str, match: re.Match[str], following: re.Match[str] | None) -> 
     lower = word.lower()
     stem = stem_of(word)
     after = following.group() if following else ""
-    if lower in DENIALS or lower.endswith(("n't", "n’t")):
-        return None if after.lower() in NO_DENIALS else Token(match.start(), stem, "denial")
+    if is_denial(lower):
+        return None if after.lower() in _undone_by() else Token(match.start(), stem, "denial")
     if stem in opposites() and not word[0].isupper():
         return Token(match.start(), stem, "opposite")
-    if is_stop_stem(stem) or lower in SMALL or lower in MONTHS or not stem:
+    if is_stop_stem(stem) or lower in _numbers_and_months() or not stem:
         return None
     is_capital = word[0].isupper()
     return Token(match.start(), stem, "name" if is_capital else "", None, is_capital and _begins_sentence(text, match.start()))

@@ -13,27 +13,32 @@ to do with the words that question and passages share.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rag.system.fitted import read_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     Scored = Sequence[tuple[int, float]]
 
-DENSE_WEIGHT = 0.62
+FITTED = read_fitted(Path(__file__).with_suffix(".json"))
 
-AGREEMENT = 0.6
-"""The correlation of cosines with BM25 scores from which cosines count in full. Its mean is .5 to .7 in English collections with
-MiniLM, .4 in German, .2 in Chinese and 0 in Arabic and Hindi, which it cannot read."""
+DENSE_WEIGHT: float = FITTED.values["dense_weight"]
+"""Share of the dense score in the sum."""
 
-BENEFIT_OF_DOUBT = 5
+AGREEMENT: float = FITTED.values["agreement"]
+"""The correlation of cosines with BM25 scores from which cosines count in full."""
+
+BENEFIT_OF_DOUBT: float = FITTED.values["benefit_of_doubt"]
 """Candidates of full agreement that are counted as well, for the correlation of a few tells little."""
 
-FIRST = 2
+FIRST: int = FITTED.values["first"]
 """Passages that stand for what was asked; with three, more of what they say beside it comes in."""
 
-LIKENESS = 0.5
-"""What the likeness to them counts for beside the fused score, whose best possible value is 1. From .3 to .6, quality hardly changes."""
+LIKENESS: float = FITTED.values["likeness"]
+"""Weight of the likeness to them beside the fused score, whose best possible value is 1."""
 
 
 def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:

@@ -6,29 +6,13 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from rag.text.language import language, of_all, one_of
 from rag.text.scripts import spelled
 
 CJK_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
-NEGATION = re.compile(r"\b(?:not|no|never|nor|none|nobody|nothing|neither|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 MAX_WORD_LENGTH = 60
-
-_FUNCTION_WORDS = {
-    "English": "a about after all also am an and any are as at be been before being but by can could did do does doing down for from "
-    "further had has have having he her here hers him his how i if in into is it its itself just many me more most much my no nor not "
-    "of off on once only or other our out over own s same she should so some such t than that the their them then there these they "
-    "this those through to too under until up very was we were what when where which while who whom whose why will with would you your",
-    "Arabic": "كم ما ماذا بماذا لماذا من ممن مما متى أين كيف هل أي أية في إلى عن مع هو هي هذا هذه ذلك تلك التي الذي الذين كان "
-    "كانت تم قد بعد قبل بين أو ثم حيث عند عندما كما يكون تكون "
-    "أن إن أنه أنها منه منها فيه فيها له لها به بها إليه",
-    "Persian": "چه چند چیست کیست کدام کدامند کجا کجاست چرا چگونه چطور آیا کی کسی در از به را که و این آن با برای تا بر یا است بود شد می ها "
-    "های هم نیز شده دارد داشت باشد شود",
-    "Hindi": "क्या कौन कौनसा कौनसी कब कहाँ कहां क्यों कैसे कितना कितने कितनी किस किसने किसे किसको किसका किसके किसकी किन में है हैं था थी थे का की के को से "
-    "और पर ने यह वह एक इस उस जो तो भी हो गया गई गए लिए द्वारा",
-    "Chinese": "什么 哪些 哪个 哪一 哪里 哪种 哪位 哪年 多少 怎么 怎样 如何 为何 为什么 谁的 是谁 是什么",
-}
-"""What a question says beside its subject. Of languages in Latin letters only English: "die", "am" and "mit" are words of it too."""
 
 
 @lru_cache(maxsize=1)
@@ -44,7 +28,8 @@ def analyzer() -> Any:
 
 @lru_cache(maxsize=1)
 def _stop_stems() -> frozenset[str]:
-    return frozenset(stems(" ".join(_FUNCTION_WORDS.values())))
+    """Of languages in Latin letters only English has a list: "die", "am" and "mit" are words of it too."""
+    return frozenset(stems(" ".join(of_all("function_words"))))
 
 
 def stems(text: str) -> list[str]:
@@ -84,7 +69,7 @@ def is_english(text: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _english_words() -> frozenset[str]:
-    return frozenset(_FUNCTION_WORDS["English"].split())
+    return frozenset(language("en").function_words)
 
 
 def is_stop_stem(stem: str) -> bool:
@@ -97,9 +82,34 @@ def numbers(text: str) -> set[str]:
     return {plain_number(match.group()) for match in NUMBER.finditer(text)}
 
 
+def denials_in(text: str) -> int:
+    """How many words of the text deny something."""
+    return len(_denial().findall(text))
+
+
 def is_negated(text: str) -> bool:
-    """Whether an English sentence denies something."""
-    return NEGATION.search(text) is not None
+    """Whether a sentence denies something."""
+    return _denial().search(text) is not None
+
+
+def is_denial(word: str) -> bool:
+    """Whether a word, in lower case, denies what follows it."""
+    return word in _denials() or word.replace("’", "'").endswith(_denial_endings())
+
+
+@lru_cache(maxsize=1)
+def _denials() -> frozenset[str]:
+    return frozenset(of_all("denials"))
+
+
+@lru_cache(maxsize=1)
+def _denial_endings() -> tuple[str, ...]:
+    return of_all("denial_endings")
+
+
+@lru_cache(maxsize=1)
+def _denial() -> re.Pattern[str]:
+    return re.compile(rf"\b{one_of(_denials())}\b|{one_of(_denial_endings())}\b", re.IGNORECASE)
 
 
 def plain_number(number: str) -> str:

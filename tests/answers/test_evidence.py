@@ -18,10 +18,12 @@ from rag.answers.evidence import (
     measured,
     question_words,
 )
+from rag.models.embedders.calibration import calibration_of
 from rag.text.rarity import rarity
-from rag.types import Hit
+from rag.types import EmbedderIdentity, Hit
 
 CHANCE = st.floats(0, 1)
+MINILM = calibration_of(EmbedderIdentity("minilm", "1", 384, 256)).evidence
 
 
 def hit(text, *, title="", heading=""):
@@ -54,7 +56,7 @@ NEAR, OFF = hit("Seven carp live in the pond."), hit("Soup costs four crowns.")
 
 
 def meaning(*cosines, of=0.3):
-    return Meaning(cosines, lambda texts: [of] * len(texts))
+    return Meaning(cosines, lambda texts: [of] * len(texts), MINILM)
 
 
 def test_without_hits_there_is_no_evidence():
@@ -101,8 +103,8 @@ def test_where_there_is_little_else_passages_of_its_own_document_from_near_to_fa
 
 def test_a_note_that_is_a_little_nearer_than_a_report_changes_as_little_as_one_that_is_a_little_farther():
     report = [(0.60 - number / 100, "report") for number in range(40)]
-    leads = [Meaning(compared([*report, (0.6 + step, "note")]), lambda texts: []).lead for step in (0.001, -0.001)]
-    assert leads == pytest.approx([Meaning(compared(report), lambda texts: []).lead] * 2, abs=0.03)
+    leads = [Meaning(compared([*report, (0.6 + step, "note")]), lambda texts: [], MINILM).lead for step in (0.001, -0.001)]
+    assert leads == pytest.approx([Meaning(compared(report), lambda texts: [], MINILM).lead] * 2, abs=0.03)
 
 
 @given(st.lists(st.tuples(CHANCE, st.integers(0, 2)), max_size=60))
@@ -129,7 +131,7 @@ def test_what_is_asked_is_more_than_what_the_title_has():
 def test_only_the_sentences_with_most_words_are_held_against_the_question_by_meaning():
     read = []
     text = "Soup costs four crowns. " * 20 + "Seven carp live in the pond. The pond is deep."
-    measured(QUESTION, [hit(text)], Meaning((0.5,), lambda texts: read.append(texts) or [0.3] * len(texts)))
+    measured(QUESTION, [hit(text)], Meaning((0.5,), lambda texts: read.append(texts) or [0.3] * len(texts), MINILM))
     assert [len(texts) for texts in read] == [SENTENCES_READ]
     assert read[0][:2] == ["Seven carp live in the pond.", "The pond is deep."]
 
@@ -140,7 +142,7 @@ def test_by_words_alone_where_an_embedder_is_another():
 
 
 def test_a_hit_without_a_sentence_does_no_harm():
-    assert 0 < evidence(QUESTION, [hit("")], meaning=Meaning((0.1,), lambda texts: [])) < THRESHOLD
+    assert 0 < evidence(QUESTION, [hit("")], meaning=Meaning((0.1,), lambda texts: [], MINILM)) < THRESHOLD
 
 
 class TestAnswerability:

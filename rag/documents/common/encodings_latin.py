@@ -10,34 +10,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
+from pathlib import Path
 
-_DOS = ("cp850", "cp437", "cp852")
-# Each with what it has to be better by than the most usual one; most texts are in that.
-_ENCODINGS = {"cp1252": 0.0, "cp1250": 0.02, "cp1254": 0.02, "iso8859_2": 0.04, "iso8859_15": 0.02}
-_ENCODINGS |= {"mac_roman": 0.2, "mac_latin2": 0.25} | dict.fromkeys(_DOS, 0.2)
-_ALPHABETS = tuple(
-    map(
-        frozenset,
-        (
-            "äöüßé",  # German
-            "éèêëàâçîïôûùüœæ",  # French
-            "áéíóúñüº",  # Spanish
-            "àèéíòóúïüç·",  # Catalan
-            "áâãàçéêíóôõúüº",  # Portuguese
-            "àèéìòù",  # Italian
-            "åäöæøéüà",  # Swedish, Danish, Norwegian, Finnish
-            "áðéíóúýþæö",  # Icelandic
-            "éèëïêçöüñâô",  # English, Dutch
-            "áčďéěíňóřšťúůýž",  # Czech
-            "áäčďéíĺľňóôŕšťúýž",  # Slovak
-            "ąćęłńóśźż",  # Polish
-            "áéíóöőúüű",  # Hungarian
-            "ăâîşţșț",  # Romanian
-            "čćđšž",  # Croatian, Slovene
-            [*"çğıöşüâî", "İ".lower()],  # Turkish; the last is two characters
-        ),
-    )
-)
+from rag.system.fitted import read_fitted
+
+FITTED = read_fitted(Path(__file__).with_suffix(".json"))
+_VALUES = FITTED.values
+_DOS = tuple(_VALUES["drawn"])
+_ENCODINGS: dict[str, float] = _VALUES["more"]
+_ALPHABETS = tuple(map(frozenset, _VALUES["letters"].values()))
 _USUAL_SIGNS = frozenset("“”„‘’–—…«»¿¡€")
 _BEFORE_WORDS = frozenset("“„‘«‹¿¡‚–—£§©•€·°\xa0")
 _BEHIND_WORDS = frozenset("”’“‘»›…–—€°®™²³ªº½¼´·%\xa0")
@@ -50,13 +31,13 @@ _ASCII_LETTER = re.compile(rb"[A-Za-z]")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _SAMPLE = 32_000
 _CONTEXT = 4_000  # before the first of these bytes
-_LARGEST_SHARE = 0.35  # of the letters; scripts of their own have more
-_LARGEST_SHARE_IN_RUNS = 0.5  # of these bytes, in runs of three and more
-_SURE = 0.35
+_LARGEST_SHARE: float = _VALUES["largest_share"]  # of the letters; scripts of their own have more
+_LARGEST_SHARE_IN_RUNS: float = _VALUES["largest_share_in_runs"]  # of these bytes, in runs of three and more
+_SURE: float = _VALUES["sure"]
 
 # What a byte says for a reading: a letter of the language or a usual sign; a letter of another; other signs in their places and not
 # there; anything that cannot be.
-_OWN, _FOREIGN, _SIGN, _RARE, _ABSURD = 1.0, -0.7, 0.4, -0.3, -2.0
+_OWN, _FOREIGN, _SIGN, _RARE, _ABSURD = (float(_VALUES[name]) for name in ("own", "foreign", "sign", "rare", "absurd"))
 
 
 def latin_encodings(content: bytes) -> list[str]:

@@ -12,8 +12,10 @@ import re
 import string
 import unicodedata
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING
 
+from rag.text.language import language, one_of
 from rag.text.scripts import PAIRED_RUN, one_form
 from rag.text.words import numbers
 
@@ -21,14 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 HALF = 0.5
-ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
 
 def normalised(text: str) -> list[str]:
     """The words that are compared."""
     plain = "".join(sign for sign in one_form(text.lower()) if not _is_punctuation(sign))
-    spaced = PAIRED_RUN.sub(lambda run: " " + " ".join(run.group()) + " ", ARTICLE.sub(" ", plain))
+    spaced = PAIRED_RUN.sub(lambda run: " " + " ".join(run.group()) + " ", _article().sub(" ", plain))
     return spaced.split()
+
+
+@cache
+def _article() -> re.Pattern[str]:
+    return re.compile(rf"\b{one_of(language('en').articles)}\b")
 
 
 def _is_punctuation(sign: str) -> bool:
