@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
-import griffe
-from griffe2md import default_config, render_object_docs
 
 import rag
 from rag.cli import main
+
+if TYPE_CHECKING:
+    import griffe
 
 WIDTH = 100
 SECTIONS = {
@@ -40,12 +42,20 @@ SECTIONS = {
 TWINS = {"aask", "aask_many", "aask_document", "asummarize", "asummarize_many"}
 """Names for code that runs in an event loop. Each does what its plain twin does."""
 
+MEMBERS = {
+    "Index": ["close", "embedder", "verify", "repair", "compact"],
+    "Prompts": ["answer", "rewrite", "summary"],
+    "VllmGenerator": ["close"],
+}
+"""The methods that a reader needs of a class that has many for the rest of the toolkit."""
+
 CONFIG = {
-    **default_config,
     "heading_level": 3,
     "show_root_full_path": False,
     "show_object_full_path": False,
     "separate_signature": True,
+    "show_signature_annotations": True,
+    "signature_crossrefs": False,
     "show_bases": False,
     "show_if_no_docstring": False,
     "summary": False,
@@ -64,6 +74,8 @@ def names() -> str:
     known = {name for section in SECTIONS.values() for name in section} | TWINS | {"__version__"}
     if missing := sorted(set(rag.__all__) - known):
         raise SystemExit(f"docs/generate.py: no section for {', '.join(missing)}")
+    import griffe
+
     package = griffe.load("rag", submodules=True)
     parts = []
     for section, members in SECTIONS.items():
@@ -74,9 +86,16 @@ def names() -> str:
 
 def _object(package: griffe.Module, name: str) -> str:
     home = getattr(rag, name).__module__.removeprefix("rag.")
-    page = render_object_docs(package[f"{home}.{name}"], CONFIG)
+    from griffe2md import default_config, render_object_docs
+
+    page = render_object_docs(package[f"{home}.{name}"], {**default_config, **CONFIG, "members": MEMBERS.get(name)})
     page = re.sub(r"(?m)^((?: {0,3}|\t)>>> .*(?:\n(?!\s*$).*)*)", r"```pycon\n\1\n```", page)
-    return page.replace(f"#### `{home}.", "#### `").rstrip() + "\n"
+    page = re.sub(
+        r"(?m)^(#+ `)[\w.]+\.(?=[A-Z]\w*\.\w+`$)", r"\1", page
+    )  # `rag.types.Document.pages_of` is `Document.pages_of`
+    if isinstance(getattr(rag, name), type):
+        page = page.replace(") -> None\n", ")\n", 1)
+    return page.rstrip() + "\n"
 
 
 def _all_commands(group: click.Group, path: str) -> list[tuple[str, click.Command]]:
