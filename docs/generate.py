@@ -65,8 +65,11 @@ CONFIG = {
 
 
 def commands() -> str:
-    """Every command with the help that it prints."""
-    return "\n".join(_help(name, command) for name, command in sorted(_all_commands(main, "rag")))
+    """A table of the commands, then every command with the help that it prints."""
+    found = sorted(_all_commands(main, "rag"))
+    rows = [f"| [{name}](#{name.replace(' ', '-')}) | {command.get_short_help_str(300)} |" for name, command in found]
+    table = "\n".join(["| command | does |", "|---|---|", *rows])
+    return "\n".join([table, "", *(_help(name, command) for name, command in found)])
 
 
 def names() -> str:
