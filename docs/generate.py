@@ -8,14 +8,15 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import griffe
-from griffe2md import default_config, render_object_docs
 
 import rag
 from rag.cli import main
+
+if TYPE_CHECKING:
+    import griffe
 
 WIDTH = 100
 SECTIONS = {
@@ -43,12 +44,20 @@ SECTIONS = {
 TWINS = {"aask", "aask_many", "aask_document", "asummarize", "asummarize_many"}
 """Names for code that runs in an event loop. Each does what its plain twin does."""
 
+MEMBERS = {
+    "Index": ["close", "embedder", "verify", "repair", "compact"],
+    "Prompts": ["answer", "rewrite", "summary"],
+    "VllmGenerator": ["close"],
+}
+"""The methods that a reader needs of a class that has many for the rest of the toolkit."""
+
 CONFIG = {
-    **default_config,
     "heading_level": 3,
     "show_root_full_path": False,
     "show_object_full_path": False,
     "separate_signature": True,
+    "show_signature_annotations": True,
+    "signature_crossrefs": False,
     "show_bases": False,
     "show_if_no_docstring": False,
     "summary": False,
@@ -58,8 +67,11 @@ CONFIG = {
 
 
 def commands() -> str:
-    """Every command with the help that it prints."""
-    return "\n".join(_help(name, command) for name, command in sorted(_all_commands(main, "rag")))
+    """A table of the commands, then every command with the help that it prints."""
+    found = sorted(_all_commands(main, "rag"))
+    rows = [f"| [{name}](#{name.replace(' ', '-')}) | {command.get_short_help_str(300)} |" for name, command in found]
+    table = "\n".join(["| command | does |", "|---|---|", *rows])
+    return "\n".join([table, "", *(_help(name, command) for name, command in found)])
 
 
 def names() -> str:
@@ -67,6 +79,8 @@ def names() -> str:
     known = {name for section in SECTIONS.values() for name in section} | TWINS | {"__version__"}
     if missing := sorted(set(rag.__all__) - known):
         raise SystemExit(f"docs/generate.py: no section for {', '.join(missing)}")
+    import griffe
+
     package = griffe.load("rag", submodules=True)
     parts = []
     for section, members in SECTIONS.items():
@@ -76,17 +90,26 @@ def names() -> str:
 
 
 def _object(package: griffe.Module, name: str) -> str:
+    from griffe2md import default_config, render_object_docs
+
     shown = getattr(rag, name)
     home = shown.__module__.removeprefix("rag.")
     described = package[f"{home}.{name}"]
     _take_options(described, shown)
-    page = render_object_docs(described, CONFIG)
+    page = render_object_docs(described, {**default_config, **CONFIG, "members": MEMBERS.get(name)})
     page = re.sub(r"(?m)^((?: {0,3}|\t)>>> .*(?:\n(?!\s*$).*)*)", r"```pycon\n\1\n```", page)
-    return page.replace(f"#### `{home}.", "#### `").rstrip() + "\n"
+    page = re.sub(
+        r"(?m)^(#+ `)[\w.]+\.(?=[A-Z]\w*\.\w+`$)", r"\1", page
+    )  # `rag.types.Document.pages_of` is `Document.pages_of`
+    if isinstance(getattr(rag, name), type):
+        page = page.replace(") -> None\n", ")\n", 1)
+    return page.rstrip() + "\n"
 
 
 def _take_options(described: griffe.Object, shown: Any) -> None:
     """Give a description from the source what the code adds when it runs: options in the signature and the docstring."""
+    import griffe
+
     maker = shown.__init__ if isinstance(shown, type) else shown
     is_listed = "\nOptions:\n" in (shown.__doc__ or "")
     if not (is_listed or hasattr(maker, "__signature__")):

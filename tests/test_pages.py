@@ -1,24 +1,21 @@
-"""The pages for people who work on the toolkit: their links lead somewhere, and their examples run."""
+"""The pages: their links lead somewhere, the index lists them, and examples of components run."""
 
 from __future__ import annotations
 
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from paths import ROOT
 from shown_commands import CELL, run
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for path in (
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "docs" / "architecture.md",
-        *(ROOT / "docs" / "decisions").glob("*.md"),
-        *(ROOT / "docs" / "how-to").glob("*.md"),
-        *(ROOT / "docs" / "measurements").glob("*.md"),
-        *(ROOT / "docs" / "reference").glob("*.md"),
-    )
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "pipelines/README.md", ROOT / "indexes/README.md")
 )
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 
@@ -26,10 +23,27 @@ DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 @pytest.mark.parametrize("page", PAGES)
 def test_links_and_scripts_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    links = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
-    assert [target for target in links if target and not ((ROOT / page).parent / target).exists()] == []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" not in target:
+            path, _, fragment = target.partition("#")
+            linked = (ROOT / page).parent / path if path else ROOT / page
+            assert linked.exists(), target
+            assert not fragment or fragment in anchors_of(linked), target
     named = re.findall(r"`((?:benchmarks|tests|rag|docs)/[\w/.-]+)", text)
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def anchors_of(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_table_of_contents_lists_every_how_to_and_reference_page():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = [
+        path.relative_to(ROOT / "docs") for room in ("how-to", "reference") for path in (ROOT / "docs" / room).glob("*.md")
+    ]
+    assert [str(page) for page in pages if f"({page})" not in text] == []
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)

@@ -1,4 +1,6 @@
-"""Fit the constants of `rag/answers/evidence.json` and of minilm's calibration, and measure them: do the documents hold an answer to this question?
+"""Fit and measure the constants of evidence: do the documents hold an answer to this question?
+
+They are those of `rag/answers/evidence.json` and of minilm's calibration.
 
     python -m benchmarks.answers.evidence ../shared/data
     python -m benchmarks.answers.evidence ../shared/data --only xquad/en

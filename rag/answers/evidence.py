@@ -92,7 +92,8 @@ def coverage(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | 
 class Meaning:
     """What an embedder with a calibration says.
 
-    `fitted` are the constants of its calibration. `cosines` are those of the question to the passages that `compared` gives, the best one first; `of` gives those to any texts.
+    `fitted` are the constants of its calibration. `cosines` are those of the question to the passages that `compared` gives,
+    the best first; `of` gives the cosines to any texts.
     """
 
     cosines: Sequence[float]

@@ -10,11 +10,9 @@ from click.testing import CliRunner
 from evaluation_data import HOPELESS, read_lines, write_collection, write_lines
 from json_server import vllm_like
 from paths import ROOT
-from shown_commands import run, shown_on, shows
 
 from rag import recipes
 from rag.cli import main
-from rag.cli.evaluate import eval_group
 from rag.errors import SettingsError, UsageError
 from rag.evaluation.data.runs import read_run
 from rag.recipes.evaluate import EvaluationRecipe
@@ -131,17 +129,6 @@ def test_mistakes_are_told_in_a_line_or_two(rag_command, towers, arguments, code
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("name", sorted(eval_group.commands))
-def test_every_option_stands_in_the_page(name):
-    page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
-    command = eval_group.commands[name]
-    assert command.help
-    assert f"rag eval {name}" in page
-    for parameter in command.params:
-        assert f"`{max(parameter.opts, key=len)}" in page
-        assert parameter.help
-
-
 class TestRecipe:
     @pytest.fixture
     def recipe(self, tmp_path):
@@ -190,7 +177,7 @@ class TestRecipe:
         recipe = recipes.read(READY_MADE)
         assert isinstance(recipe, EvaluationRecipe)
         text = READY_MADE.read_text(encoding="utf-8")
-        page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+        page = (ROOT / "docs" / "reference" / "recipes.md").read_text(encoding="utf-8")
         for table in (recipe.sources, recipe.index, recipe.evaluate):
             for key in type(table).__dataclass_fields__:
                 assert f"{key} = " in text
@@ -208,14 +195,3 @@ class TestRecipe:
         assert [line for line in done.stdout.splitlines() if line in ("retrieval", "answers")] == ["retrieval", "answers"]
         for what in ("retrieval", "answers"):
             assert (tmp_path / "out" / what / "report.html").is_file()
-
-
-@pytest.mark.slow
-def test_every_command_of_the_page_does_what_the_page_shows(place, tmp_path_factory):
-    environment = {"RAG_LLM": "extractive", "RAG_CACHE": str(tmp_path_factory.getbasetemp() / "guide-cache")}
-    commands = shown_on(ROOT / "docs" / "evaluation.md")
-    assert len(commands) == 4
-    for shown in commands:
-        code, output = run(shown.command, place, environment)
-        assert code == shown.exit_code, f"$ {shown.command}\n{output}"
-        assert shows(output, shown.output), f"$ {shown.command}\n{output}\ndoes not show\n{shown.output}"

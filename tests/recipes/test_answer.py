@@ -122,11 +122,11 @@ def test_the_ready_made_recipe_names_every_key_there_is():
     recipe = recipes.read(READY_MADE)
     assert recipe.ask.llm == "local"
     text = READY_MADE.read_text(encoding="utf-8")
-    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "recipes.md").read_text(encoding="utf-8")
     for table in (recipe.sources, recipe.index, recipe.ask):
         for key in type(table).__dataclass_fields__:
             assert f"{key} = " in text
-            assert f"`{key}`" in guide
+            assert f"`{key}`" in page
 
 
 def test_a_run_indexes_the_folder_and_answers_in_the_order_of_the_recipe(tmp_path, folder, monkeypatch):
