@@ -667,7 +667,7 @@ def test_json_is_one_object_a_turn_and_an_error_is_one_too(rag_chat):
     [
         (["--session", "a:b"], "'a:b' cannot be the name of a session"),
         (["--nearest-examples", "2"], "Name it with --examples FILE"),
-        (["--prompts", "documents"], "is no prompt"),
+        (["--prompts", "documents"], "not a prompt"),
         (["--index", "absent"], "There is no index at absent"),
     ],
 )
