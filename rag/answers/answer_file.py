@@ -16,6 +16,7 @@ from rag.models.identity import identity_of
 from rag.prompts import NearestExamples, Prompts
 from rag.system.files import BusyError, expanded, locked, replacing
 from rag.system.jsonl import ForeignLineError, line_of, records
+from rag.text.surrogates import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -198,4 +199,4 @@ def _model(llm: Generator) -> tuple[str, str]:
 
 
 def _hash(text: str) -> str:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return blake2b(utf8(text), digest_size=12).hexdigest()
