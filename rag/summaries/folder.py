@@ -14,7 +14,7 @@ from rag.documents.loading.find import is_under
 from rag.errors import RagError, UsageError
 from rag.notebook import place, printable
 from rag.summaries.types import Summary
-from rag.system.files import BusyError, expanded, locked, replacing
+from rag.system.files import BusyError, expanded, lock_beside, locked, replacing
 from rag.system.jsonl import ForeignLineError, record_of, records
 from rag.text.surrogates import utf8, well_formed
 
@@ -60,7 +60,7 @@ class SummaryFolder:
 
     def _opened(self, opened: ExitStack) -> IO[bytes]:
         """The log to add to, under its lock."""
-        lock = Path(f"{self.log}.lock")
+        lock = lock_beside(self.log)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if lock.exists() and lock.stat().st_size:  # a lock is empty, and taking it would empty another's file
