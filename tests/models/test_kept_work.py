@@ -138,7 +138,7 @@ def test_generators_keep_their_identity_and_their_key(index, generator_of, kind)
     llm = generator_of(kind)
     assert identity_of(llm) == identity
     if key:
-        assert answer_keys(["How tall is the tower?"], index, llm, asked_as()) == [key]
+        assert answer_keys(["How tall is the tower?"], index, llm, AskOptions()) == [key]
 
 
 @pytest.mark.slow
@@ -174,5 +174,5 @@ class Weighed(ScriptedGenerator):
 
 
 def test_other_weights_of_one_name_have_other_keys(index):
-    keys = [answer_keys(["Why?"], index, llm, asked_as())[0] for llm in (Weighed("a"), Weighed("b"), ScriptedGenerator([]))]
+    keys = [answer_keys(["Why?"], index, llm, AskOptions())[0] for llm in (Weighed("a"), Weighed("b"), ScriptedGenerator([]))]
     assert len(set(keys)) == 3
