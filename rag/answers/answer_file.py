@@ -14,8 +14,9 @@ from typing import IO, TYPE_CHECKING, Any
 from rag.errors import UsageError
 from rag.models.identity import identity_of
 from rag.prompts import NearestExamples, Prompts
-from rag.system.files import BusyError, expanded, locked, replacing
+from rag.system.files import BusyError, expanded, lock_beside, locked, replacing
 from rag.system.jsonl import ForeignLineError, line_of, records
+from rag.text.surrogates import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +73,7 @@ class AnswerFile:
         """The file to add to, under its lock, with what it holds already."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            opened.enter_context(locked(Path(f"{path}.lock"), leave=False))
+            opened.enter_context(locked(lock_beside(path), leave=False))
         except BusyError as error:
             _check_folder(path)
             raise UsageError(f"Another process writes answers to {path}. Wait for it, or name another file.") from error
@@ -198,4 +199,4 @@ def _model(llm: Generator) -> tuple[str, str]:
 
 
 def _hash(text: str) -> str:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return blake2b(utf8(text), digest_size=12).hexdigest()

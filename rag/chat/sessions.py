@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import IndexStoreError, UsageError
-from rag.system.files import BusyError, locked
+from rag.system.files import BusyError, lock_beside, locked
 from rag.system.jsonl import NUL, ForeignLineError, append_durably, is_torn, line_of
 from rag.types import Citation
 
@@ -224,7 +224,7 @@ def _turn(told: dict[str, Any]) -> Turn:
 def _locked(path: Path) -> Iterator[None]:
     try:
         path.parent.mkdir(exist_ok=True)
-        with locked(path.with_name(f"{path.name}.lock"), patience=SECONDS_FOR_A_LINE):
+        with locked(lock_beside(path), patience=SECONDS_FOR_A_LINE):
             yield
     except BusyError as error:
         raise IndexStoreError(f"The session {path} is being written by another process for too long. Try again.") from error

@@ -260,6 +260,7 @@ def answer_questions(
     from rag.answers.ask_many import ask_many
     from rag.answers.question_file import read_questions
     from rag.models.kept import usual_calls
+    from rag.text.surrogates import escaped
 
     questions, ids = read_questions(path)
     calls = usual_calls(llm, options["sampling"])
@@ -291,7 +292,7 @@ def answer_questions(
     if output is None:
         for named, answer in zip(ids, answers, strict=True):
             line = json.dumps({"id": named, **answer.to_dict()}, ensure_ascii=False)
-            click.echo(line.encode("utf-8", "backslashreplace").decode())
+            click.echo(escaped(line))
     failed = [answer for answer in answers if not hasattr(answer, "answerable")]
     for one in failed:
         click.echo(f"failed: {one.question}: {one.to_dict()['error']}", err=True)

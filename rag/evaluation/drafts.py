@@ -23,6 +23,7 @@ from rag.sampling import Sampling
 from rag.specs import using_index, using_llm
 from rag.system.files import expanded
 from rag.system.loops import run
+from rag.text.surrogates import utf8
 from rag.text.words import content_stems, stems
 from rag.types import Message, Passage, Prompt, Usage
 
@@ -190,7 +191,7 @@ def _line(hit: Hit, question: str, answer: str, pages: Pages | None, model: str)
 def _key(hit: Hit) -> str:
     """Tells a passage from all others, also after the index was made anew."""
     told = f"{hit.source}\n{hit.start}\n{hit.text}"
-    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return blake2b(utf8(told), digest_size=6).hexdigest()
 
 
 def _there(path: Path) -> list[dict[str, Any]]:

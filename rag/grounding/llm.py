@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
 from rag.grounding.lexical import LexicalVerifier, support_of
-from rag.models.fitting import well_formed
 from rag.models.generators.http_served import look
 from rag.models.identity import identity_of_settings
 from rag.models.servers import Server
 from rag.prompts.data import as_data
+from rag.text.surrogates import well_formed
 from rag.types import Sentence
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
 from rag.grounding.lexical import LexicalVerifier, support_of
-from rag.models.fitting import well_formed
 from rag.models.identity import identity_of_settings
 from rag.models.pretrained import load_sentence_transformers, longest_input
+from rag.text.surrogates import well_formed
 from rag.types import Sentence
 
 if TYPE_CHECKING:

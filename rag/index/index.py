@@ -13,6 +13,7 @@ from rag.index.catalog.filters import select_chunks
 from rag.index.catalog.integrity import check_catalog
 from rag.index.derived import Derived
 from rag.index.lock import writers_place
+from rag.text.surrogates import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -231,7 +232,7 @@ def _check_name(path: Path) -> None:
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError as error:
-        shown = str(path.absolute()).encode(errors="backslashreplace").decode()
+        shown = escaped(str(path.absolute()))
         raise IndexStoreError(
             f"The path {shown} is not valid UTF-8, which an index cannot lie under. Choose another place with --index."
         ) from error

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from rag.documents.chunking import embedded_text, split_text
+from rag.text.surrogates import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -94,7 +95,7 @@ def commit(window: Sequence[Prepared], index: Index, *, progress: Progress | Non
 
 def hash_text(text: str) -> bytes:
     """What identifies a text that is embedded."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return blake2b(utf8(text), digest_size=16).digest()
 
 
 def _is_same_content(twin: Prepared, document: Document, stamp: FileStamp) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import CallStoreError, UsageError
 from rag.system.files import cache_folder, expanded
+from rag.text.surrogates import well_formed
 from rag.types import Usage
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Reply:
 def call_key(model: str, messages: Sequence[Message], sampling: Sampling) -> bytes:
     """The hash of all that determines what a model writes; `model` tells which it is (see `rag.models.identity`)."""
     told = [model, [[message.role, message.content] for message in messages], asdict(sampling)]
-    return sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
+    return sha256(json.dumps(told, sort_keys=True).encode()).digest()
 
 
 def default_path() -> Path:
@@ -89,7 +90,7 @@ class CallStore:
 
     def keep(self, key: bytes, reply: Reply) -> None:
         """Commit a finished call; one that is there under the same key gives way."""
-        values = (key, _storable(reply.text), reply.usage.prompt_tokens, reply.usage.completion_tokens)
+        values = (key, well_formed(reply.text), reply.usage.prompt_tokens, reply.usage.completion_tokens)
         try:
             self._database.execute("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)", values)
         except sqlite3.Error as error:
@@ -127,8 +128,3 @@ class CallStore:
             f"The finished calls in {self.path} cannot be used ({error}). If the file is damaged, remove it: what it held is "
             "asked again. Or name another file (--calls)."
         )
-
-
-def _storable(text: str) -> str:
-    """The text without halves of characters, which SQLite refuses."""
-    return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Text made fit for a model's tokenizer: cut into pieces that it can read whole, rid of what it refuses."""
+"""Text cut into pieces that a model can read whole."""
 
 from __future__ import annotations
 
@@ -18,11 +18,6 @@ def pieces(text: str, fits: Callable[[str], bool]) -> list[str]:
         return [text]
     middle = _cut(text)
     return pieces(text[:middle], fits) + pieces(text[middle:], fits)
-
-
-def well_formed(text: str) -> str:
-    """The text with lone surrogates, which tokenizers and JSON refuse, replaced by "?"."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _cut(text: str) -> int:

@@ -14,8 +14,9 @@ from rag.documents.loading.find import is_under
 from rag.errors import RagError, UsageError
 from rag.notebook import place, printable
 from rag.summaries.types import Summary
-from rag.system.files import BusyError, expanded, locked, replacing
+from rag.system.files import BusyError, expanded, lock_beside, locked, replacing
 from rag.system.jsonl import ForeignLineError, record_of, records
+from rag.text.surrogates import utf8, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,7 +60,7 @@ class SummaryFolder:
 
     def _opened(self, opened: ExitStack) -> IO[bytes]:
         """The log to add to, under its lock."""
-        lock = Path(f"{self.log}.lock")
+        lock = lock_beside(self.log)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if lock.exists() and lock.stat().st_size:  # a lock is empty, and taking it would empty another's file
@@ -112,8 +113,8 @@ class SummaryFolder:
             path = self._free(outcome.source)
             with replacing(path) as file:
                 file.write(signed(summary_text(outcome)).encode())
-        record = {**outcome.to_dict(), **({"file": path.name} if path else {}), KEY: _digest(_storable(outcome.source), 8)}
-        self._file.write(_storable(json.dumps(record, ensure_ascii=False)).encode() + b"\n")
+        record = {**outcome.to_dict(), **({"file": path.name} if path else {}), KEY: _digest(well_formed(outcome.source), 8)}
+        self._file.write(well_formed(json.dumps(record, ensure_ascii=False)).encode() + b"\n")
         self._file.flush()
         return path
 
@@ -143,17 +144,12 @@ def is_ours(path: Path) -> bool:
 
 def signed(text: str) -> str:
     """The text with a last line, which Markdown does not show, that tells a changed or foreign file from one of ours."""
-    text = _storable(text)
+    text = well_formed(text)
     return f"{text}<!-- {MARK} {_digest(text, 16)} -->\n"
 
 
-def _storable(text: str) -> str:
-    """The text without halves of characters, which UTF-8 cannot write."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def _digest(text: str, size: int) -> str:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
+    return blake2b(utf8(text), digest_size=size).hexdigest()
 
 
 def file_name(source: str) -> str:

@@ -65,6 +65,15 @@ def replacing(path: Path, *, durable: bool = False, mode: int = 0o666) -> Iterat
         raise
 
 
+def lock_beside(path: Path) -> Path:
+    """The lock of a file that one process at a time may write.
+
+    >>> lock_beside(Path("answers.jsonl"))
+    PosixPath('answers.jsonl.lock')
+    """
+    return path.with_name(f"{path.name}.lock")
+
+
 class BusyError(Exception):
     """Another process holds a lock."""
 

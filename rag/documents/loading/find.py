@@ -18,6 +18,7 @@ from rag.documents.loading.stamps import FileStamp, sidecar_stamp, stamp_of
 from rag.errors import UsageError
 from rag.reading import DEFAULT_SELECTION, Selection
 from rag.system.files import expanded
+from rag.text.surrogates import escaped
 from rag.types import Failure
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ class _Search:
         return False
 
     def _note_name(self, path: str) -> None:
-        self.found.unnameable.append(path.encode("utf-8", "backslashreplace").decode())
+        self.found.unnameable.append(escaped(path))
 
     def _note_of(self, entry: os.DirEntry[str], folder: str, error: OSError) -> None:
         """A file that cannot be looked at tells of its whole folder, a link only of itself."""

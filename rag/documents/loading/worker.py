@@ -23,6 +23,7 @@ from rag.documents.loading.stamps import Stamp, sidecar_stamp, stamp_of
 from rag.errors import DocumentError, MissingExtraError
 from rag.reading import CHARACTERS_A_FILE
 from rag.system.processes import serve
+from rag.text.surrogates import utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,7 +161,7 @@ def _answer_to(request: dict[str, Any]) -> bytes:
 
 def _line(answer: dict[str, Any]) -> bytes:
     told = {key: value for key, value in answer.items() if value is not None or key == "stamp"}
-    return json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+    return utf8(json.dumps(told, ensure_ascii=False)) + b"\n"
 
 
 @contextmanager

@@ -9,9 +9,10 @@ import numpy as np
 from rag.errors import ModelError
 from rag.models.embedders.batches import centre, refuse_overlong, unit
 from rag.models.embedders.prefixes import prefixes_of
-from rag.models.fitting import pieces, well_formed
+from rag.models.fitting import pieces
 from rag.models.servers import RefusedError, Server
 from rag.system.waiting import as_completed, result_of, threads
+from rag.text.surrogates import well_formed
 from rag.types import EmbedderIdentity
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from rag.errors import ModelError
 from rag.models.embedders.batches import centre, length_sorted, refuse_overlong, unit
 from rag.models.embedders.openvino_graph import Graph, GraphRefusedError, openvino_core, prepared_graph
 from rag.models.embedders.word_counts import WordCounts, keeps_words_apart
-from rag.models.fitting import pieces, well_formed
+from rag.models.fitting import pieces
 from rag.models.pretrained import packaged_minilm
+from rag.text.surrogates import well_formed
 from rag.types import EmbedderIdentity
 
 if TYPE_CHECKING:

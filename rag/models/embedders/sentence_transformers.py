@@ -13,9 +13,10 @@ from rag.errors import ModelError
 from rag.models.embedders.batches import centre, length_sorted, refuse_overlong, unit
 from rag.models.embedders.prefixes import prefixes_of
 from rag.models.embedders.word_counts import WordCounts, keeps_words_apart
-from rag.models.fitting import pieces, well_formed
+from rag.models.fitting import pieces
 from rag.models.pretrained import load_sentence_transformers, longest_input, weights_revision
 from rag.system.files import expanded
+from rag.text.surrogates import well_formed
 from rag.types import EmbedderIdentity
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
 from rag.errors import ModelError, RagError, SpecError, nearest
-from rag.models.fitting import well_formed
 from rag.models.servers import RefusedError, shown
+from rag.text.surrogates import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
-from rag.models.fitting import pieces, well_formed
+from rag.models.fitting import pieces
 from rag.models.identity import identity_of_settings
 from rag.models.pretrained import load_sentence_transformers, longest_input
+from rag.text.surrogates import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

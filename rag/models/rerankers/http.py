@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
-from rag.models.fitting import well_formed
 from rag.models.identity import identity_of_settings
 from rag.models.servers import RefusedError, Server
+from rag.text.surrogates import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
