@@ -50,7 +50,8 @@ test: $(READY) vllm
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow
 
 check: $(READY)
 	@$(BIN)/ruff format --check --quiet .

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -88,17 +90,75 @@ def names() -> str:
 
 
 def _object(package: griffe.Module, name: str) -> str:
-    home = getattr(rag, name).__module__.removeprefix("rag.")
     from griffe2md import default_config, render_object_docs
 
-    page = render_object_docs(package[f"{home}.{name}"], {**default_config, **CONFIG, "members": MEMBERS.get(name)})
+    shown = getattr(rag, name)
+    home = shown.__module__.removeprefix("rag.")
+    described = package[f"{home}.{name}"]
+    _take_options(described, shown)
+    page = render_object_docs(described, {**default_config, **CONFIG, "members": MEMBERS.get(name)})
     page = re.sub(r"(?m)^((?: {0,3}|\t)>>> .*(?:\n(?!\s*$).*)*)", r"```pycon\n\1\n```", page)
     page = re.sub(
         r"(?m)^(#+ `)[\w.]+\.(?=[A-Z]\w*\.\w+`$)", r"\1", page
     )  # `rag.types.Document.pages_of` is `Document.pages_of`
-    if isinstance(getattr(rag, name), type):
+    if isinstance(shown, type):
         page = page.replace(") -> None\n", ")\n", 1)
+    page = re.sub(r"(?m)(?<=^```python\n).*$", lambda match: _folded(match[0]), page)
     return page.rstrip() + "\n"
+
+
+def _folded(signature: str) -> str:
+    """A signature that is too long for a line, with one parameter a line."""
+    if len(signature) <= WIDTH:
+        return signature
+    parts, depth = [""], 0
+    for sign in signature:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(sign, 0)
+        if sign == "(" and depth == 1:
+            parts += ["(\n    "]
+        elif sign == ")" and depth == 0:
+            parts += [",\n)"]
+        elif sign == "," and depth == 1:
+            parts += [",\n   "]
+        else:
+            parts += [sign]
+    return "".join(parts)
+
+
+def _take_options(described: griffe.Object, shown: Any) -> None:
+    """Give a description from the source what the code adds when it runs: options in the signature and the docstring."""
+    import griffe
+
+    maker = shown.__init__ if isinstance(shown, type) else shown
+    is_listed = "\nOptions:\n" in (shown.__doc__ or "")
+    if not (is_listed or hasattr(maker, "__signature__")):
+        return
+    if is_listed:
+        described.docstring = griffe.Docstring(inspect.cleandoc(shown.__doc__), parent=described)
+    inner = described["__init__"] if isinstance(shown, type) else described
+    inner.parameters = griffe.Parameters(
+        *(
+            griffe.Parameter(
+                one.name,
+                annotation=None if one.annotation is one.empty else _written(one.annotation),
+                kind=griffe.ParameterKind[one.kind.name.lower()],
+                default=None if one.default is one.empty else _spelled(one.default),
+            )
+            for one in inspect.signature(maker).parameters.values()
+        )
+    )
+
+
+def _written(annotation: object) -> str:
+    """A type as a person writes it."""
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+
+
+def _spelled(default: object) -> str:
+    """A default as a person writes it."""
+    if dataclasses.is_dataclass(default) and default == type(default)():
+        return f"{type(default).__name__}()"
+    return repr(default)
 
 
 def _all_commands(group: click.Group, path: str) -> list[tuple[str, click.Command]]:

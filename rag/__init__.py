@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rag.answers.one_document import ask_document as ask_document
     from rag.chat.chat import Chat as Chat
     from rag.documents import load as load
-    from rag.documents.loading.workers import Limits as Limits
     from rag.errors import RagError as RagError
     from rag.evaluation.answers import evaluate_answers as evaluate_answers
     from rag.evaluation.drafts import draft_questions as draft_questions
@@ -34,11 +33,12 @@ if TYPE_CHECKING:
     from rag.ingest.remove import remove as remove
     from rag.ingest.reports import RemoveReport as RemoveReport
     from rag.ingest.reports import SyncReport as SyncReport
-    from rag.ingest.sync import ChunkSizes as ChunkSizes
     from rag.ingest.sync import split as split
     from rag.ingest.sync import sync as sync
     from rag.models.generators.vllm import VllmGenerator as VllmGenerator
     from rag.prompts import Prompts as Prompts
+    from rag.reading import ChunkSizes as ChunkSizes
+    from rag.reading import Limits as Limits
     from rag.retrieval.search import search as search
     from rag.sampling import Sampling as Sampling
     from rag.specs import open_embedder as open_embedder
@@ -82,9 +82,9 @@ _HOMES = {
     "open_embedder": "rag.specs",
     "open_reranker": "rag.specs",
     "Chat": "rag.chat.chat",
-    "ChunkSizes": "rag.ingest.sync",
+    "ChunkSizes": "rag.reading",
     "Index": "rag.index.index",
-    "Limits": "rag.documents.loading.workers",
+    "Limits": "rag.reading",
     "Prompts": "rag.prompts",
     "RagError": "rag.errors",
     "VllmGenerator": "rag.models.generators.vllm",

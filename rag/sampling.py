@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from math import inf
 
-from rag.arguments import is_whole, require
+from rag.arguments import check_fields, described, option
 from rag.errors import UsageError
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a generator chooses tokens. None leaves the choice to the model's own default.
+    """How a generator chooses tokens. None leaves a choice to the model's own default.
 
-    `max_tokens` ≥ 1; `temperature` ≥ 0, 0 takes the likeliest token; `top_p` in (0, 1]; `top_k` ≥ 1; `repetition_penalty` > 0,
-    over 1 discourages repetition; `stop` holds strings at which the answer ends, themselves left out. Raises UsageError for
-    what is out of range.
+    Raises UsageError for a value out of range.
+
+        rag.Sampling(max_tokens=400, temperature=0.7, seed=1)
     """
 
-    max_tokens: int = 256
-    temperature: float | None = 0.0
-    top_p: float | None = None
-    top_k: int | None = None
-    repetition_penalty: float | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
+    max_tokens: int = option(256, "Longest answer, in tokens.", least=1)
+    temperature: float | None = option(0.0, "0 always takes the most likely token; higher values vary more.", least=0)
+    top_p: float | None = option(
+        None, "Sample from the most likely tokens whose probabilities add up to this share.", over=0, most=1
+    )
+    top_k: int | None = option(None, "Sample from the N most likely tokens.", least=1)
+    repetition_penalty: float | None = option(None, "Values over 1 discourage repetition.", over=0)
+    seed: int | None = option(None, "Random seed; makes sampling repeatable.")
+    stop: tuple[str, ...] = option((), "Strings at which the answer ends; they are left out.")
 
     def __post_init__(self) -> None:
-        for name in ("max_tokens", "top_k", "seed"):
-            value = getattr(self, name)
-            is_left = value is None and name != "max_tokens"
-            require(is_left or is_whole(value), value, name, "a whole number")
-        for name in ("temperature", "top_p", "repetition_penalty"):
-            value = getattr(self, name)
-            require(value is None or isinstance(value, float) or is_whole(value), value, name, "a number")
-        ranges = {
-            "max_tokens": (self.max_tokens >= 1, "at least 1"),
-            "temperature": (self.temperature is None or 0 <= self.temperature < inf, "at least 0"),
-            "top_p": (self.top_p is None or 0 < self.top_p <= 1, "over 0 and at most 1"),
-            "top_k": (self.top_k is None or self.top_k >= 1, "at least 1"),
-            "repetition_penalty": (self.repetition_penalty is None or 0 < self.repetition_penalty < inf, "over 0"),
-            "stop": (isinstance(self.stop, tuple) and all(self.stop), "a tuple of strings that are not empty"),
-        }
-        for name, (is_in_range, range_) in ranges.items():
-            if not is_in_range:
-                raise UsageError(f"{name} must be {range_}, not {getattr(self, name)!r}.")
+        check_fields(self)
 
     @property
     def chosen(self) -> frozenset[str]:

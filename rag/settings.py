@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import SettingsError, nearest
+from rag.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +19,9 @@ ENVIRONMENT = {"RAG_LLM": "llm", "RAG_EMBEDDER": "embedder", "RAG_INDEX": "index
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds where no flag says otherwise. `embedder` None means: the index's own, or `minilm` for a new one.
+    """The defaults of flags. `embedder` None is the index's own, or `minilm` for a new index.
 
-    `llm` None means: the server that `rag llm start` keeps warm, or `local` where there is none.
+    `llm` None is the server that `rag llm start` keeps warm, or `local` where there is none.
     """
 
     llm: str | None = None
@@ -36,22 +36,18 @@ def load_settings(folder: Path | None = None, environment: Mapping[str, str] | N
     settings = Settings()
     path = (folder or Path()) / FILE
     if path.is_file():
-        settings = replace(settings, **_read(path))
+        settings = _read(path)
     environment = os.environ if environment is None else environment
     return replace(settings, **{name: environment[key] for key, name in ENVIRONMENT.items() if environment.get(key)})
 
 
-def _read(path: Path) -> dict[str, str]:
-    known = [field.name for field in fields(Settings) if field.name != "api_key"]
+def _read(path: Path) -> Settings:
     values = read_toml(path)
-    for key, value in values.items():
-        if key == "api_key":
-            raise SettingsError(f"{path}: keys do not belong in a file that is shared. Set RAG_API_KEY instead.")
-        if key not in known:
-            raise SettingsError(f"{path}: unknown setting '{key}'.{nearest(key, known)} Known: {', '.join(known)}.")
-        if not isinstance(value, str):
-            raise SettingsError(f"{path}: '{key}' must be a string, not {value!r}.")
-    return {key: str(value) for key, value in values.items()}
+    if "api_key" in values:
+        raise SettingsError(f"{path}: keys do not belong in a file that is shared. Set RAG_API_KEY instead.")
+    from rag.system.decode import decoded
+
+    return decoded(values, Settings, place=str(path), key="setting", error=SettingsError)
 
 
 def read_toml(path: Path) -> dict[str, object]:

@@ -320,18 +320,18 @@ class Answer:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Answer:
         """The answer whose `to_dict` gave this record, such as a line of a file of answers."""
+        from msgspec import convert
+
         return cls(
             question=record["question"],
             text=record["answer"],
             answerable=record["answerable"],
             evidence=record["evidence"],
-            sentences=tuple(
-                Sentence(**{**sentence, "citations": tuple(sentence["citations"])}) for sentence in record["sentences"]
-            ),
-            citations=tuple(Citation(**_with_pages(citation)) for citation in record["citations"]),
-            hits=Hits([Hit(**_with_pages(hit)) for hit in record["hits"]], question=record["question"]),
+            sentences=convert(record["sentences"], tuple[Sentence, ...]),
+            citations=convert(record["citations"], tuple[Citation, ...]),
+            hits=Hits(convert(record["hits"], list[Hit]), question=record["question"]),
             model=record["model"],
-            usage=Usage(**record["usage"]),
+            usage=convert(record["usage"], Usage),
             seconds=record["seconds"],
             removed_citations=record["removed_citations"],
             cut=record.get("cut", False),
@@ -365,10 +365,6 @@ def pages_of_span(page_starts: Sequence[int], start: int, end: int) -> Pages | N
         return None
     first = bisect_right(page_starts, start)
     return first, max(first, bisect_right(page_starts, max(start, end - 1)))
-
-
-def _with_pages(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**values, "pages": values["pages"] and tuple(values["pages"])}
 
 
 def plain_dict(values: dict[str, Any]) -> dict[str, Any]:

@@ -48,8 +48,7 @@ def _no_worker_outlives_the_tests() -> Iterator[None]:
 @pytest.fixture
 def keep_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read by the processes that read those of the tests before. For tests that only need documents in an index."""
-    monkeypatch.setattr(workers, "_Worker", kept_workers.KeptWorker)
-    monkeypatch.setattr(workers, "_start", kept_workers.start)
+    monkeypatch.setattr(workers, "Worker", kept_workers.KeptWorker)
 
 
 @pytest.fixture

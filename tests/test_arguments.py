@@ -21,11 +21,11 @@ def towers(tmp_path):
 
 
 OPTIONS = [
-    ({"k": "5"}, "k, must be a whole number, at least 1, not '5'"),
+    ({"k": "5"}, "k must be a whole number, at least 1, not '5'"),
     ({"k": True}, "not True"),
     ({"k": 0}, "at least 1, not 0"),
     ({"mode": "dnse"}, "Did you mean 'dense'"),
-    ({"mode": None}, "one of the search modes"),
+    ({"mode": None}, "one of hybrid, dense, keyword"),
     ({"where": "source=*.pdf"}, "where must be a dict of texts"),
     ({"where": {"page": 3}}, "where must be a dict of texts"),
     ({"reranker": 5}, "what rag.open_reranker gives, not 5"),
@@ -98,7 +98,7 @@ WISHES = [
     ({"piece_tokens": 2.5}, "piece_tokens must be a whole number"),
     ({"piece_words": True}, "piece_words must be a whole number"),
     ({"focus": 5}, "focus must be a text"),
-    ({"chain": 5}, "chain must be a text"),
+    ({"chain": 5}, "chain must be one of auto, stuff"),
     ({"chain": "refin"}, "Did you mean 'refine'"),
     ({"strict": "yes"}, "strict must be True or False"),
     ({"look_back": 1}, "look_back must be True or False"),
@@ -131,7 +131,7 @@ def test_a_wish_that_cannot_be_is_named_by_all_that_sum_up(tmp_path, wishes, mes
         ([TOWER], {"limits": 300}, "what rag.Limits(…) makes"),
         ([TOWER], {"selection": "*.pdf"}, "selection must be"),
         ([TOWER], {"passwords": 5}, "passwords must be a list of texts"),
-        ([TOWER], {"progress": print}, "the methods found and advance"),
+        ([TOWER], {"progress": print}, "progress must be an object with the methods"),
     ],
 )
 def test_what_cannot_be_summed_up_one_after_the_other_is_told(sources, options, message):
@@ -152,7 +152,7 @@ ACTS = {
     "open_embedder": (lambda: rag.open_embedder(5), "a text such as 'minilm'"),
     "open_llm": (lambda: rag.open_llm(None), "a text such as 'local'"),
     "open_reranker": (lambda: rag.open_reranker(5), "must be a text"),
-    "max_tokens": (lambda: rag.Sampling(max_tokens="5"), "max_tokens must be a whole number, not '5'"),
+    "max_tokens": (lambda: rag.Sampling(max_tokens="5"), "max_tokens must be a whole number, at least 1, not '5'"),
     "temperature": (lambda: rag.Sampling(temperature="warm"), "temperature must be a number"),
     "chunk sizes": (lambda: rag.ChunkSizes("200"), "chunk_tokens must be a whole number"),
     "examples": (lambda: rag.Prompts(examples=["x"]), "Number 1 of examples"),

@@ -28,7 +28,7 @@ import httpx
 
 import rag
 from benchmarks.harness.measure import ROOT, machine_facts, note, publish, ratios, spread, table
-from rag.answers.options import Asking
+from rag.answers.options import AskOptions
 from rag.answers.question import prepare
 from rag.ingest.sync import add_documents
 from rag.models.generators.http import HttpGenerator
@@ -114,7 +114,7 @@ def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> 
         indexed(arguments.collection, arguments.documents, folder / "index") as index,
         ToTheLimit(server.url, api_key=server.api_key) as llm,
     ):
-        questions, prompts = answerable(arguments, index, llm, Asking(k=arguments.passages, sampling=sampling))
+        questions, prompts = answerable(arguments, index, llm, AskOptions(k=arguments.passages, sampling=sampling))
         told = [
             {
                 "question": question,
@@ -163,13 +163,13 @@ def indexed(collection: Path, most: int, folder: Path) -> rag.Index:
 
 
 def answerable(
-    arguments: argparse.Namespace, index: rag.Index, llm: HttpGenerator, asking: Asking
+    arguments: argparse.Namespace, index: rag.Index, llm: HttpGenerator, options: AskOptions
 ) -> tuple[list[str], list[Prompt]]:
     """The first questions that a model is asked at all, and their prompts."""
     questions, prompts = [], []
     for line in (arguments.collection / "queries.jsonl").open(encoding="utf-8"):
         question = json.loads(line)["text"]
-        prompt = prepare(question, index=index, llm=llm, asking=asking).prompt
+        prompt = prepare(question, index=index, llm=llm, options=options).prompt
         if prompt is not None and question not in questions:
             questions.append(question)
             prompts.append(prompt)

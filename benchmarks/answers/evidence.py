@@ -40,10 +40,10 @@ from rag.answers.evidence import (
     meaning_of,
     measured,
     question_words,
-    rarity,
 )
 from rag.ingest.sync import add_documents
 from rag.retrieval.retrieve import candidates, hybrid
+from rag.text.rarity import rarity
 from rag.text.words import stems
 from rag.types import Document, EmbedderIdentity
 

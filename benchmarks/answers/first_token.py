@@ -23,7 +23,7 @@ from pathlib import Path
 import rag
 from benchmarks.answers.batch import answerable, forget, indexed, served
 from benchmarks.harness.measure import ROOT, machine_facts, note, publish, spread, table
-from rag.answers.options import Asking
+from rag.answers.options import AskOptions
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.vllm_server import WarmServer
 from rag.text.sentences import sentence_spans
@@ -51,12 +51,12 @@ def main() -> None:
 
 def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> list[tuple[float, float, float]]:
     """For each question the seconds to: our first sentence, the server's first token, and to the server having written ours."""
-    asking = Asking(k=arguments.passages, sampling=rag.Sampling(max_tokens=arguments.max_tokens, temperature=0))
+    options = AskOptions(k=arguments.passages, sampling=rag.Sampling(max_tokens=arguments.max_tokens, temperature=0))
     with (
         indexed(arguments.collection, arguments.documents, folder) as index,
         HttpGenerator(server.url, api_key=server.api_key) as llm,
     ):
-        questions, prompts = answerable(arguments, index, llm, asking)
+        questions, prompts = answerable(arguments, index, llm, options)
         command = [*COMMAND, "--index", str(folder), "-k", str(arguments.passages), "--temperature", "0"]
         command += ["--max-tokens", str(arguments.max_tokens)]
         first_output([*command, questions[0]])  # files are read from the disk once
@@ -65,7 +65,7 @@ def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> 
             forget(server)
             ours, said = first_output([*command, question])
             forget(server)
-            taken.append((ours, *asyncio.run(straight(llm, prompt, asking, said))))
+            taken.append((ours, *asyncio.run(straight(llm, prompt, options, said))))
             note(f"{question} {taken[-1]}")
     return taken
 
@@ -86,11 +86,11 @@ def first_output(command: list[str]) -> tuple[float, str]:
     return seconds, said
 
 
-async def straight(llm: HttpGenerator, prompt: Prompt, asking: Asking, said: str) -> tuple[float, float]:
+async def straight(llm: HttpGenerator, prompt: Prompt, options: AskOptions, said: str) -> tuple[float, float]:
     """Seconds to the first token, and to the end of the first sentence that `said` shows as borne out, or of the answer."""
     began, text, first = time.perf_counter(), "", 0.0
     said = bare(said)
-    async with aclosing(llm.stream(prompt, asking.sampling)) as pieces:
+    async with aclosing(llm.stream(prompt, options.sampling)) as pieces:
         async for piece in pieces:
             first = first or time.perf_counter() - began
             if isinstance(piece, str):

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.harness.corpus import BENCH, CORPORA, text_files
+from benchmarks.harness.corpus import BENCH, CORPORA, corpus_at_hand, text_files
 from benchmarks.harness.measure import ROOT, Run, run_process
 
 PEERS = {"llamaindex": "LlamaIndex", "langchain": "LangChain", "txtai": "txtai"}
@@ -63,7 +63,7 @@ def index_with_ours(rag: Path, corpus: Path, out: Path, *, tokens: int, overlap:
 
 
 def export_ours(rag: Path, index: Path, out: Path) -> None:
-    """Write the index's passages and vectors (see export_index.py)."""
+    """Write the index's passages and vectors (see index/export.py)."""
     run_process([our_python(rag), *as_module("index/export.py"), index, out], environment={"PYTHONPATH": str(ROOT)})
 
 
@@ -82,7 +82,7 @@ def common_arguments(description: str | None, *, rounds: int, megabytes: float |
     parser.add_argument("--overlap-tokens", type=int, default=20, metavar="N")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the Markdown here too")
     if megabytes is not None:
-        parser.add_argument("--corpus", choices=CORPORA, default="book")
+        parser.add_argument("--corpus", choices=CORPORA, default=corpus_at_hand(), help="the texts to index (%(default)s)")
         parser.add_argument("--megabytes", type=float, default=megabytes, metavar="X")
     return parser
 

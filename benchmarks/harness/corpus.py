@@ -30,6 +30,11 @@ LEFT_OUT = {"site-packages", "test", "tests", "idlelib", "lib2to3"}
 """Folders of Python's library that document nothing for its users."""
 
 
+def corpus_at_hand() -> str:
+    """The book where it is, else the texts that every machine has."""
+    return "book" if BOOK.is_file() else "python"
+
+
 def make_corpus(name: str, megabytes: float) -> Path:
     """The corpus's folder, made when it is not there yet. Raises SystemExit where its text is not installed."""
     folder = BENCH / f"corpus-{name}-{megabytes:g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.corpus import BENCH, BOOK, ROOT
+from benchmarks.harness.corpus import BENCH, ROOT, corpus_at_hand
 
 DATA, PLOT, VLLM, MODEL = "DATA", "PLOT", "VLLM", "MODEL"
 """In an option: the folder of the collections, the file to draw into, vLLM's Python, and the model that it serves."""
@@ -54,7 +54,7 @@ class Command:
         return ""
 
 
-TEXT = f"--corpus {'book' if BOOK.is_file() else 'python'} --megabytes 0.1"
+TEXT = f"--corpus {corpus_at_hand()} --megabytes 0.1"
 QUESTIONS = ("scifact", "cranfield", "clapnq_dev", "xquad/en")
 SCALE = f"--corpus {BENCH.name}/quick-scale"
 

@@ -2,7 +2,7 @@
 
     .bench/langchain/bin/python benchmarks/peers/check_vectors.py EXPORT --sample 200
 
-Runs in a peer's environment and imports nothing of groundtext. See export_index.py for the format.
+Runs in a peer's environment and imports nothing of groundtext. See index/export.py for the format.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def search(arguments: argparse.Namespace) -> None:
 
 
 def import_passages(arguments: argparse.Namespace) -> None:
-    """Read an export (see export_index.py) into a store; nothing is embedded."""
+    """Read an export (see index/export.py) into a store; nothing is embedded."""
     import numpy as np
     from langchain_community.vectorstores import FAISS
 

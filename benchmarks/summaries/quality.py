@@ -28,7 +28,7 @@ from benchmarks.summaries.speed import PEER_SCRIPT, langchain
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.vllm_server import WarmServer
 from rag.summaries.document import Frame, plan
-from rag.summaries.options import Wish
+from rag.summaries.options import SummaryOptions
 from rag.summaries.telling import telling_sentences
 from rag.types import Message, Prompt
 
@@ -157,9 +157,10 @@ class _Run:
         return self.kept([], (asked, most), write)
 
     def _first_prompt(self, task: Task, room: int) -> tuple[Message, ...]:
-        wish = Wish(chain="map-reduce", words=self.words, focus=task.question, piece_tokens=room)
-        piece = plan(task.document, Frame.of(wish, self.llm)).pieces[0]
-        return wish.asking.of_piece(piece, words=self.words, window=self.llm.window)
+        options = SummaryOptions(chain="map-reduce", words=self.words, focus=task.question, piece_tokens=room)
+        frame = Frame.of(options, self.llm)
+        piece = plan(task.document, frame).pieces[0]
+        return frame.asking.of_piece(piece, words=self.words, window=self.llm.window)
 
     @property
     def _most(self) -> int:
@@ -177,7 +178,9 @@ class _Run:
 
     def peer(self, chain: str) -> list[str]:
         """LangChain's chain over the chunks that ours has, with as much room for answers."""
-        frame = Frame.of(Wish(chain=chain.replace("_", "-"), words=self.words, piece_tokens=self.size.tokens), self.llm)
+        frame = Frame.of(
+            SummaryOptions(chain=chain.replace("_", "-"), words=self.words, piece_tokens=self.size.tokens), self.llm
+        )
         told = [
             {"chunks": [piece.text for piece in plan(task.document, frame).pieces], "question": task.question}
             for task in self.tasks

@@ -23,7 +23,7 @@ from benchmarks.answers.batch import Took, ToTheLimit, sent_straight, timed
 from benchmarks.harness.measure import ROOT, note, ratios, spread, table
 from rag.models.generators.vllm_server import WarmServer
 from rag.summaries.document import Frame, plan
-from rag.summaries.options import Wish, wish_of
+from rag.summaries.options import SummaryOptions
 from rag.types import Document, Prompt
 
 WORDS_A_TOKEN = 0.75
@@ -123,7 +123,7 @@ class _Bench:
         )
 
     def frame(self, chain: str) -> Frame:
-        return Frame.of(Wish(chain=chain, piece_tokens=self.size.tokens, usual_words=self.size.words), self.llm)
+        return Frame.of(SummaryOptions(chain=chain, piece_tokens=self.size.tokens, usual_words=self.size.words), self.llm)
 
     def documents(self, count: int, chunks: int, chain: str) -> list[Document]:
         """Stretches of the book, none shared by two, that are cut into so many pieces."""
@@ -144,8 +144,8 @@ class _Bench:
         return path
 
     def ours(self, documents: Sequence[Document], chain: str) -> None:
-        usual = partial(wish_of, usual_words=self.size.words)
-        with tempfile.TemporaryDirectory() as folder, patch("rag.summaries.summarize.wish_of", usual):
+        usual = partial(SummaryOptions.of, usual_words=self.size.words)
+        with tempfile.TemporaryDirectory() as folder, patch.object(SummaryOptions, "of", usual):
             outcomes = list(
                 rag.summarize_many(
                     documents,

@@ -11,6 +11,7 @@ from rag.answers.evidence import THRESHOLD, answerability
 from rag.errors import ModelError
 from rag.models.generators.thoughts import Sign, pieces_without_thoughts, without_thoughts
 from rag.models.generators.whole import gives_whole_answers, whole_answer
+from rag.models.identity import identity_of
 from rag.text.sentences import sentence_spans
 from rag.text.words import is_negated, stems
 from rag.types import Answer, Usage
@@ -18,7 +19,7 @@ from rag.types import Answer, Usage
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from rag.answers.options import Asking
+    from rag.answers.options import AskOptions
     from rag.answers.question import Prepared
     from rag.grounding.citations import Citations
     from rag.protocols import Generator
@@ -47,7 +48,12 @@ class _Written:
 
 
 async def write(
-    prepared: Prepared, *, llm: Generator, asking: Asking, on_sentence: OnSentence | None = None, started: float | None = None
+    prepared: Prepared,
+    *,
+    llm: Generator,
+    options: AskOptions,
+    on_sentence: OnSentence | None = None,
+    started: float | None = None,
 ) -> Answer:
     """The answer to a prepared question; without a prompt, the model is not asked.
 
@@ -58,11 +64,11 @@ async def write(
     written = _Written([], Usage())
     if prepared.prompt is not None:
         written.usage = Usage(prepared.prompt.tokens)
-        await _write(prepared.prompt, prepared, llm, asking, written, on_sentence)
-    cut = written.usage.completion_tokens >= asking.sampling.max_tokens
+        await _write(prepared.prompt, prepared, llm, options, written, on_sentence)
+    cut = written.usage.completion_tokens >= options.sampling.max_tokens
     if cut and not written.has_text:
         raise ModelError(
-            f"{llm.name} used up its {asking.sampling.max_tokens} tokens before it wrote an answer. Give it more room: --max-tokens, or "
+            f"{llm.name} used up its {options.sampling.max_tokens} tokens before it wrote an answer. Give it more room: --max-tokens, or "
             "Sampling(max_tokens=…)."
         )
     best = max((sentence.score for sentence in written.sentences if sentence.support != "none"), default=0.0)
@@ -84,8 +90,13 @@ async def write(
     )
 
 
+def reader_of(options: AskOptions) -> str:
+    """Everything besides the prompt and the model that decides how much of a stream `write` reads."""
+    return f"answers, {identity_of(options.verifier) if options.verifier else 'lexical'}, {options.strict}"
+
+
 async def _write(
-    prompt: Prompt, prepared: Prepared, llm: Generator, asking: Asking, written: _Written, on_sentence: OnSentence | None
+    prompt: Prompt, prepared: Prepared, llm: Generator, options: AskOptions, written: _Written, on_sentence: OnSentence | None
 ) -> None:
     """Nothing is shown before the first sentence that the sources support: without one there is no answer.
 
@@ -97,7 +108,7 @@ async def _write(
     supported = False
     said: set[frozenset[str]] = set()
     at_once = gives_whole_answers(llm) and not on_sentence
-    pieces = _whole(prompt, llm, asking, citations) if at_once else llm.stream(prompt, asking.sampling)
+    pieces = _whole(prompt, llm, options, citations) if at_once else llm.stream(prompt, options.sampling)
     async with aclosing(_sentences(pieces_without_thoughts(pieces), written)) as texts:
         async for text in texts:
             if isinstance(text, Sign):
@@ -118,7 +129,7 @@ async def _write(
             said.add(words)
             if supported and llm.max_sources == 1 and judged[0].support != "full":
                 break
-            if not judged[0].text or (asking.strict and judged[0].support == "none"):
+            if not judged[0].text or (options.strict and judged[0].support == "none"):
                 continue
             sentence = citations.cite(judged)
             written.sentences.append(sentence)
@@ -130,9 +141,11 @@ async def _write(
                 held = []
 
 
-async def _whole(prompt: Prompt, llm: Generator, asking: Asking, citations: Citations) -> AsyncGenerator[str | Usage, None]:
+async def _whole(
+    prompt: Prompt, llm: Generator, options: AskOptions, citations: Citations
+) -> AsyncGenerator[str | Usage, None]:
     """The answer in one piece, all of whose sentences are there to be judged."""
-    text, usage = await whole_answer(llm, prompt, asking.sampling)
+    text, usage = await whole_answer(llm, prompt, options.sampling)
     said = without_thoughts(text)
     citations.expect([said[start:end] for start, end in sentence_spans(said)])
     yield text

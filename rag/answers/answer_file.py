@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from rag.answers.options import Asking
+    from rag.answers.options import AskOptions
     from rag.protocols import Generator, Searchable
 
 KEY = "key"
@@ -158,20 +158,20 @@ def _check_folder(path: Path) -> None:
         raise _cannot_be_written(path, error) from error
 
 
-def answer_keys(questions: Sequence[str], index: Searchable, llm: Generator, asking: Asking) -> list[str]:
+def answer_keys(questions: Sequence[str], index: Searchable, llm: Generator, options: AskOptions) -> list[str]:
     """For each question a hash of all that its answer depends on."""
-    options = (
-        asking.k,
-        asking.mode,
-        sorted((asking.where or {}).items()),
-        _identity(asking.reranker),
-        asking.sampling,
-        asking.strict,
-        _identity(asking.verifier),
-        _of_prompts(asking.prompts or Prompts()),
+    chosen = (
+        options.k,
+        options.mode,
+        sorted((options.where or {}).items()),
+        _identity(options.reranker),
+        options.sampling,
+        options.strict,
+        _identity(options.verifier),
+        _of_prompts(options.prompts or Prompts()),
     )
     model = _model(llm)
-    common = _hash(repr((index.catalog.content_key(), model, options)))
+    common = _hash(repr((index.catalog.content_key(), model, chosen)))
     return [_hash(f"{common}\n{question}") for question in questions]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from rag.answers.answer import write
-from rag.answers.options import PASSAGES, asked_as
+from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import prepare
-from rag.arguments import listed, require_call, require_text
+from rag.arguments import listed, require_call, require_text, takes
 from rag.grounding.citations import without_markers
 from rag.grounding.lexical import LexicalVerifier
 from rag.specs import opened_verifier, using_llm, using_searchable
@@ -19,74 +19,65 @@ from rag.text.sentences import sentence_spans
 from rag.types import Passage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rag.answers.answer import OnSentence
-    from rag.answers.options import Asking
     from rag.index.index import Index
-    from rag.prompts import Prompts
-    from rag.protocols import Generator, Reranker, Verifier
-    from rag.retrieval.retrieve import Mode
-    from rag.sampling import Sampling
+    from rag.protocols import Generator, Verifier
     from rag.types import Answer, Sentence
 
 
+@takes(AskKeywords, AskOptions)
 def ask(
     question: str,
     *,
     index: Index | str | Path,
     llm: Generator | str = "local",
-    k: int = PASSAGES,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-    sampling: Sampling | None = None,
-    strict: bool = False,
-    verifier: Verifier | str | None = None,
-    prompts: Prompts | None = None,
     on_sentence: OnSentence | None = None,
+    **options: Unpack[AskKeywords],
 ) -> Answer:
-    """An answer from the documents, every sentence checked against the words it rests on.
+    """An answer from the documents, with every sentence checked against the words that it cites.
 
-    `strict` leaves out sentences that nothing supports. What is named by a spec (index, model, reranker, verifier) is opened
-    for this question; pass objects to ask several. `prompts` replaces the packaged ones. `on_sentence` is called with
-    each sentence and all citations so far as soon as it is written and checked. Where the passages do not hold an answer, the
-    model is not asked and `answerable` is False. Also works where an event loop runs already, as in a notebook.
+    Specs (of index, model, reranker, verifier) are opened for this question; pass objects to ask several. `on_sentence` is
+    called with each sentence and all citations so far, as soon as the sentence is written and checked. Where the passages
+    do not hold an answer, the model is not asked and `answerable` is False. Works inside a running event loop too, as in
+    a notebook. Raises UsageError for an option that cannot work.
+
+        answer = rag.ask("How tall is the tower?", index="indexes/handbook", k=8, strict=True)
+        answer.citations[0].quote
     """
-    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
-    return run(_asked(question, index, llm, asking, on_sentence))
+    return run(asked(question, index=index, llm=llm, options=AskOptions.of(options), on_sentence=on_sentence))
 
 
+@takes(AskKeywords, AskOptions)
 async def aask(
     question: str,
     *,
     index: Index | str | Path,
     llm: Generator | str = "local",
-    k: int = PASSAGES,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-    sampling: Sampling | None = None,
-    strict: bool = False,
-    verifier: Verifier | str | None = None,
-    prompts: Prompts | None = None,
     on_sentence: OnSentence | None = None,
+    **options: Unpack[AskKeywords],
 ) -> Answer:
     """`ask` for code that runs in an event loop."""
-    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
-    return await _asked(question, index, llm, asking, on_sentence)
+    return await asked(question, index=index, llm=llm, options=AskOptions.of(options), on_sentence=on_sentence)
 
 
-async def _asked(
-    question: str, index: Index | str | Path, llm: Generator | str, asking: Asking, on_sentence: OnSentence | None
+async def asked(
+    question: str,
+    *,
+    index: Index | str | Path,
+    llm: Generator | str,
+    options: AskOptions,
+    on_sentence: OnSentence | None = None,
 ) -> Answer:
+    """The answer of `ask`, whose options are checked and opened."""
     require_text(question, "The question")
     require_call(on_sentence, "on_sentence")
     started = time.perf_counter()
     with using_searchable(index) as opened, using_llm(llm) as generator:
-        prepared = await asyncio.to_thread(prepare, question, index=opened, llm=generator, asking=asking)
-        return await write(prepared, llm=generator, asking=asking, on_sentence=on_sentence, started=started)
+        prepared = await asyncio.to_thread(prepare, question, index=opened, llm=generator, options=options)
+        return await write(prepared, llm=generator, options=options, on_sentence=on_sentence, started=started)
 
 
 def check(text: str, *, sources: Sequence[str], verifier: Verifier | str | None = None) -> list[Sentence]:

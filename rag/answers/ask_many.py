@@ -7,33 +7,35 @@ answered from the same passages stand together, so that a server which keeps the
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from rag.answers.answer import write
+from rag.answers.answer import reader_of, write
 from rag.answers.answer_file import AnswerFile, answer_keys
 from rag.answers.evidence import sentences_to_embed
-from rag.answers.options import PASSAGES, asked_as
+from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import Prepared, prepare, retrieve_distinct
-from rag.arguments import listed, require, require_call, require_path
+from rag.arguments import listed, require, require_call, require_path, takes
 from rag.errors import RagError, UsageError
+from rag.models.call_store import CallStore
+from rag.models.generators.extractive import ExtractiveGenerator
+from rag.models.identity import identity_of
+from rag.models.kept import KeptGenerator
 from rag.protocols import EmbedsQuestions
 from rag.specs import using_llm, using_searchable
 from rag.system.loops import run
 from rag.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from rag.answers.options import Asking
     from rag.index.index import Index
-    from rag.prompts import Prompts
-    from rag.protocols import Generator, Reranker, Searchable, Verifier
-    from rag.retrieval.retrieve import Mode, Retrieved
-    from rag.sampling import Sampling
+    from rag.protocols import Generator, Searchable
+    from rag.retrieval.retrieve import Retrieved
 
     OnAnswer = Callable[["Answer | FailedAnswer"], None]
     _Numbered = tuple[int, "str | FailedAnswer"]
@@ -56,95 +58,95 @@ class FailedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """Where answers are kept, under which names, and whether those that are there count."""
+class Kept:
+    """Where answers and finished calls are kept, under which names, and whether those that are there count."""
 
     path: Path | str | None
     ids: Sequence[object]
     fresh: bool
+    calls: Path | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all the questions of a run have in common. `ready` is put a None for each worker at the end."""
+    """What all the questions of a run have in common. `writer` is `llm`, with its finished calls kept.
+
+    `ready` is put a None for each worker at the end.
+    """
 
     index: Searchable
     llm: Generator
-    asking: Asking
+    writer: Generator
+    options: AskOptions
     keep: Callable[[int, Answer | FailedAnswer], None]
     ready: asyncio.Queue[tuple[int, Prepared | FailedAnswer] | None]
 
 
+@takes(AskKeywords, AskOptions)
 def ask_many(
     questions: Sequence[str | FailedAnswer],
     *,
     index: Index | str | Path,
     llm: Generator | str = "local",
-    k: int = PASSAGES,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-    sampling: Sampling | None = None,
-    strict: bool = False,
-    verifier: Verifier | str | None = None,
-    prompts: Prompts | None = None,
     output: Path | str | None = None,
     ids: Sequence[object] = (),
     fresh: bool = False,
+    calls: Path | str | None = None,
     on_answer: OnAnswer | None = None,
+    **options: Unpack[AskKeywords],
 ) -> list[Answer | FailedAnswer]:
     """The answers in the order of the questions; a question that fails does not fail the others.
 
     As many are asked at once as the model takes (`llm.parallel`). With `output`, a file of JSON lines, each answer is
     written as it is there, and what a stopped run has answered is not asked again as long as index, model and options are
     the same; `fresh` asks all again. Answers to other questions that the file has stay in front.
+    With `calls`, an SQLite file, each finished call of the model is kept there, as in `summarize`. It is not made again, even if
+    the output is another one, or other options than those of the prompt have changed.
     `ids`, one a question, stand in its lines. A question that has failed before it is asked stays so. `on_answer` is
     called with each answer as it comes, in any order.
     """
-    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
-    return run(_asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer))
+    kept = Kept(output, ids, fresh, calls)
+    return run(asked_many(questions, index, llm, AskOptions.of(options), kept, on_answer))
 
 
+@takes(AskKeywords, AskOptions)
 async def aask_many(
     questions: Sequence[str | FailedAnswer],
     *,
     index: Index | str | Path,
     llm: Generator | str = "local",
-    k: int = PASSAGES,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-    sampling: Sampling | None = None,
-    strict: bool = False,
-    verifier: Verifier | str | None = None,
-    prompts: Prompts | None = None,
     output: Path | str | None = None,
     ids: Sequence[object] = (),
     fresh: bool = False,
+    calls: Path | str | None = None,
     on_answer: OnAnswer | None = None,
+    **options: Unpack[AskKeywords],
 ) -> list[Answer | FailedAnswer]:
     """`ask_many` for code that runs in an event loop."""
-    asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
-    return await _asked_many(questions, index, llm, asking, _Kept(output, ids, fresh), on_answer)
+    kept = Kept(output, ids, fresh, calls)
+    return await asked_many(questions, index, llm, AskOptions.of(options), kept, on_answer)
 
 
-async def _asked_many(
+async def asked_many(
     questions: Sequence[str | FailedAnswer],
     index: Index | str | Path,
     llm: Generator | str,
-    asking: Asking,
-    kept: _Kept,
-    on_answer: OnAnswer | None,
+    options: AskOptions,
+    kept: Kept,
+    on_answer: OnAnswer | None = None,
 ) -> list[Answer | FailedAnswer]:
+    """The answers of `ask_many`, whose options are checked and opened."""
     questions = listed(questions, "questions", kinds=(str, FailedAnswer))
     ids = listed(kept.ids, "ids", kinds=(str, int, float, type(None)), of="ids, texts or numbers")
     if kept.path is not None:
         require_path(kept.path, "output", "the path of a file")
+    if kept.calls is not None:
+        require_path(kept.calls, "calls", "the path of a file")
     require_call(on_answer, "on_answer")
     _check_ids(ids, len(questions))
-    with using_searchable(index) as opened, using_llm(llm) as generator:
+    with using_searchable(index) as opened, using_llm(llm) as generator, _store(generator, kept) as store:
         texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
-        keys = answer_keys(texts, opened, generator, asking)
+        keys = answer_keys(texts, opened, generator, options)
         with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
             done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(told) for place, told in file.known.items()}
             left = [(place, question) for place, question in enumerate(questions) if place not in done]
@@ -155,8 +157,22 @@ async def _asked_many(
                 if on_answer:
                     on_answer(answer)
 
-            await _answer_all(left, _Work(opened, generator, asking, keep, asyncio.Queue(2 * max(1, generator.parallel))))
+            writer = await _writer(generator, store, options, fresh=kept.fresh)
+            ready: asyncio.Queue[tuple[int, Prepared | FailedAnswer] | None] = asyncio.Queue(2 * max(1, generator.parallel))
+            await _answer_all(left, _Work(opened, generator, writer, options, keep, ready))
     return [done[place] for place in range(len(questions))]
+
+
+def _store(llm: Generator, kept: Kept) -> AbstractContextManager[CallStore | None]:
+    """The store of calls; None where none is named, or there is no model to call."""
+    return nullcontext() if kept.calls is None or isinstance(llm, ExtractiveGenerator) else CallStore(kept.calls)
+
+
+async def _writer(llm: Generator, store: CallStore | None, options: AskOptions, *, fresh: bool) -> Generator:
+    if store is None:
+        return llm
+    identity = await asyncio.to_thread(identity_of, llm)  # may ask the server
+    return KeptGenerator(llm, store, identity=identity, fresh=fresh, reader=reader_of(options))
 
 
 def _check_ids(ids: Sequence[object], questions: int) -> None:
@@ -209,7 +225,7 @@ def _prepared_window(window: Sequence[_Numbered], work: _Work) -> list[tuple[int
 
 def _embed_together(texts: Callable[[], Sequence[str]], work: _Work) -> None:
     """So that the embedder knows them when it is asked for one by one. What fails is told of the question it fails for."""
-    if work.asking.mode == "keyword" or not len(work.index):
+    if work.options.mode == "keyword" or not len(work.index):
         return
     with suppress(RagError):
         embedder = work.index.embedder
@@ -223,7 +239,7 @@ def _retrieved(question: str | FailedAnswer, work: _Work) -> Retrieved | FailedA
     if isinstance(question, FailedAnswer):
         return question
     try:
-        return retrieve_distinct(question, work.index, work.asking)
+        return retrieve_distinct(question, work.index, work.options)
     except RagError as error:
         return FailedAnswer(question, str(error))
 
@@ -239,7 +255,7 @@ def _prepared(question: str | FailedAnswer, found: Retrieved | FailedAnswer, wor
         return found
     assert isinstance(question, str)
     try:
-        return prepare(question, index=work.index, llm=work.llm, asking=work.asking, retrieved=found)
+        return prepare(question, index=work.index, llm=work.llm, options=work.options, retrieved=found)
     except RagError as error:
         return FailedAnswer(question, str(error))
 
@@ -259,7 +275,7 @@ async def _write_some(work: _Work) -> None:
             continue
         answer: Answer | FailedAnswer
         try:
-            answer = await write(prepared, llm=work.llm, asking=work.asking)
+            answer = await write(prepared, llm=work.writer, options=work.options)
         except RagError as error:
             answer = FailedAnswer(prepared.question, str(error))
         work.keep(place, answer)

@@ -19,11 +19,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from math import exp, log
+from math import exp
 from typing import TYPE_CHECKING
 
 from rag.models.embedders.batches import embedded_questions
 from rag.retrieval.retrieve import Retrieved
+from rag.text.rarity import rarity
 from rag.text.sentences import sentence_spans
 from rag.text.words import content_stems, stems
 
@@ -71,13 +72,6 @@ ODDS_OF_SENTINEL = 0.05
 
 ODDS_OF_SUPPORT = 3.0
 """How much a sentence that is borne out in full raises them. Both odds are chosen, not fitted."""
-
-
-def rarity(words: Sequence[str], frequencies: Mapping[str, int], passages: int) -> dict[str, float]:
-    """How much a word tells: the weight that BM25 gives to one that stands in so many of the `passages`."""
-    return {
-        word: log(1 + (max(passages - frequencies.get(word, 0), 0) + 0.5) / (frequencies.get(word, 0) + 0.5)) for word in words
-    }
 
 
 def question_words(question: str) -> list[str]:

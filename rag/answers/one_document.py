@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from rag import documents as loaders
 from rag.answers.answer import NOT_FOUND, write
-from rag.answers.evidence import THRESHOLD, answerability, evidence, question_words, rarity
-from rag.answers.options import PASSAGES, asked_as
+from rag.answers.evidence import THRESHOLD, answerability, evidence, question_words
+from rag.answers.options import PASSAGES, AskOptions
 from rag.answers.question import Prepared
-from rag.arguments import require, require_text
+from rag.arguments import require, require_text, takes
 from rag.documents.chunking import split_text
 from rag.errors import UsageError
 from rag.grounding.citations import Citations
 from rag.grounding.lexical import LexicalVerifier
 from rag.models.generators.extractive import ExtractiveGenerator
-from rag.specs import opened_verifier, using_llm
-from rag.summaries.options import Wishes, wish_of
+from rag.specs import using_llm
+from rag.summaries.options import SummaryKeywords, SummaryOptions
 from rag.summaries.summarize import summarized
 from rag.system.loops import run
+from rag.text.rarity import frequencies, rarity
 from rag.text.words import stems
 from rag.types import Answer, Document, Hit, Hits, Passage, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rag.answers.options import Asking
     from rag.protocols import Generator
     from rag.summaries.summarize import Source
     from rag.types import Answer, Chunk, Document
@@ -39,37 +38,43 @@ PIECE_WORDS = 60
 MET_WITHOUT_A_MODEL = frozenset({"strict", "sampling", "verifier", "calls", "fresh"})
 
 
-def ask_document(question: str, document: Source, *, llm: Generator | str = "local", **wishes: Unpack[Wishes]) -> Answer:
-    """The answer to a question, from every piece of a file or a loaded document, each sentence with the words it rests on.
+@takes(SummaryKeywords, SummaryOptions)
+def ask_document(
+    question: str, document: Source, *, llm: Generator | str = "local", **options: Unpack[SummaryKeywords]
+) -> Answer:
+    """The answer to a question from every piece of a file or a loaded document, each sentence with the words that it cites.
 
-    Every piece is asked, and what the pieces say is merged as in `summarize`, whose options it takes but for `focus`. There is
-    no search, so there are no hits; `evidence` goes by the words that the document and the question have in common. A small model
-    (`max_sources` 1) answers whatever it is asked, so of what it says without such evidence nothing is kept. Without a model
-    (`extractive`), the best sentences of the passages that share most words with the question are quoted; of the options, `strict`,
-    `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
+    Every piece is asked, and the pieces' answers are merged as in `summarize`, whose options apply, except `focus`. There is
+    no search, so there are no hits; `evidence` goes by the words that the document and the question share. A small model
+    (`max_sources` 1) answers anything, so its answer is dropped where such evidence is missing. Without a model
+    (`extractive`), the best sentences of the passages that share most words with the question are quoted, and of the
+    options `strict`, `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
+
+        rag.ask_document("Who signs it off?", "contract.pdf", llm="local").text
     """
-    return run(aask_document(question, document, llm=llm, **wishes))
+    return run(aask_document(question, document, llm=llm, **options))
 
 
-async def aask_document(question: str, document: Source, *, llm: Generator | str = "local", **wishes: Unpack[Wishes]) -> Answer:
+@takes(SummaryKeywords, SummaryOptions)
+async def aask_document(
+    question: str, document: Source, *, llm: Generator | str = "local", **options: Unpack[SummaryKeywords]
+) -> Answer:
     """`ask_document` for code that runs in an event loop."""
     require_text(question, "The question")
     require(isinstance(document, (str, Path, Document)), document, "document", "the path of a file, or what rag.load gives")
     if not question.strip():
         raise UsageError("The question is empty.")
-    if "focus" in wishes:
+    if "focus" in options:
         raise UsageError("The question is what the answer is about. Leave focus out.")
-    if (verifier := opened_verifier(wishes.get("verifier"))) is not None:
-        wishes["verifier"] = verifier
-    else:
-        wishes.pop("verifier", None)
-    chosen: Wishes = {"piece_words": PIECE_WORDS, **wishes, "focus": question}
-    wish = wish_of(chosen, is_question=True, usual_words=USUAL_WORDS)
+    whole: SummaryKeywords = {"piece_words": PIECE_WORDS, **options, "focus": question}
+    chosen = SummaryOptions.of(whole, is_question=True, usual_words=USUAL_WORDS)
     loaded = document if isinstance(document, Document) else await asyncio.to_thread(loaders.load, document)
     with using_llm(llm) as model:
         if isinstance(model, ExtractiveGenerator):
-            return await _extracted(question, loaded, model, wishes)
-        summary = await summarized(loaded, llm=model, wish=wish, wishes=chosen)
+            _refuse_unmet(options, model)
+            asking = AskOptions(strict=chosen.strict, sampling=chosen.sampling, verifier=chosen.verifier)
+            return await extracted(question, loaded, llm=model, options=asking)
+        summary = await summarized(loaded, llm=model, options=chosen)
         likelihood = await asyncio.to_thread(evidence_of, question, loaded)
         best = max((sentence.score for sentence in summary.sentences if sentence.support != "none"), default=0.0)
         is_likely = model.max_sources != 1 or answerability(likelihood, False, best) >= THRESHOLD
@@ -88,23 +93,22 @@ async def aask_document(question: str, document: Source, *, llm: Generator | str
     )
 
 
-async def _extracted(question: str, document: Document, llm: ExtractiveGenerator, wishes: Wishes) -> Answer:
-    if unmet := sorted(name for name, value in wishes.items() if value is not None and name not in MET_WITHOUT_A_MODEL):
+def _refuse_unmet(options: SummaryKeywords, llm: ExtractiveGenerator) -> None:
+    """Raise UsageError for options that mean nothing without a model."""
+    if unmet := sorted(name for name, value in options.items() if value is not None and name not in MET_WITHOUT_A_MODEL):
         raise UsageError(
             f"{llm.name} asks no model, so there is no use for {', '.join(unmet)}. Leave it out, or name a model (--llm)."
         )
-    asking = asked_as(strict=wishes.get("strict", False), sampling=wishes.get("sampling"), verifier=wishes.get("verifier"))
-    return await extracted(question, document, llm=llm, asking=asking)
 
 
 WORDS_OF_A_PASSAGE = 180
 
 
-async def extracted(question: str, document: Document, *, llm: Generator, asking: Asking) -> Answer:
+async def extracted(question: str, document: Document, *, llm: Generator, options: AskOptions) -> Answer:
     """The answer that a generator without a model gives; its hits are passages of the document, which no index numbers."""
     started = time.perf_counter()
-    prepared = await asyncio.to_thread(_prepared, question, document, asking)
-    return await write(prepared, llm=llm, asking=asking, started=started)
+    prepared = await asyncio.to_thread(_prepared, question, document, options)
+    return await write(prepared, llm=llm, options=options, started=started)
 
 
 def evidence_of(question: str, document: Document) -> float:
@@ -112,7 +116,7 @@ def evidence_of(question: str, document: Document) -> float:
     return evidence(question, _best_passages(question, document))
 
 
-def _prepared(question: str, document: Document, asking: Asking) -> Prepared:
+def _prepared(question: str, document: Document, options: AskOptions) -> Prepared:
     """Words alone tell whether there is an answer. None counts for more by its rarity: a document is no collection."""
     hits = _best_passages(question, document)
     likelihood = evidence(question, hits)
@@ -123,7 +127,7 @@ def _prepared(question: str, document: Document, asking: Asking) -> Prepared:
         return document.pages_of(start, end), document.place_of(start, end)
 
     return Prepared(
-        question, hits, likelihood, prompt, Citations(passages, asking.verifier or LexicalVerifier(), locate=locate)
+        question, hits, likelihood, prompt, Citations(passages, options.verifier or LexicalVerifier(), locate=locate)
     )
 
 
@@ -132,7 +136,7 @@ def _best_passages(question: str, document: Document) -> Hits:
     chunks = split_text(document, count_tokens=_word_counts, chunk_tokens=WORDS_OF_A_PASSAGE, overlap_tokens=0)
     wanted = question_words(question)
     held = [set(wanted) & set(stems(f"{chunk.heading} {chunk.text}")) for chunk in chunks]
-    weights = rarity(wanted, Counter(word for words in held for word in words), len(chunks))
+    weights = rarity(wanted, frequencies(held), len(chunks))
     total = sum(weights.values())
     scores = [sum(weights[word] for word in words) / total if total else 0.0 for words in held]
     best = sorted((place for place, score in enumerate(scores) if score > 0), key=lambda place: -scores[place])[:PASSAGES]

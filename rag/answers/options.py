@@ -1,66 +1,69 @@
-"""The options of a question, and their checks."""
+"""The options of a question. Small to import: commands and recipes take their keys and help from here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from rag.arguments import require
-from rag.prompts import Prompts
-from rag.retrieval.search import check_choice, check_filters
+from rag.arguments import described, like, option, refuse_unknown
+from rag.retrieval.options import SearchKeywords, SearchOptions
 from rag.sampling import Sampling
-from rag.specs import open_reranker, opened_verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rag.protocols import Reranker, Verifier
-    from rag.retrieval.retrieve import Mode
+    from rag.prompts import Prompts
+    from rag.protocols import Verifier
 
 PASSAGES = 5
-"""Hits that a model is shown where nothing else is asked for."""
+"""The default `k` of questions."""
 
 
+class AskKeywords(SearchKeywords, total=False):
+    """The options as keyword arguments: specs may name the reranker and the verifier."""
+
+    sampling: Sampling | None
+    strict: bool
+    verifier: Verifier | str | None
+    prompts: Prompts | None
+
+
+@described
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """How questions are asked: what is looked for, and how a model is to write.
+class AskOptions(SearchOptions):
+    """How questions are answered. Raises UsageError for a value that cannot work.
 
-    `strict` leaves out sentences that nothing supports. `verifier` None is the default one, `prompts` None the packaged ones.
+    `verifier` None is the default verifier, `prompts` None the packaged prompts.
     """
 
-    k: int = PASSAGES
-    mode: Mode = "hybrid"
-    where: Mapping[str, str] | None = None
-    reranker: Reranker | None = None
-    sampling: Sampling = field(default_factory=Sampling)
-    strict: bool = False
-    verifier: Verifier | None = None
-    prompts: Prompts | None = None
-
-
-def asked_as(
-    k: int = PASSAGES,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-    sampling: Sampling | None = None,
-    strict: bool = False,
-    verifier: Verifier | str | None = None,
-    prompts: Prompts | None = None,
-) -> Asking:
-    """The options of `rag.ask`, checked, with what specs name opened. Raises UsageError that says what an option must be."""
-    check_choice(k, mode)
-    check_filters(where, reranker)
-    require(isinstance(strict, bool), strict, "strict", "True or False")
-    require(sampling is None or isinstance(sampling, Sampling), sampling, "sampling", "what rag.Sampling(…) makes")
-    require(prompts is None or isinstance(prompts, Prompts), prompts, "prompts", "what rag.Prompts(folder) makes")
-    return Asking(
-        k=k,
-        mode=mode,
-        where=where,
-        reranker=open_reranker(reranker) if isinstance(reranker, str) else reranker,
-        sampling=sampling or Sampling(),
-        strict=strict,
-        verifier=opened_verifier(verifier),
-        prompts=prompts,
+    k: int = like(SearchOptions, "k", default=PASSAGES, help="Passages to find; the model reads as many as fit.")
+    sampling: Sampling = option(Sampling(), "How the model chooses tokens.", kind=Sampling, form="what rag.Sampling(…) makes")
+    strict: bool = option(False, "Leave out what the documents do not support.")
+    verifier: Verifier | None = option(
+        None,
+        "What checks sentences: lexical (default), nli:MODEL or llm:http://HOST:PORT/v1.",
+        method="check",
+        form="a spec such as 'lexical' or 'nli:MODEL', or a verifier",
+        metavar="SPEC",
     )
+    prompts: Prompts | None = option(
+        None, "Prompts that replace the packaged ones.", method="led_by", form="what rag.Prompts(folder) makes"
+    )
+
+    @classmethod
+    def of(cls, keywords: AskKeywords, *, api_key: str | None = None) -> AskOptions:  # type: ignore[override]
+        """The options, checked before what specs name is opened. Raises UsageError."""
+        refuse_unknown(keywords, AskKeywords)
+        chosen: dict[str, Any] = {name: value for name, value in keywords.items() if (name, value) != ("sampling", None)}
+        specs = {name: chosen.pop(name) for name in ("reranker", "verifier") if isinstance(chosen.get(name), str)}
+        options = cls(**chosen)
+        return replace(options, **_opened(specs, api_key)) if specs else options
+
+
+def _opened(specs: dict[str, str], api_key: str | None) -> dict[str, Any]:
+    from rag.specs import open_reranker, open_verifier
+
+    opened: dict[str, Any] = {}
+    if "reranker" in specs:
+        opened["reranker"] = open_reranker(specs["reranker"], api_key=api_key)
+    if specs.get("verifier", "lexical") != "lexical":
+        opened["verifier"] = open_verifier(specs["verifier"], api_key=api_key)
+    return opened

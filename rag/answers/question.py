@@ -12,7 +12,7 @@ from rag.answers.evidence import (
     evidence_of,
     is_calibrated,
 )
-from rag.answers.options import Asking
+from rag.answers.options import AskOptions
 from rag.grounding.citations import ChunkOfEachSpan, Citations
 from rag.grounding.lexical import LexicalVerifier
 from rag.prompts import Prompts
@@ -45,15 +45,15 @@ class Prepared:
 
 
 def prepare(
-    question: str, *, index: Searchable, llm: Generator, asking: Asking, said: str = "", retrieved: Retrieved | None = None
+    question: str, *, index: Searchable, llm: Generator, options: AskOptions, said: str = "", retrieved: Retrieved | None = None
 ) -> Prepared:
     """Search, judge whether the passages may hold an answer, and make the prompt. Raises UsageError where nothing fits.
 
     `retrieved` is what `retrieve_distinct` has found already. `said` is what a person said where `question` is that with a topic
     added: the sentence that answers it need not hold the topic, which stands in those around it.
     """
-    retrieved = retrieved or retrieve_distinct(question, index, asking)
-    prompts = asking.prompts or Prompts()
+    retrieved = retrieved or retrieve_distinct(question, index, options)
+    prompts = options.prompts or Prompts()
     with threads(1) as thread:  # compiles the templates, while judging computes outside of Python's lock
         thread.submit(lambda: [prompts.template(task) for task in ANSWER_TASKS])
         likelihood = max(evidence_of(one, retrieved, index) for one in filter(None, (question, said)))
@@ -64,11 +64,11 @@ def prepare(
             question,
             retrieved.hits,
             llm=llm,
-            max_tokens=asking.sampling.max_tokens,
+            max_tokens=options.sampling.max_tokens,
             merge=merge,
             prompts=prompts,
         )
-    verifier = asking.verifier or LexicalVerifier(index.embedder if is_calibrated(retrieved, index) else None)
+    verifier = options.verifier or LexicalVerifier(index.embedder if is_calibrated(retrieved, index) else None)
     citations = Citations(
         merge(retrieved.hits),
         ChunkOfEachSpan(verifier, retrieved.hits),
@@ -78,19 +78,19 @@ def prepare(
     return Prepared(question, retrieved.hits, likelihood, prompt, citations)
 
 
-def retrieve_distinct(question: str, index: Searchable, asking: Asking) -> Retrieved:
+def retrieve_distinct(question: str, index: Searchable, options: AskOptions) -> Retrieved:
     """The `k` best hits that each say something new. Raises UsageError for a question that cannot be asked."""
     check_question(question)
-    k = asking.k
+    k = options.k
     retrieved = retrieve(
         question,
         index=index,
         k=SPARE * k if k > 0 else k,
-        mode=asking.mode,
-        where=asking.where,
-        reranker=asking.reranker,
+        mode=options.mode,
+        where=options.where,
+        reranker=options.reranker,
     )
     near = retrieved.near
-    if asking.mode == "dense":  # what words find too is among what evidence was measured with
-        near = near_ones(*candidates(question, index=index, where=asking.where))
+    if options.mode == "dense":  # what words find too is among what evidence was measured with
+        near = near_ones(*candidates(question, index=index, where=options.where))
     return Retrieved(Hits(distinct(retrieved.hits, k), question=question), near)

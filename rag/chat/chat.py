@@ -10,12 +10,12 @@ from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 from rag.answers.answer import write
-from rag.answers.options import PASSAGES, asked_as
+from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import prepare
-from rag.arguments import listed, require, require_call, require_text
+from rag.arguments import listed, require, require_call, require_text, takes
 from rag.chat.followups import accepted_rewriting, leans_on_earlier, small_talk, topic_words
 from rag.chat.sessions import Turn, session_at
 from rag.errors import IndexStoreError, UsageError
@@ -30,14 +30,12 @@ from rag.system.loops import run
 from rag.types import Answer, Hits, Message, Prompt, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import TracebackType
 
     from rag.answers.answer import OnSentence
-    from rag.answers.options import Asking
     from rag.chat.sessions import Told
-    from rag.protocols import Generator, Reranker, Searchable, Verifier
-    from rag.retrieval.retrieve import Mode
+    from rag.protocols import Generator, Searchable
 
 SHARE_OF_THE_PAST = 4
 """What was said before takes at most one part in so many of the window."""
@@ -62,6 +60,7 @@ class Chat:
     the topic of the latest whole question is added to what is searched for.
     """
 
+    @takes(AskKeywords, AskOptions)
     def __init__(
         self,
         *,
@@ -69,14 +68,7 @@ class Chat:
         llm: Generator | str = "local",
         system: str = "",
         session: str | Path | None = None,
-        k: int = PASSAGES,
-        mode: Mode = "hybrid",
-        where: Mapping[str, str] | None = None,
-        reranker: Reranker | str | None = None,
-        sampling: Sampling | None = None,
-        strict: bool = False,
-        verifier: Verifier | str | None = None,
-        prompts: Prompts | None = None,
+        **options: Unpack[AskKeywords],
     ) -> None:
         kinds = (Index, str, Path)
         named = [index] if isinstance(index, kinds) else listed(index, "index", kinds=kinds, of="indexes")
@@ -84,15 +76,15 @@ class Chat:
             raise UsageError("A chat needs an index.")
         require_text(system, "system")
         require(session is None or isinstance(session, (str, Path)), session, "session", "a name, or the path of a file")
-        self._asking = asked_as(k, mode, where, reranker, sampling, strict, verifier, prompts)
+        self._options = AskOptions.of(options)
         with ExitStack() as opened:
             indexes = [opened.enter_context(using_index(one)) for one in named]
             self._index: Searchable = indexes[0] if len(indexes) == 1 else Indexes(indexes)
             self._llm = opened.enter_context(using_llm(llm))
-            check_options(self._asking.sampling, model=self._llm.name, able=self._llm.options)
+            check_options(self._options.sampling, model=self._llm.name, able=self._llm.options)
             self._session = session_at(session, index=indexes[0].path)
             self._opened = opened.pop_all()
-        own = prompts or Prompts()
+        own = self._options.prompts or Prompts()
         self._prompts = own.led_by(system) if system else own
         self._spent = Usage()  # by the turn in hand, besides its answer
 
@@ -164,17 +156,17 @@ class Chat:
         question, is_understood = await self._whole(text, told)
         if question != text and on_question:
             on_question(question)
-        asking = replace(self._asking, prompts=self._prompts.after(await self._history(question, told)))
+        options = replace(self._options, prompts=self._prompts.after(await self._history(question, told)))
         said = "" if is_understood else text
-        prepared = await asyncio.to_thread(prepare, question, index=self._index, llm=self._llm, asking=asking, said=said)
+        prepared = await asyncio.to_thread(prepare, question, index=self._index, llm=self._llm, options=options, said=said)
         if not is_understood and prepared.prompt:
-            prepared = replace(prepared, prompt=await asyncio.to_thread(self._asked_as, text, prepared.prompt, asking))
-        answer = await write(prepared, llm=self._llm, asking=asking, on_sentence=on_sentence, started=started)
+            prepared = replace(prepared, prompt=await asyncio.to_thread(self._asked_as, text, prepared.prompt, options))
+        answer = await write(prepared, llm=self._llm, options=options, on_sentence=on_sentence, started=started)
         return replace(answer, usage=_sum(answer.usage, self._spent))
 
-    def _asked_as(self, text: str, prompt: Prompt, asking: Asking) -> Prompt:
+    def _asked_as(self, text: str, prompt: Prompt, options: AskOptions) -> Prompt:
         """The prompt with the shorter question that the person asked: with the right sources before it, it is understood best."""
-        prompts = asking.prompts or self._prompts
+        prompts = options.prompts or self._prompts
         messages = prompts.answer(text, prompt.passages, by_example=self._llm.max_sources == 1)
         tokens = self._llm.count_tokens(messages)
         return replace(prompt, question=text, messages=messages, tokens=tokens) if tokens <= prompt.tokens else prompt
@@ -240,7 +232,7 @@ class Chat:
 
     async def _fits(self, question: str, past: tuple[Message, ...]) -> bool:
         """Whether that is no more than the part of the window that the past may take, counted by the model."""
-        room = (self._llm.window - self._asking.sampling.max_tokens) // SHARE_OF_THE_PAST
+        room = (self._llm.window - self._options.sampling.max_tokens) // SHARE_OF_THE_PAST
         return await asyncio.to_thread(self._llm.count_tokens, (*past, Message("user", question))) <= room
 
 

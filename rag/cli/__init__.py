@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+
 import click
 
 import rag
-from rag.cli.ask import ask_command
-from rag.cli.chat import chat_command
-from rag.cli.compact import compact_command
-from rag.cli.demo import demo_command
-from rag.cli.documents import documents_command
-from rag.cli.evaluate import eval_group
-from rag.cli.index import index_command
-from rag.cli.llm import llm_group
 from rag.cli.options import Commands
-from rag.cli.remove import remove_command
-from rag.cli.run import run_command
-from rag.cli.search import search_command
-from rag.cli.status import status_command
-from rag.cli.summarize import summarize_command
-from rag.cli.tokens import tokens_command
-from rag.cli.verify import verify_command
+
+HOMES = {
+    **{name: f"rag.cli.{name}" for name in ("ask", "chat", "compact", "demo", "documents", "index", "llm", "remove", "run")},
+    **{name: f"rag.cli.{name}" for name in ("search", "status", "summarize", "tokens", "verify")},
+    "eval": "rag.cli.evaluate",
+}
+"""The module of each command, which calls it `NAME_command`, or `NAME_group` if it has commands of its own."""
+
+COMPLETION = 'Completion of commands in the shell: eval "$(_RAG_COMPLETE=bash_source rag)"; also zsh_source and fish_source.'
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class CommandsWhenAsked(MutableMapping[str, click.Command]):
+    """Commands by name. A module is imported when its command is asked for, so that `rag ask` loads no other."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._loaded:
+            module = vars(import_module(HOMES[name]))
+            self._loaded[name] = module.get(f"{name}_command") or module[f"{name}_group"]
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._loaded or name in HOMES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**HOMES, **self._loaded})
+
+    def __len__(self) -> int:
+        return len({**HOMES, **self._loaded})
+
+
+@click.group(
+    cls=Commands,
+    commands=CommandsWhenAsked(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=COMPLETION,
+)
 @click.version_option(rag.__version__, "-V", "--version", prog_name="rag")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """True answers out of a pile of documents: every sentence carries the page and the words it rests on."""
+    """Answers from your documents. Every sentence cites the page and the words that support it."""
     ctx.obj = {}
-
-
-for command in (
-    index_command, search_command, ask_command, chat_command, summarize_command, documents_command, remove_command,
-    status_command, verify_command, compact_command, tokens_command, llm_group, eval_group, run_command, demo_command,
-):  # fmt: skip
-    main.add_command(command)

@@ -11,17 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rag.answers.options import AskOptions
 from rag.cli.ahead import embedding_ahead
 from rag.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_SOME_FAILED,
     NEEDS_EXAMPLES,
-    of_an_index,
+    SAMPLING,
+    Command,
+    an_index,
+    as_json,
+    debug,
+    flag,
+    flags_of,
+    llm_or_extractive,
     prompting,
     prompts_of,
     question_or_file,
     retrieval,
     sampling,
+    under,
 )
 from rag.cli.shared import (
     llm_of,
@@ -56,42 +65,39 @@ def _only_one(context: click.Context, parameter: click.Parameter, given: tuple[P
     return given[0] if given else None
 
 
-@click.command("ask")
+@click.command("ask", cls=Command, short_help="Answer questions, each sentence with its sources.")
 @question_or_file
-@click.option("--questions", metavar="FILE", help="Answer all questions of a file, one a line: JSON lines or plain text.")
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="With --questions: JSON lines; a stopped run goes on there.",
+@under(
+    "Many questions",
+    flag("--questions", metavar="FILE", help="Answer every question of a file: JSON lines, or one question a line."),
+    flag(
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write the answers there as JSON lines. A stopped run continues.",
+    ),
+    flag("--fresh", is_flag=True, help="Ask again what was answered before (with --questions or --document)."),
 )
-@click.option(
-    "--document",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    callback=_only_one,
-    metavar="FILE",
-    help="Answer from this one document, however long, without an index; `-` is stdin.",
+@under(
+    "One document",
+    flag(
+        "--document",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        callback=_only_one,
+        metavar="FILE",
+        help="Answer from this file, of any length, without an index; - is stdin.",
+    ),
 )
-@click.option("--fresh", is_flag=True, help="With --output or --document: ask again what is known.")
-@click.option(
-    "--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL, http://HOST:PORT/v1[#MODEL] or extractive."
-)
-@click.option(
-    "-k",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="Passages to find; the model reads as many as it can take.",
-)
-@prompting
+@under("Model", llm_or_extractive)
 @sampling
-@click.option(
-    "--verifier", metavar="SPEC", help="What checks sentences: lexical (default), nli:MODEL or llm:http://HOST:PORT/v1."
-)
-@click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
-@click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
+@prompting
+@under("Checking", *flags_of(AskOptions, "verifier", "strict"))
+@under("Search", *flags_of(AskOptions, "k"))
 @retrieval
-@of_an_index
+@under("Search", an_index)
+@under("Output", flag("--no-stream", is_flag=True, help="Print the answer when it is complete."), as_json)
+@debug
 def ask_command(
     question: str | None,
     questions: str | None,
@@ -113,9 +119,7 @@ def ask_command(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Answer a question, each sentence with its sources. `-` reads the question from stdin."""
-    import gc
-
+    """Answer a question, each sentence with its sources. The question - is read from stdin."""
     from rag.sampling import Sampling
 
     settings = settings_with(llm=llm, reranker=reranker)
@@ -129,8 +133,6 @@ def ask_command(
     options: dict[str, Any] = {"k": k, "mode": mode, "where": where, "strict": strict, "sampling": Sampling(**chosen)}
     if nearest_examples and examples is None:
         raise click.UsageError(NEEDS_EXAMPLES)
-    if questions is None:
-        gc.disable()  # one question leaves little to collect, and most of its time goes into imports
     interrupted: AbstractContextManager[None] = nullcontext() if output else _kept_nothing()
     with interrupted, opened(index_path, settings) as index:
         from rag.specs import open_verifier, using_llm
@@ -172,6 +174,18 @@ def _kept_nothing() -> Iterator[None]:
         sys.exit(EXIT_INTERRUPTED)
 
 
+@contextmanager
+def _kept_calls(calls: Path | None, output: Path | None) -> Iterator[None]:
+    """Says, where a batch is interrupted that writes no file of answers, that its finished calls are kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if calls is None or output is not None:
+            raise
+        click.echo("\nInterrupted; finished calls of the model are kept.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+
+
 OF_AN_INDEX = {
     "questions": "--questions",
     "output": "--output",
@@ -194,11 +208,10 @@ def answer_from_document(ctx: click.Context, *, settings: Settings) -> None:
 
     given, llm = ctx.params, llm_of(settings)
     _refuse_others(ctx, llm)
-    names = ("temperature", "top_p", "top_k", "repetition_penalty", "seed", "max_tokens")
     wishes: dict[str, Any] = {
         "strict": given["strict"],
         "fresh": given["fresh"],
-        "sampling": Sampling(**{name: given[name] for name in names}),
+        "sampling": Sampling(**{name: given[name] for name in SAMPLING}),
     }
     if given["prompts_folder"]:
         wishes["prompts"] = prompts_of(given["prompts_folder"], None, None, system="", embedder=None)
@@ -246,12 +259,17 @@ def answer_questions(
     """Answer the file's questions; JSON lines go to `output`, or to stdout once all are there. Exits with 3 if some failed."""
     from rag.answers.ask_many import ask_many
     from rag.answers.question_file import read_questions
+    from rag.models.kept import usual_calls
 
     questions, ids = read_questions(path)
+    calls = usual_calls(llm, options["sampling"])
     started = time.perf_counter()
-    with click.progressbar(
-        length=len(questions), label="answered", file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
-    ) as bar:
+    with (
+        _kept_calls(calls, output),
+        click.progressbar(
+            length=len(questions), label="answered", file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
+        ) as bar,
+    ):
         asked: list[Answer | FailedAnswer] = []
 
         def note(answer: Answer | FailedAnswer) -> None:
@@ -265,6 +283,7 @@ def answer_questions(
             output=output,
             ids=ids,
             fresh=fresh,
+            calls=calls,
             on_answer=note,
             **options,
         )

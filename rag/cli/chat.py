@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from rag.cli.options import EXIT_ERROR, as_json, debug, prompting, prompts_of, retrieval, sampling
+from rag.answers.options import AskOptions
+from rag.cli.options import (
+    EXIT_ERROR,
+    Command,
+    as_json,
+    debug,
+    flag,
+    flags_of,
+    llm_or_extractive,
+    prompting,
+    prompts_of,
+    retrieval,
+    sampling,
+    under,
+)
 from rag.cli.shared import llm_of, opened, reranker_of, settings_with, stream_sentence, tell_if_empty
 
 if TYPE_CHECKING:
@@ -29,23 +43,29 @@ COMMANDS = {
 }
 
 
-@click.command("chat")
-@click.option("--session", metavar="NAME", help="Keep the conversation, and go on with it: a name, or a file (.jsonl).")
-@click.option("--system", default="", metavar="TEXT", help="Say this to the model first: who it is, whom it talks to.")
-@click.option("--llm", metavar="SPEC", help="The model that answers; see `rag ask`.")
-@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Passages to find for a question.")
-@prompting
-@sampling
-@click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
-@retrieval
-@click.option(
-    "--index",
-    "index_paths",
-    multiple=True,
-    metavar="DIR",
-    help="An index folder (RAG_INDEX; default indexes/default); several are searched together.",
+@click.command("chat", cls=Command, short_help="Talk with your documents; follow-ups are understood.")
+@under(
+    "Conversation",
+    flag("--session", metavar="NAME", help="Keep the conversation under a name, or in a file (.jsonl), and continue it."),
+    flag("--system", default="", metavar="TEXT", help="Tell the model first who it is and whom it talks to."),
 )
-@as_json
+@under("Model", llm_or_extractive)
+@sampling
+@prompting
+@under("Checking", *flags_of(AskOptions, "strict"))
+@under("Search", *flags_of(AskOptions, "k"))
+@retrieval
+@under(
+    "Search",
+    flag(
+        "--index",
+        "index_paths",
+        multiple=True,
+        metavar="DIR",
+        help="An index folder (RAG_INDEX; default indexes/default). Several are searched together.",
+    ),
+)
+@under("Output", as_json)
 @debug
 def chat_command(
     session: str | None,
@@ -63,7 +83,7 @@ def chat_command(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Talk with your documents: follow-up questions are understood, and every sentence has its sources."""
+    """Talk with your documents. Follow-up questions are understood, and every sentence has its sources."""
     from rag.chat.chat import Chat
     from rag.sampling import Sampling
     from rag.specs import using_llm

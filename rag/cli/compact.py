@@ -1,18 +1,18 @@
-"""`rag compact`: disk space of removed documents."""
+"""`rag compact`: reclaim the disk space of removed documents."""
 
 from __future__ import annotations
 
 import click
 
-from rag.cli.options import of_an_index, waiting
+from rag.cli.options import Command, of_an_index, waiting
 from rag.cli.shared import opened, settings_with, show
 
 
-@click.command("compact")
+@click.command("compact", cls=Command, short_help="Reclaim the disk space of removed documents.")
 @waiting
 @of_an_index
 def compact_command(index_path: str | None, wait: float, as_json: bool) -> None:
-    """Give the room that removed documents have left back to the disk."""
+    """Reclaim the disk space of removed documents."""
     import time
 
     from rag.cli.terminal import megabytes

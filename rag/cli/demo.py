@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rag.cli.options import (
+    Command,
     debug,
 )
 from rag.cli.shared import (
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     Answers = Sequence[Answer | FailedAnswer]
 
 
-@click.command("demo")
+@click.command("demo", cls=Command, short_help="Try it on packaged example documents.")
 @click.option("--llm", metavar="SPEC", help="local (default) or extractive.")
 @debug
 def demo_command(llm: str | None) -> None:
-    """Index the packaged example documents, ask three questions, show the cited answers."""
+    """Index the packaged example documents, ask three questions, and show the cited answers."""
     from rag.answers.ask import ask
     from rag.cli.terminal import IndexingProgress, display_path, report_lines
     from rag.demo.demo import DOCUMENTS, demo_questions, open_demo_index

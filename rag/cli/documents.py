@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from rag.cli.options import of_an_index
+from rag.cli.options import Command, of_an_index
 from rag.cli.shared import opened, settings_with, show
 
 
-@click.command("documents")
+@click.command("documents", cls=Command, short_help="List the documents of an index.")
 @of_an_index
 def documents_command(index_path: str | None, as_json: bool) -> None:
     """List the documents of an index."""

@@ -8,76 +8,88 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.cli.options import EXIT_SOME_FAILED, as_json, debug, of_an_index, retrieval
+from rag.answers.options import AskOptions
+from rag.cli.options import (
+    EXIT_SOME_FAILED,
+    CommandGroup,
+    as_json,
+    debug,
+    flag,
+    flags_of,
+    llm,
+    llm_or_extractive,
+    of_an_index,
+    retrieval,
+    under,
+)
 from rag.cli.shared import llm_of, opened, reranker_of, settings_with, show
+from rag.retrieval.options import MODES, SearchOptions
+from rag.sampling import Sampling
+from rag.summaries.options import SummaryOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rag.evaluation.results import Evaluation
     from rag.settings import Settings
 
-MODES = ("hybrid", "dense", "keyword")
 
-
-@click.group("eval")
+@click.group("eval", cls=CommandGroup, short_help="Measure search, answers and summaries.")
 def eval_group() -> None:
-    """Measure retrieval, answers and summaries, on test collections or on questions of your own."""
+    """Measure search, answers and summaries, on test collections or on your own questions."""
 
 
-def measuring(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of everything that measures."""
-    for option in (
-        debug,
-        as_json,
-        click.option(
-            "--output",
-            type=click.Path(file_okay=False, path_type=Path),
-            metavar="DIR",
-            help="Leave figures, a row a question, and a page of plots there.",
-        ),
-        click.option("--compare", multiple=True, metavar="WITH", help="Hold this against another configuration, and test it."),
-        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N questions."),
-        click.option(
-            "--data",
-            required=True,
-            type=click.Path(path_type=Path),
-            metavar="DIR|FILE",
-            help="A test collection, or JSON lines of your own.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-run_file = click.option(
+data = flag(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR|FILE",
+    help="A test collection, or a file of JSON lines.",
+)
+limit = flag("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N questions.")
+compare = flag("--compare", multiple=True, metavar="WITH", help="Compare with another configuration, and test the difference.")
+report = flag(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write figures, a row for each question, and a page of plots.",
+)
+run_file = flag(
     "--run", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what was found as a TREC run."
 )
-embedder = click.option("--embedder", metavar="SPEC", help="What embeds a collection (RAG_EMBEDDER; default minilm).")
-an_index = click.option("--index", "index_path", metavar="DIR", help="The index folder; a collection has one of its own.")
-context = click.option(
-    "-k", type=click.IntRange(min=1), default=5, show_default=True, help="Passages that a model would be shown."
-)
+embedder = flag("--embedder", metavar="SPEC", help="The embedder of a collection (RAG_EMBEDDER; default minilm).")
+an_index = flag("--index", "index_path", metavar="DIR", help="The index folder. A collection has an index of its own.")
+fresh = flag("--fresh", is_flag=True, help="Ask again what was answered before.")
 
 
-@eval_group.command("retrieval")
-@click.option(
-    "--mode",
-    "modes",
-    multiple=True,
-    type=click.Choice(MODES),
-    help="By meaning, by words, or both (default hybrid); several are held against each other.",
+@eval_group.command("retrieval", short_help="How well search finds what it should.")
+@under(
+    "Data",
+    data,
+    limit,
+    flag("--split", default="test", show_default=True, metavar="NAME", help="Judgements from qrels/NAME.tsv."),
 )
-@click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Such as ndcg@10, map, mrr@10, recall@100, p@5, success@5."
+@under(
+    "Search",
+    flag(
+        "--mode",
+        "modes",
+        multiple=True,
+        type=click.Choice(MODES),
+        help="Search by meaning, by words, or both (default hybrid). Several modes are compared.",
+    ),
+    *flags_of(SearchOptions, "reranker"),
+    *flags_of(AskOptions, "k", help="Passages that a model would see. A first hit further down counts as lost."),
+    embedder,
+    an_index,
 )
-@click.option("--split", default="test", show_default=True, metavar="NAME", help="Judgements from qrels/NAME.tsv.")
-@run_file
-@click.option("--reranker", metavar="SPEC", help="A cross-encoder, or http://HOST:PORT#MODEL, that orders the passages anew.")
-@context
-@embedder
-@an_index
-@measuring
+@under(
+    "Measures",
+    flag(
+        "--metric", "metrics", multiple=True, metavar="NAME", help="Such as ndcg@10, map, mrr@10, recall@100, p@5, success@5."
+    ),
+    compare,
+)
+@under("Output", report, run_file, as_json)
+@debug
 def retrieval_command(
     data: Path,
     index_path: str | None,
@@ -90,9 +102,9 @@ def retrieval_command(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """How well search finds what should be found.
+    """Measure how well search finds what it should.
 
-    DATA is a folder in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/test.tsv), whose corpus is indexed first, or a file of
+    DATA is a folder in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/test.tsv), which is indexed first, or a file of
     questions with their sources, about an index. --compare takes a mode or a TREC run.
     """
     from rag.evaluation.measures.metrics import USUAL
@@ -115,17 +127,16 @@ def retrieval_command(
     _tell(evaluation, output, as_json, run=run)
 
 
-@eval_group.command("answers")
-@click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL, http://HOST:PORT/v1 or extractive.")
-@click.option("--max-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Room for an answer.")
-@click.option("--strict", is_flag=True, help="Leave out what the documents do not support.")
-@click.option("--fresh", is_flag=True, help="Ask again what is answered from before.")
-@run_file
+@eval_group.command("answers", short_help="How right and how well cited answers are.")
+@under("Data", data, limit)
+@under("Model", llm_or_extractive, *flags_of(Sampling, "max_tokens"))
+@under("Checking", *flags_of(AskOptions, "strict"))
+@under("Search", *flags_of(AskOptions, "k"))
 @retrieval
-@context
-@embedder
-@an_index
-@measuring
+@under("Search", embedder, an_index)
+@under("Measures", compare, fresh)
+@under("Output", report, run_file, as_json)
+@debug
 def answers_command(
     data: Path,
     index_path: str | None,
@@ -138,13 +149,12 @@ def answers_command(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """How right answers are, how well they are cited, and whether what has no answer is refused.
+    """Measure how right answers are, how well they are cited, and whether questions without an answer are refused.
 
-    DATA is a folder with corpus.jsonl and qa.jsonl, or a file of questions with their answers, about an index. Stopped, it goes on
-    where it was. --compare takes the folder that another evaluation left with --output.
+    DATA is a folder with corpus.jsonl and qa.jsonl, or a file of questions with their answers, about an index. A stopped
+    evaluation continues. --compare takes the --output folder of another evaluation.
     """
     from rag.evaluation.answers import evaluate_answers
-    from rag.sampling import Sampling
 
     _prepare(output, run)
     settings = settings_with(embedder=embedder, reranker=reranker, llm=llm)
@@ -164,26 +174,19 @@ def answers_command(
     _tell(evaluation, output, as_json, run=run)
 
 
-@eval_group.command("summaries")
-@click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL or http://HOST:PORT/v1.")
-@click.option(
-    "--chain",
-    type=click.Choice(["auto", "stuff", "map-reduce", "refine"]),
-    default="auto",
-    show_default=True,
-    help="As in summarize.",
-)
-@click.option("--words", type=click.IntRange(min=1), metavar="N", help="About so many words a summary.")
-@click.option("--strict", is_flag=True, help="Leave out what the document does not support.")
-@click.option("--piece-tokens", type=click.IntRange(min=1), metavar="N", help="Most tokens of text in a prompt (default 3000).")
-@click.option("--calls", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where finished calls are kept.")
-@click.option("--fresh", is_flag=True, help="Make all calls again.")
-@measuring
+@eval_group.command("summaries", short_help="How close summaries come to those of people.")
+@under("Data", data, limit)
+@under("Summary", *flags_of(SummaryOptions, "words", "chain", "strict"))
+@under("Model", llm, *flags_of(SummaryOptions, "piece_tokens"))
+@under("Finished calls", *flags_of(SummaryOptions, "calls", "fresh"))
+@under("Measures", compare)
+@under("Output", report, as_json)
+@debug
 def summaries_command(data: Path, llm: str | None, output: Path | None, as_json: bool, **chosen: Any) -> None:
-    """How near summaries come to those that people wrote (ROUGE), and how many of their sentences the documents bear out.
+    """Measure how close summaries come to those of people (ROUGE), and how many sentences the documents support.
 
-    DATA is a file of JSON lines, each with a document and its summaries; SQuALITY and QMSum are read as they are published. Stopped,
-    it goes on where it was. --compare takes the folder that another evaluation left with --output.
+    DATA is a file of JSON lines, each with a document and its summaries. SQuALITY and QMSum are read as published. A
+    stopped evaluation continues. --compare takes the --output folder of another evaluation.
     """
     from rag.evaluation.summaries import evaluate_summaries
 
@@ -193,29 +196,25 @@ def summaries_command(data: Path, llm: str | None, output: Path | None, as_json:
     _tell(evaluation, output, as_json)
 
 
-@eval_group.command("make")
-@click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL or http://HOST:PORT/v1.")
-@click.option(
-    "--count",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Questions that the file is to have.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the passages.")
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="JSON lines; a file that is there is added to.",
+@eval_group.command("make", short_help="Draft questions for you to accept.")
+@under("Model", llm)
+@under(
+    "Questions",
+    flag("--count", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="Questions in the file."),
+    flag("--seed", type=int, default=0, show_default=True, help="Random seed that draws the passages."),
+    flag(
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        required=True,
+        metavar="FILE",
+        help="JSON lines. Questions are added to an existing file.",
+    ),
 )
 @of_an_index
 def make_command(output: Path, index_path: str | None, llm: str | None, count: int, seed: int, as_json: bool) -> None:
-    """Draft questions about an index, each tied to its passage, for you to accept.
+    """Draft questions about an index, each with its passage, for you to accept.
 
-    Read the file and write "accepted": true where a question is good; only those are asked by `rag eval retrieval` and `answers`.
+    Read the file and write "accepted": true where a question is good. `rag eval retrieval` and `answers` ask only those.
     """
     from rag.evaluation.drafts import draft_questions
 
@@ -229,31 +228,6 @@ def make_command(output: Path, index_path: str | None, llm: str | None, count: i
         f'Write "accepted": true where one is good; then: rag eval retrieval --data {output} --index {index.path}',
     ]
     show({"output": str(output), **made.to_dict()}, lines, as_json)
-
-
-def run_evaluation_recipe_at(path: Path) -> None:
-    """What `rag run` does with a recipe that measures."""
-    from rag.cli.terminal import evaluation_lines, report_lines
-    from rag.evaluation.report.report import PAGE
-    from rag.recipes.evaluate import read_evaluation_recipe, run_evaluation_recipe
-
-    recipe = read_evaluation_recipe(path)
-    failed: list[object] = []
-
-    def indexed(report: Any) -> None:
-        failed.extend(report.failed)
-        click.echo("\n".join(report_lines(report)), err=True)
-
-    with EvaluationProgress() as progress:
-        measured = run_evaluation_recipe(recipe, progress=progress, on_indexed=indexed, api_key=settings_with().api_key)
-        for folder, evaluation in measured:
-            progress.end()
-            click.echo(click.style(evaluation.kind, bold=True))
-            click.echo("\n".join(evaluation_lines(evaluation)) + "\n")
-            click.echo(f"The page is {folder / PAGE}", err=True)
-            failed.extend(range(evaluation.after.get("failed", 0)))
-    if failed:
-        sys.exit(EXIT_SOME_FAILED)
 
 
 def _index_of(data: Path, index_path: str | None, settings: Settings) -> str | None:

@@ -1,4 +1,4 @@
-"""Commands that read documents, or let them go."""
+"""`rag index`: an index that mirrors files and folders."""
 
 from __future__ import annotations
 
@@ -7,66 +7,66 @@ from typing import Any
 
 import click
 
-from rag.cli.options import EXIT_SOME_FAILED, choosing, of_an_index, reading, splitting, waiting
+from rag.cli.options import (
+    EXIT_SOME_FAILED,
+    Command,
+    an_index,
+    as_json,
+    debug,
+    flag,
+    under,
+    waiting,
+)
+from rag.cli.reading import choosing, read_options, reading, splitting
 from rag.cli.shared import index_to_look_at, opened, settings_with, show
+from rag.reading import ChunkSizes
 
 
-@click.command("index")
+@click.command("index", cls=Command, short_help="Make an index mirror files and folders.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+@under("Index", an_index)
+@under("Index", flag("--dry-run", is_flag=True, help="Print what would be done."), waiting)
 @splitting
 @choosing
 @reading
-@click.option("--retry-failed", is_flag=True, help="Try files again that failed before and have not changed.")
-@click.option("--dry-run", is_flag=True, help="Print what would be done.")
-@waiting
-@of_an_index
+@under("Reading", flag("--retry-failed", is_flag=True, help="Try files again that failed and have not changed."))
+@under("Output", as_json)
+@debug
 def index_command(
     sources: tuple[str, ...],
     index_path: str | None,
     embedder: str | None,
     chunk_tokens: int | None,
     overlap_tokens: int | None,
-    jobs: int | None,
-    passwords: tuple[str, ...],
-    seconds_a_file: float,
-    memory_a_file: int,
     retry_failed: bool,
     dry_run: bool,
     wait: float,
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Make the index mirror files and folders: add, update, rename, remove."""
+    """Make an index mirror files and folders: add, update, rename, remove.
+
+    Run it again at any time: unchanged files are skipped.
+    """
     from rag.cli.terminal import IndexingProgress, plan_lines, report_lines
-    from rag.documents.loading.find import Selection
-    from rag.documents.loading.workers import Limits
-    from rag.ingest.sync import ChunkSizes, plan_for, sync
+    from rag.ingest.sync import plan_for, synced
 
     settings = settings_with(embedder=embedder)
+    options = read_options(chosen)
     if dry_run:
         with index_to_look_at(index_path, settings) as index:
-            plan, _ = plan_for(
-                sources,
-                index=index,
-                selection=Selection(**chosen),
-                retry_failed=retry_failed,
-                with_passwords=bool(passwords),
-                limits=Limits(seconds_a_file, memory_a_file * 2**20),
-            )
+            plan, _ = plan_for(sources, index=index, reading=options, retry_failed=retry_failed)
         show(plan.to_dict(), plan_lines(plan), as_json)
         return
     with opened(index_path, settings, create=True) as index, IndexingProgress(shown=not as_json) as progress:
-        report = sync(
+        report = synced(
             sources,
             index=index,
-            jobs=jobs,
-            limits=Limits(seconds_a_file, memory_a_file * 2**20),
-            passwords=passwords,
+            reading=options,
             retry_failed=retry_failed,
             wait=wait,
             sizes=ChunkSizes(chunk_tokens, overlap_tokens),
             progress=progress,
-            **chosen,
         )
     show(report.to_dict(), report_lines(report), as_json)
     if report.failed:

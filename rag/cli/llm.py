@@ -6,29 +6,29 @@ from typing import Any
 
 import click
 
-from rag.cli.options import as_json, debug
+from rag.cli.options import CommandGroup, as_json, debug
 from rag.cli.shared import settings_with, show
 
 
-@click.group("llm")
+@click.group("llm", cls=CommandGroup, short_help="Keep a vLLM server warm in the background.")
 def llm_group() -> None:
-    """Keep a vLLM server warm in the background; `ask` finds it without a flag."""
+    """Keep a vLLM server warm in the background. `rag ask` finds it without --llm."""
 
 
-@llm_group.command("start")
+@llm_group.command("start", short_help="Start a server and wait until it answers.")
 @click.argument("model")
-@click.option("--port", type=click.IntRange(1, 65535), help="Where it listens, on this machine only (default: a free port).")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Port on this machine (default: a free one).")
 @click.option(
     "--gpu-memory",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="SHARE",
-    help="Share of the GPU's memory that it may take (default: vLLM's own, about 0.9).",
+    help="Share of the GPU's memory to use (default: vLLM's own, about 0.9).",
 )
 @click.option(
     "--max-model-len",
     type=click.IntRange(min=1),
     metavar="TOKENS",
-    help="Its window (default: the model's, or as much as the memory holds).",
+    help="Context window (default: the model's, or as much as fits the memory).",
 )
 @click.option(
     "--wait",
@@ -36,13 +36,13 @@ def llm_group() -> None:
     default=900.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait until it answers; 0 returns at once.",
+    help="How long to wait until the server answers; 0 returns at once.",
 )
 @click.option("--python", metavar="PATH", help="The Python that has vLLM (RAG_VLLM_PYTHON; default: this one).")
 @as_json
 @debug
 def start_command(model: str, as_json: bool, **options: Any) -> None:
-    """Start a vLLM server of MODEL, a hub name or a folder, and wait until it answers."""
+    """Start a vLLM server for MODEL (a hub name or a folder) and wait until it answers."""
     from rag.models.generators.vllm_warm import server_status, start_server
 
     def tell(server: Any) -> None:
@@ -57,11 +57,11 @@ def start_command(model: str, as_json: bool, **options: Any) -> None:
     show(server_status() if as_json else {}, [said], as_json)
 
 
-@llm_group.command("status")
+@llm_group.command("status", short_help="Show whether the server runs, and where.")
 @as_json
 @debug
 def status_command(as_json: bool) -> None:
-    """Show whether the server runs, where, and how much of the prompts it knew from earlier ones."""
+    """Show whether the server runs, where, and how many prompt tokens came from its cache."""
     from rag.models.generators.vllm_warm import server_status
 
     status = server_status()
@@ -72,7 +72,7 @@ def status_command(as_json: bool) -> None:
 @as_json
 @debug
 def stop_command(as_json: bool) -> None:
-    """End the server and all its processes."""
+    """Stop the server and all its processes."""
     from rag.models.generators.vllm_warm import stop_server
 
     server = stop_server()

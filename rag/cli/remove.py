@@ -1,19 +1,19 @@
-"""`rag remove`: documents taken out of an index."""
+"""`rag remove`: remove documents from an index."""
 
 from __future__ import annotations
 
 import click
 
-from rag.cli.options import of_an_index, waiting
+from rag.cli.options import Command, of_an_index, waiting
 from rag.cli.shared import opened, settings_with, show
 
 
-@click.command("remove")
+@click.command("remove", cls=Command, short_help="Remove documents from an index.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 @waiting
 @of_an_index
 def remove_command(sources: tuple[str, ...], index_path: str | None, wait: float, as_json: bool) -> None:
-    """Take documents out of an index: files, folders, or globs over whole paths. The files themselves stay."""
+    """Remove documents from an index: files, folders, or globs over whole paths. The files themselves stay."""
     from rag.cli.terminal import removal_lines
     from rag.ingest.remove import remove
 

@@ -8,61 +8,88 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.cli.options import (
-    EXIT_SOME_FAILED,
-    debug,
-)
-from rag.cli.shared import (
-    settings_with,
-)
+from rag.cli.options import EXIT_SOME_FAILED, Command, debug
+from rag.cli.shared import settings_with
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from rag.answers.ask_many import FailedAnswer
-    from rag.types import Answer
-
-    Answers = Sequence[Answer | FailedAnswer]
+    from rag.recipes.answer import AnswerRecipe
+    from rag.recipes.evaluate import EvaluationRecipe
+    from rag.recipes.summarize import SummaryRecipe
 
 
-@click.command("run")
+@click.command("run", cls=Command, short_help="Run a whole job from a recipe (TOML).")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @debug
 def run_command(recipe: Path) -> None:
-    """Run a whole pipeline from a recipe (TOML); see pipelines/."""
-    from rag.cli.evaluate import run_evaluation_recipe_at
-    from rag.cli.summarize import run_summary_recipe_at
-    from rag.recipes.evaluate import evaluates
-    from rag.recipes.summarize import sums_up
+    """Run a whole job from a recipe, a TOML file; pipelines/ has examples."""
+    from rag import recipes
+    from rag.recipes.answer import AnswerRecipe
+    from rag.recipes.summarize import SummaryRecipe
 
-    if evaluates(recipe):
-        run_evaluation_recipe_at(recipe)
-        return
-    if sums_up(recipe):
-        run_summary_recipe_at(recipe)
-        return
-    from rag.cli.terminal import IndexingProgress, report_lines
-    from rag.recipes.answer import answer_line, read_recipe, run_recipe, write_lines
+    job = recipes.read(recipe)
+    if isinstance(job, AnswerRecipe):
+        show_answers(job)
+    elif isinstance(job, SummaryRecipe):
+        show_summaries(job)
+    else:
+        show_measurements(job)
 
-    steps = read_recipe(recipe)
+
+def show_answers(job: AnswerRecipe) -> None:
+    """A bar while sources are indexed; answers as JSON lines on stdout where the recipe writes no file."""
+    from rag.cli.terminal import IndexingProgress
+    from rag.recipes.answer import answer_line
+
     failed: list[object] = []
     with IndexingProgress(shown=True) as progress:
 
         def indexed(report: Any) -> None:
             progress.close()
-            failed.extend(report.failed)
-            click.echo("\n".join(report_lines(report)), err=True)
+            _show_report(report, failed)
 
-        answers = (
-            answer_line(answer)
-            for answer in run_recipe(steps, progress=progress, on_indexed=indexed, api_key=settings_with().api_key)
-        )
-        if steps.output:
-            write_lines(steps.output, answers)
-            click.echo(f"Answers are in {steps.output}", err=True)
-        else:
-            for line in answers:
-                click.echo(line)
+        for answer in job.run(progress=progress, on_indexed=indexed, api_key=settings_with().api_key):
+            if job.output is None:
+                click.echo(answer_line(answer))
+    if job.output:
+        click.echo(f"Answers are in {job.output}", err=True)
+    _exit(failed)
+
+
+def show_measurements(job: EvaluationRecipe) -> None:
+    """A bar for each measurement, and its figures when it is done."""
+    from rag.cli.evaluate import EvaluationProgress
+    from rag.cli.terminal import evaluation_lines
+    from rag.evaluation.report.report import PAGE
+
+    failed: list[object] = []
+
+    def indexed(report: Any) -> None:
+        _show_report(report, failed)
+
+    with EvaluationProgress() as progress:
+        for one in job.run(progress=progress, on_indexed=indexed, api_key=settings_with().api_key):
+            progress.end()
+            click.echo(click.style(one.evaluation.kind, bold=True))
+            click.echo("\n".join(evaluation_lines(one.evaluation)) + "\n")
+            click.echo(f"The page is {one.folder / PAGE}", err=True)
+            failed.extend(range(one.evaluation.after.get("failed", 0)))
+    _exit(failed)
+
+
+def show_summaries(job: SummaryRecipe) -> None:
+    """A bar, failures, and totals."""
+    from rag.cli.summarize import show_outcomes
+
+    show_outcomes(job.run, output=job.output, as_json=False, calls=job.calls, are_written=True)
+
+
+def _show_report(report: Any, failed: list[object]) -> None:
+    from rag.cli.terminal import report_lines
+
+    failed.extend(report.failed)
+    click.echo("\n".join(report_lines(report)), err=True)
+
+
+def _exit(failed: list[object]) -> None:
     if failed:
         sys.exit(EXIT_SOME_FAILED)

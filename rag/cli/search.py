@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from rag.cli.options import (
-    of_an_index,
+    Command,
+    an_index,
+    as_json,
+    debug,
+    flags_of,
     question,
     retrieval,
+    under,
 )
 from rag.cli.shared import (
     opened,
@@ -19,32 +24,26 @@ from rag.cli.shared import (
     show,
     tell_if_empty,
 )
+from rag.retrieval.options import SearchOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rag.answers.ask_many import FailedAnswer
-    from rag.retrieval.retrieve import Mode
-    from rag.types import Answer
-
-    Answers = Sequence[Answer | FailedAnswer]
+    from rag.retrieval.options import Mode
 
 
-@click.command("search")
+@click.command("search", cls=Command, short_help="Find passages.")
 @question
-@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="Passages to show.")
+@under("Search", *flags_of(SearchOptions, "k", help="Passages to show."))
 @retrieval
-@of_an_index
+@under("Search", an_index)
+@under("Output", as_json)
+@debug
 def search_command(
     question: str, index_path: str | None, k: int, mode: str, where: dict[str, str], reranker: str | None, as_json: bool
 ) -> None:
-    """Find passages. `-` reads the question from stdin."""
-    import gc
-
+    """Find passages for a question. The question - is read from stdin."""
     from rag.cli.terminal import hit_lines
     from rag.retrieval.search import search
 
-    gc.disable()  # collecting would take a twentieth of this command's short life, most of which is imports
     started = time.perf_counter()
     settings = settings_with(reranker=reranker)
     with opened(index_path, settings) as index:

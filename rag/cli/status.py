@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from rag.cli.options import of_an_index
+from rag.cli.options import Command, of_an_index
 from rag.cli.shared import opened, settings_with, show
 
 
-@click.command("status")
+@click.command("status", cls=Command, short_help="Show sizes, embedder and failed files of an index.")
 @of_an_index
 def status_command(index_path: str | None, as_json: bool) -> None:
-    """Show what an index holds, its embedder, its sizes, and the files that could not be read."""
+    """Show the documents, embedder and sizes of an index, and the files that could not be read."""
     from rag.cli.terminal import status_lines
     from rag.index.status import index_status
 

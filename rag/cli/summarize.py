@@ -1,4 +1,4 @@
-"""The command that sums documents up."""
+"""`rag summarize`: summaries of documents."""
 
 from __future__ import annotations
 
@@ -11,8 +11,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from rag.cli.options import EXIT_INTERRUPTED, EXIT_SOME_FAILED, as_json, choosing, debug, reading
+from rag.cli.options import (
+    EXIT_INTERRUPTED,
+    EXIT_SOME_FAILED,
+    Command,
+    as_json,
+    debug,
+    flag,
+    flags_of,
+    llm,
+    under,
+)
+from rag.cli.reading import choosing, read_options, reading
 from rag.cli.shared import llm_of, settings_with
+from rag.summaries.options import SummaryOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -25,66 +37,44 @@ if TYPE_CHECKING:
 SECONDS_TO_END = 0.8
 
 
-@click.command("summarize")
+@click.command("summarize", cls=Command, short_help="Summarise documents of any length.")
 @click.argument("sources", nargs=-1, required=True, metavar="FILE…")
-@click.option("--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL or http://HOST:PORT/v1.")
-@click.option(
-    "--chain",
-    type=click.Choice(["auto", "stuff", "map-reduce", "refine"]),
-    default="auto",
-    show_default=True,
-    help="One prompt; pieces side by side and merged; piece after piece; or what fits.",
+@under("Summary", *flags_of(SummaryOptions, "words", "focus", "chain", "strict"))
+@under("Model", llm, *flags_of(SummaryOptions, "piece_tokens"))
+@under(
+    "Output",
+    flag(
+        "--output",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Write a file for each summary, and a log of JSON lines.",
+    ),
+    as_json,
 )
-@click.option("--words", type=click.IntRange(min=1), metavar="N", help="About so many words, within 15 %.")
-@click.option("--focus", metavar="TEXT", default="", help="Only what the documents say about this.")
-@click.option("--strict", is_flag=True, help="Leave out what the document does not support.")
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="A file for each summary, and a log of JSON lines.",
-)
-@click.option("--piece-tokens", type=click.IntRange(min=1), metavar="N", help="Most tokens of text in a prompt (default 3000).")
-@click.option(
-    "--calls",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where finished calls are kept (default: in the cache folder).",
-)
-@click.option("--fresh", is_flag=True, help="Make all calls again.")
+@under("Finished calls", *flags_of(SummaryOptions, "calls", "fresh"))
 @choosing
 @reading
-@as_json
 @debug
 def summarize_command(sources: tuple[str, ...], llm: str | None, output: Path | None, as_json: bool, **chosen: Any) -> None:
-    """Sum up documents of any length, each sentence with its pages; `-` reads one from stdin.
+    """Summarise documents of any length, each sentence with its pages. The file - is read from stdin.
 
-    Stopped, it goes on where it was: finished calls are kept. Folders stand for the documents in them.
+    Folders stand for the documents in them. A run that was stopped continues: finished calls are kept.
     """
     from functools import partial
 
     from rag.errors import UsageError
     from rag.specs import using_llm
     from rag.summaries.folder import lies_among
-    from rag.summaries.summarize import summarize_many
+    from rag.summaries.summarize import summarized_many
 
     if output and lies_among(output, [source for source in sources if source != "-"]):
         raise UsageError(f"--output {output} lies among the sources. Choose another folder.")
+    reading_options = read_options(chosen)
+    options = SummaryOptions(**chosen)
     with using_llm(llm_of(settings_with(llm=llm))) as model:
         named = [_source(one, is_kept=output is not None) for one in sources]
-        begin = partial(summarize_many, named, llm=model, **_options(chosen))
-        show_outcomes(begin, output=output, as_json=as_json, calls=chosen["calls"], fresh=chosen["fresh"])
-
-
-def run_summary_recipe_at(path: Path) -> None:
-    """What `rag run` does with a recipe that sums up."""
-    from functools import partial
-
-    from rag.recipes.summarize import read_summary_recipe, run_summary_recipe
-
-    recipe = read_summary_recipe(path)
-    calls = recipe.path(recipe.summarize.calls) if recipe.summarize.calls else None
-    show_outcomes(partial(run_summary_recipe, recipe), output=recipe.output, as_json=False, calls=calls)
+        begin = partial(summarized_many, named, llm=model, options=options, reading=reading_options)
+        show_outcomes(begin, output=output, as_json=as_json, calls=chosen["calls"], fresh=options.fresh)
 
 
 def show_outcomes(
@@ -94,9 +84,12 @@ def show_outcomes(
     as_json: bool,
     calls: Path | None = None,
     fresh: bool = False,
+    are_written: bool = False,
 ) -> None:
-    """Summaries as they finish, to stdout or into a folder; exits with 3 if some failed. `calls` is where finished calls are
-    kept, `fresh` says that none of earlier runs count.
+    """Show summaries as they finish, and write them to a folder. Exits with 3 if some failed.
+
+    `calls` is the file of finished calls; with `fresh`, calls of earlier runs are made again. `are_written` says that
+    whoever makes the summaries writes them.
     """
     from contextlib import closing, nullcontext
 
@@ -111,7 +104,7 @@ def show_outcomes(
 
     with (
         _ending_soon(tell),
-        SummaryFolder(output) if output else nullcontext() as folder,
+        SummaryFolder(output) if output and not are_written else nullcontext() as folder,
         progress,
         closing(begin(progress=progress)) as outcomes,
     ):
@@ -164,15 +157,6 @@ def _ending_soon(tell: Callable[[], None]) -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _options(chosen: dict[str, Any]) -> dict[str, Any]:
-    from rag.documents.loading.find import Selection
-    from rag.documents.loading.workers import Limits
-
-    selection = Selection(*(chosen.pop(name) for name in ("include", "exclude", "hidden", "follow_links")))
-    limits = Limits(seconds=chosen.pop("seconds_a_file"), memory=chosen.pop("memory_a_file") * 2**20)
-    return {**chosen, "selection": selection, "limits": limits}
 
 
 def _source(name: str, *, is_kept: bool) -> str | Document:

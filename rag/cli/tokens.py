@@ -1,4 +1,4 @@
-"""`rag tokens`: the tokens and chunks that documents cost."""
+"""`rag tokens`: how many tokens and chunks documents have."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from typing import Any
 
 import click
 
-from rag.cli.options import EXIT_SOME_FAILED, as_json, choosing, debug, reading, splitting
+from rag.cli.options import (
+    EXIT_SOME_FAILED,
+    Command,
+    as_json,
+    debug,
+    flag,
+    under,
+)
+from rag.cli.reading import choosing, read_options, reading, splitting
 from rag.cli.shared import settings_with, show
+from rag.reading import ChunkSizes
 
 
-@click.command("tokens")
+@click.command("tokens", cls=Command, short_help="Count the tokens and chunks of documents.")
 @click.argument("sources", nargs=-1, required=True, metavar="FILE…")
 @splitting
-@click.option("--llm", metavar="SPEC", help="Count the tokens of this language model too.")
+@under("Model", flag("--llm", metavar="SPEC", help="Also count the tokens of this language model."))
 @choosing
 @reading
-@as_json
+@under("Output", as_json)
 @debug
 def tokens_command(
     sources: tuple[str, ...],
@@ -25,36 +34,28 @@ def tokens_command(
     chunk_tokens: int | None,
     overlap_tokens: int | None,
     llm: str | None,
-    jobs: int | None,
-    passwords: tuple[str, ...],
-    seconds_a_file: float,
-    memory_a_file: int,
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Show the pages, characters, tokens and chunks of files and folders, and what cannot be read."""
+    """Count the pages, characters, tokens and chunks of files and folders, and name files that cannot be read."""
     from contextlib import nullcontext
 
     from rag.cli.terminal import cost_lines
     from rag.documents import load_bytes
-    from rag.documents.loading.find import Selection
-    from rag.documents.loading.workers import Limits
-    from rag.ingest.costs import count_costs
-    from rag.ingest.sync import ChunkSizes
+    from rag.ingest.costs import costs_of
     from rag.specs import open_embedder, using_llm
 
     settings = settings_with(embedder=embedder)
+    options = read_options(chosen)
     with using_llm(llm) if llm else nullcontext() as generator:
         stdin = sys.stdin.buffer.read() if "-" in sources else None
-        costs = count_costs(
+        passwords = options.passwords
+        costs = costs_of(
             [source for source in sources if source != "-"],
             embedder=open_embedder(settings.embedder or "minilm", api_key=settings.api_key),
             llm=generator,
             sizes=ChunkSizes(chunk_tokens, overlap_tokens),
-            selection=Selection(**chosen),
-            jobs=jobs,
-            limits=Limits(seconds_a_file, memory_a_file * 2**20),
-            passwords=passwords,
+            reading=options,
             documents=[] if stdin is None else [load_bytes(stdin, source="-", name_hint="stdin", passwords=passwords)],
         )
     show(costs.to_dict(), cost_lines(costs), as_json)

@@ -6,16 +6,16 @@ import sys
 
 import click
 
-from rag.cli.options import EXIT_ERROR, of_an_index, waiting
+from rag.cli.options import EXIT_ERROR, Command, of_an_index, waiting
 from rag.cli.shared import opened, settings_with, show
 
 
-@click.command("verify")
-@click.option("--repair", is_flag=True, help="Make what is derived from the catalog anew where it is not sound.")
+@click.command("verify", cls=Command, short_help="Check that an index is sound.")
+@click.option("--repair", is_flag=True, help="Rebuild damaged parts from the catalog.")
 @waiting
 @of_an_index
 def verify_command(index_path: str | None, repair: bool, wait: float, as_json: bool) -> None:
-    """Check an index: every file, every document, and whether all parts agree. Exit code 1 if something is wrong."""
+    """Check every file and document of an index. The exit code is 1 if something is wrong."""
     from rag.cli.terminal import check_lines
     from rag.errors import IndexFormatError
     from rag.index.status import check_index, unsound

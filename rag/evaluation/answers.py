@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from rag.answers.ask_many import FailedAnswer, ask_many
-from rag.answers.options import PASSAGES, Asking
+from rag.answers.ask_many import FailedAnswer, Kept, asked_many
+from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import prepare
+from rag.arguments import takes
 from rag.evaluation.data.collection import answered_questions
 from rag.evaluation.measures import scores
 from rag.evaluation.measures.statistics import auroc
@@ -17,21 +17,20 @@ from rag.evaluation.reasons import FAILED, NOT_CITED, NOT_REFUSED, WRONG, WRONGL
 from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.retrieval import Way, found_for
 from rag.evaluation.rows import figures_in
-from rag.sampling import Sampling
-from rag.specs import open_reranker, using_llm
-from rag.system.files import cache_folder, expanded
+from rag.models.call_store import default_path
+from rag.specs import using_llm
+from rag.system.files import expanded
+from rag.system.loops import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rag.evaluation.data.questions import Question
     from rag.evaluation.data.runs import Ranking, Run
     from rag.evaluation.results import Values
     from rag.index.index import Index
-    from rag.prompts import Prompts
-    from rag.protocols import Generator, Progress, Reranker, Verifier
-    from rag.retrieval.retrieve import Mode
+    from rag.protocols import Generator, Progress
     from rag.types import Answer
 
 METRICS = (
@@ -39,49 +38,44 @@ METRICS = (
 )  # fmt: skip
 
 
+@takes(AskKeywords, AskOptions)
 def evaluate_answers(
     data: Path | str,
     *,
     llm: Generator | str = "local",
     index: Index | str | Path | None = None,
     embedder: str | None = None,
-    k: int = PASSAGES,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
-    sampling: Sampling | None = None,
-    strict: bool = False,
-    verifier: Verifier | None = None,
-    prompts: Prompts | None = None,
     limit: int | None = None,
     output: Path | str | None = None,
     fresh: bool = False,
+    calls: Path | str | None = None,
     compare: Sequence[str] = (),
     api_key: str | None = None,
     progress: Progress | None = None,
+    **options: Unpack[AskKeywords],
 ) -> Evaluation:
     """How right, how well cited and how rightly refused answers are.
 
     `data` is a folder with `corpus.jsonl` and `qa.jsonl`, or a file of questions about the documents of `index`. Questions are asked
-    as by `rag.ask_many`, with its options: answers are kept in `output` (a file; by default in the cache folder) and not asked again.
+    as by `rag.ask_many`, with its options. No call is made again that an earlier evaluation has finished: answers are kept in the file
+    `output`, and calls in the SQLite file `calls` (default: in the cache folder, unless there is an `output`).
     `compare` names `questions.jsonl` files of other evaluations of the same questions. Raises UsageError for data that cannot be read.
     """
-    started, told, path = time.perf_counter(), progress or Silent(), data_at(data)
-    chosen = open_reranker(reranker, api_key=api_key) if isinstance(reranker, str) else reranker
-    asking = Asking(k, mode, where, chosen, sampling or Sampling(), strict, verifier, prompts)
+    started, told = time.perf_counter(), progress or Silent()
+    chosen, path = AskOptions.of(options, api_key=api_key), data_at(data)
     read = answered_questions(path)[:limit]
     others = [figures_in(expanded(name), METRICS, {one.id: one.text for one in read}) for name in compare]
     with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened, using_llm(llm) as model:
         names = Names(opened, path)
         questions = names.questions(read)
         told.expect("asking", len(questions))
-        kept = output or _kept_for(path, opened, model, asking)
-        given = _asked(questions, opened, model, asking, kept, fresh, told)
+        kept = Kept(output, [one.id for one in questions], fresh, calls or (None if output else default_path()))
+        given = run(_asked(questions, opened, model, chosen, kept, told))
         values = _values(questions, given)
         told.expect("looking for reasons", len(questions))
         rows = []
         for question, answer in zip(questions, given, strict=True):
-            reason = _reason(question, answer, opened, model, asking)
+            reason = _reason(question, answer, opened, model, chosen)
             rows.append(_row(question, answer, reason, values))
             told.advance("looking for reasons")
         after = _facts(questions, given, opened, model, path, time.perf_counter() - started)
@@ -89,36 +83,20 @@ def evaluate_answers(
     figures = [Figures.of(after["llm"], values), *others]
     answered = sum(not isinstance(answer, FailedAnswer) and answer.answerable for answer in given)
     before = {"documents": after.pop("documents"), "questions": len(questions), "answered": answered}
-    runs: dict[str, Run] = {mode: {one.id: _hits(one, answer) for one, answer in zip(questions, given, strict=True)}}
+    runs: dict[str, Run] = {chosen.mode: {one.id: _hits(one, answer) for one, answer in zip(questions, given, strict=True)}}
     return Evaluation("answers", before, after, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
 
 
-def _asked(
+async def _asked(
     questions: Sequence[Question],
     index: Index,
     llm: Generator,
-    asking: Asking,
-    kept: Path | str,
-    fresh: bool,
+    options: AskOptions,
+    kept: Kept,
     progress: Progress,
 ) -> list[Answer | FailedAnswer]:
-    return ask_many(
-        [question.text for question in questions],
-        index=index,
-        llm=llm,
-        k=asking.k,
-        mode=asking.mode,
-        where=asking.where,
-        reranker=asking.reranker,
-        sampling=asking.sampling,
-        strict=asking.strict,
-        verifier=asking.verifier,
-        prompts=asking.prompts,
-        output=kept,
-        ids=[question.id for question in questions],
-        fresh=fresh,
-        on_answer=lambda _: progress.advance("asking"),
-    )
+    texts = [question.text for question in questions]
+    return await asked_many(texts, index, llm, options, kept, lambda _: progress.advance("asking"))
 
 
 def _values(questions: Sequence[Question], given: Sequence[Answer | FailedAnswer]) -> Values:
@@ -192,7 +170,7 @@ def _row(question: Question, answer: Answer | FailedAnswer, reason: str, values:
     }
 
 
-def _reason(question: Question, answer: Answer | FailedAnswer, index: Index, llm: Generator, asking: Asking) -> str:
+def _reason(question: Question, answer: Answer | FailedAnswer, index: Index, llm: Generator, options: AskOptions) -> str:
     """The first step that lost what was expected; empty where the answer is right, or rightly none.
 
     Where right answers are known, an answer with their words is right whatever it cites; else one that cites what should be cited.
@@ -207,16 +185,16 @@ def _reason(question: Question, answer: Answer | FailedAnswer, index: Index, llm
         return ""
     if cites or not question.relevant:
         return WRONG if answer.answerable else WRONGLY_REFUSED
-    if not question.relevant.isdisjoint(_shown(question, answer, index, llm, asking)):
+    if not question.relevant.isdisjoint(_shown(question, answer, index, llm, options)):
         return NOT_CITED if answer.answerable else WRONGLY_REFUSED
-    found = found_for(question, index, Way(asking.mode, asking.where, asking.reranker))
+    found = found_for(question, index, Way(options.mode, options.where, options.reranker))
     known = is_indexed(question, index.catalog.stamps())
     return lost_in_retrieval(indexed=known, rank=found.passage, context=0)
 
 
-def _shown(question: Question, answer: Answer, index: Index, llm: Generator, asking: Asking) -> set[str]:
+def _shown(question: Question, answer: Answer, index: Index, llm: Generator, options: AskOptions) -> set[str]:
     """The units of the passages that the model was shown; of the hits, where they were too little to ask it."""
-    prompt = prepare(question.text, index=index, llm=llm, asking=asking).prompt
+    prompt = prepare(question.text, index=index, llm=llm, options=options).prompt
     shown = [(passage.source, passage.pages) for passage in prompt.passages] if prompt else []
     places = shown or [(hit.source, hit.pages) for hit in answer.hits]
     return {unit for source, pages in places for unit in question.units(source, pages)}
@@ -239,11 +217,3 @@ def _hits(question: Question, answer: Answer | FailedAnswer) -> Ranking:
         for unit in question.units(hit.source, hit.pages):
             best.setdefault(unit, hit.score)
     return list(best.items())
-
-
-def _kept_for(data: Path, index: Index, llm: Generator, asking: Asking) -> Path:
-    """Where answers are kept if nobody says: a file for each configuration, so that one does not take the place of another."""
-    named = (one if isinstance(one, str) else type(one).__name__ for one in (asking.reranker, asking.verifier))
-    told = repr((data.resolve(), index.path.absolute(), llm.name, asking.k, asking.mode, asking.where, asking.sampling, *named))
-    digest = blake2b(told.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
-    return cache_folder() / "evaluation" / "answers" / f"{data.stem}-{digest}.jsonl"

@@ -14,7 +14,8 @@ from rag.evaluation.measures.metrics import USUAL, deepest, measures_of, values_
 from rag.evaluation.mirror import Names, Silent, data_at, embedder_of, index_for, is_indexed
 from rag.evaluation.reasons import lost_in_retrieval
 from rag.evaluation.results import Evaluation, Figures, compared
-from rag.retrieval.retrieve import CANDIDATES, RERANKED, Mode, candidates, hybrid, retrieve
+from rag.retrieval.options import Mode
+from rag.retrieval.retrieve import CANDIDATES, RERANKED, candidates, hybrid, retrieve
 from rag.specs import open_reranker
 from rag.system.files import expanded
 

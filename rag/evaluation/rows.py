@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError
-from rag.evaluation.data.lines import read_objects, shortened, text_of
+from rag.evaluation.data.lines import read_objects, text_of
 from rag.evaluation.results import Figures
+from rag.system.decode import shown
 from rag.types import plain_dict
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def figures_in(path: Path, metrics: Sequence[str], asked: Mapping[str, str]) -> 
         question = row.get("question")
         if isinstance(question, str) and asked.get(name, question) != question:
             raise UsageError(
-                f"{place}: {shortened(name)} is another question there, {shortened(question)}, and not {shortened(asked[name])}. "
+                f"{place}: {shown(name)} is another question there, {shown(question)}, and not {shown(asked[name])}. "
                 "Name an evaluation of the same questions."
             )
         for metric in metrics:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Unpack
 
+from rag.arguments import takes
 from rag.errors import RagError
 from rag.evaluation.data.summary_data import read_summary_data
 from rag.evaluation.measures.rouge import METRICS as ROUGE_METRICS
@@ -16,7 +18,8 @@ from rag.evaluation.reasons import FAILED
 from rag.evaluation.results import Evaluation, Figures, compared
 from rag.evaluation.rows import figures_in
 from rag.specs import using_llm
-from rag.summaries.summarize import asummarize
+from rag.summaries.options import SummaryKeywords, SummaryOptions
+from rag.summaries.summarize import summarized
 from rag.summaries.types import FailedSummary, Summary
 from rag.system.files import expanded
 from rag.system.loops import run
@@ -29,11 +32,11 @@ if TYPE_CHECKING:
     from rag.evaluation.data.summary_data import ToSummarize
     from rag.evaluation.results import Values
     from rag.protocols import Generator, Progress
-    from rag.summaries.options import Wishes
 
 METRICS = (*ROUGE_METRICS, "supported")
 
 
+@takes(SummaryKeywords, SummaryOptions)
 def evaluate_summaries(
     data: Path | str,
     *,
@@ -41,21 +44,22 @@ def evaluate_summaries(
     limit: int | None = None,
     compare: Sequence[str] = (),
     progress: Progress | None = None,
-    **wishes: Unpack[Wishes],
+    **options: Unpack[SummaryKeywords],
 ) -> Evaluation:
     """ROUGE beside the summaries that people wrote, and the share of sentences that the documents bear out in full.
 
-    `data` is a file of JSON lines; see `rag.evaluation.data.summary_data`. `wishes` are the options of `rag.summarize`, but for `focus`,
-    which each line may have. Finished calls are kept as there, so a stopped evaluation goes on where it was. `compare` names
+    `data` is a file of JSON lines; see `rag.evaluation.data.summary_data`. The options are those of `rag.summarize`; `focus` comes
+    from each line. Finished calls are kept as there, so a stopped evaluation goes on where it was. `compare` names
     `questions.jsonl` files of other evaluations of the same data. Raises UsageError for data that cannot be read.
     """
-    started, told, path = time.perf_counter(), progress or Silent(), expanded(data)
+    started, told = time.perf_counter(), progress or Silent()
+    chosen, path = SummaryOptions.of(options), expanded(data)
     wanted = read_summary_data(path)[:limit]
     others = [figures_in(expanded(name), METRICS, {one.id: _asked_for(one) for one in wanted}) for name in compare]
     rouge = Rouge(reference for one in wanted for reference in one.references)
     with using_llm(llm) as model:
         told.expect("summarizing", len(wanted))
-        outcomes = run(_summarized(wanted, model, wishes, told))
+        outcomes = run(_summarized(wanted, model, chosen, told))
         name = model.name
     figures = [Figures.of(name, _values(wanted, outcomes, rouge)), *others]
     done = [outcome for outcome in outcomes if isinstance(outcome, Summary)]
@@ -80,17 +84,16 @@ AT_ONCE = 64
 
 
 async def _summarized(
-    wanted: Sequence[ToSummarize], llm: Generator, wishes: Wishes, progress: Progress
+    wanted: Sequence[ToSummarize], llm: Generator, options: SummaryOptions, progress: Progress
 ) -> list[Summary | FailedSummary]:
     """As many documents at once as the model takes calls; one that fails fails alone."""
     slots = asyncio.Semaphore(max(1, min(llm.parallel, AT_ONCE)))
 
     async def one(wish: ToSummarize) -> Summary | FailedSummary:
         source: Document | str = wish.path or Document(wish.text, wish.id, wish.title)
-        asked: Wishes = {**wishes, "focus": wish.focus}
         async with slots:
             try:
-                return await asummarize(source, llm=llm, **asked)
+                return await summarized(source, llm=llm, options=replace(options, focus=wish.focus))
             except RagError as error:
                 return FailedSummary(wish.path or wish.id, getattr(error, "status", "model"), str(error))
             finally:

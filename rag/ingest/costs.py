@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from rag import documents as loaders
-from rag.documents.loading.find import DEFAULT_SELECTION, Selection, find_files
-from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, load_all
+from rag.arguments import takes
+from rag.documents.loading.find import find_files
+from rag.documents.loading.workers import load_all
 from rag.errors import UsageError
-from rag.ingest.sync import ChunkSizes, split
+from rag.ingest.sync import split
+from rag.reading import ChunkSizes, ReadKeywords, ReadOptions
 from rag.types import Failure, Message
 
 if TYPE_CHECKING:
@@ -77,30 +79,42 @@ class Costs:
         }
 
 
+@takes(ReadKeywords, ReadOptions)
 def count_costs(
     sources: Sequence[str | Path],
     *,
     embedder: Embedder,
     llm: Generator | None = None,
     sizes: ChunkSizes | None = None,
-    selection: Selection = DEFAULT_SELECTION,
-    jobs: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    passwords: Sequence[str] = (),
     documents: Sequence[Document] = (),
+    **options: Unpack[ReadKeywords],
 ) -> Costs:
     """What files and folders would cost. Nothing is written and nothing is embedded. Raises UsageError if there are none.
 
-    Files are found and read as `rag.sync` does it; see there and `load_all`. `documents` are counted before them.
+    Files are found and read as `rag.sync` does it. `documents` are counted before them.
     """
+    reading = ReadOptions.of(options)
+    return costs_of(sources, embedder=embedder, llm=llm, sizes=sizes, reading=reading, documents=documents)
+
+
+def costs_of(
+    sources: Sequence[str | Path],
+    *,
+    embedder: Embedder,
+    llm: Generator | None,
+    sizes: ChunkSizes | None,
+    reading: ReadOptions,
+    documents: Sequence[Document],
+) -> Costs:
+    """The costs of `count_costs`, whose options are checked."""
     started = time.perf_counter()
-    found = find_files(sources, selection=selection)
+    found = find_files(sources, selection=reading)
     failed = found.failures()
     if not (found.files or failed or documents):
         looked = ", ".join(map(str, sources))
         raise UsageError(f"Nothing to read in {looked}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}.")
     costs = [cost_of(document, embedder=embedder, llm=llm, sizes=sizes) for document in documents]
-    with closing(load_all(list(found.files), jobs=jobs, limits=limits, passwords=passwords)) as loaded:
+    with closing(load_all(list(found.files), jobs=reading.jobs, limits=reading.limits, passwords=reading.passwords)) as loaded:
         for one in loaded:
             if one.failure is not None:
                 failed.append(one.failure)

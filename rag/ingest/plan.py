@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rag.documents.common.sidecar import NOTATIONS
 from rag.documents.loading.find import hash_file, is_under
-from rag.documents.loading.workers import DEFAULT_LIMITS, Limits
 from rag.errors import UsageError
+from rag.reading import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,24 +5,25 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from rag import documents as loaders
-from rag.arguments import PATH, is_whole, listed, require
+from rag.arguments import PATH, listed, require, takes
 from rag.documents.chunking import CHUNK_TOKENS, OVERLAP_TOKENS, check_sizes, split_text
-from rag.documents.loading.find import DEFAULT_SELECTION, Found, Selection, find_files
+from rag.documents.loading.find import Found, find_files
 from rag.documents.loading.stamps import FileStamp
-from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
+from rag.documents.loading.workers import Loaded, load_all
 from rag.errors import UsageError
 from rag.ingest.plan import Plan, is_worth_a_retry, limits_had, plan_sync, remember_limits
 from rag.ingest.prepare import Prepared, commit, hash_text, prepare
 from rag.ingest.reports import SyncReport
 from rag.protocols import Progress
+from rag.reading import DEFAULT_LIMITS, DEFAULT_READING, ChunkSizes, Limits, ReadKeywords, ReadOptions
 from rag.specs import open_embedder, using_index
 from rag.types import Document, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Generator, Iterable, Sequence
     from pathlib import Path
 
     from rag.index.index import Index
@@ -35,19 +36,6 @@ enough that a kill loses only seconds of work."""
 
 SECONDS_BETWEEN_REFRESHES = 10.0
 """How often the derived files are brought up to the catalog while more is indexed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkSizes:
-    """Tokens of a chunk, overlap included, and of the overlap. None: what the index has, or the defaults."""
-
-    chunk_tokens: int | None = None
-    overlap_tokens: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("chunk_tokens", "overlap_tokens"):
-            value = getattr(self, name)
-            require(value is None or is_whole(value), value, name, "a whole number")
 
 
 @dataclass(slots=True)
@@ -64,34 +52,51 @@ class Run:
     gone: list[str] = field(default_factory=list)
 
 
+@takes(ReadKeywords, ReadOptions)
 def sync(
     sources: Sequence[str | Path],
     *,
     index: Index | str | Path,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    hidden: bool = False,
-    follow_links: bool = False,
-    jobs: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    passwords: Sequence[str] = (),
+    retry_failed: bool = False,
+    wait: float = 2.0,
+    sizes: ChunkSizes | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[ReadKeywords],
+) -> SyncReport:
+    """Make the index mirror the sources: add, update, rename, remove. Unchanged files are not read.
+
+    Documents outside the sources stay. Files that cannot be read are reported in `failed`. They are tried again when they
+    change, or with `retry_failed`; encrypted ones also when there are `passwords`; those that took too long or too much
+    memory also when `limits` are larger than they were. Another writer gets `wait` seconds to finish; after that
+    IndexLockedError names it.
+
+        report = rag.sync(["docs/"], index="indexes/handbook", exclude=["drafts/*"])
+        report.added, report.failed
+    """
+    return synced(
+        sources,
+        index=index,
+        reading=ReadOptions.of(options),
+        retry_failed=retry_failed,
+        wait=wait,
+        sizes=sizes,
+        progress=progress,
+    )
+
+
+def synced(
+    sources: Sequence[str | Path],
+    *,
+    index: Index | str | Path,
+    reading: ReadOptions = DEFAULT_READING,
     retry_failed: bool = False,
     wait: float = 2.0,
     sizes: ChunkSizes | None = None,
     progress: Progress | None = None,
 ) -> SyncReport:
-    """Make the index mirror the sources: add, update, rename, remove; what is unchanged is not read.
-
-    Documents outside the sources stay. Files that cannot be read are reported in `failed` and tried again when they
-    change, or with `retry_failed`; encrypted ones also when there are `passwords`, which are tried on files that ask for
-    one, and those that took too long or too much memory when `limits` are larger than they were. For `include`, `exclude`,
-    `hidden` and `follow_links` see `Selection`. `jobs` is the number of loading processes (default: one a core), `limits`
-    is what a file may take in one of them. Another writer is given `wait` seconds to end; after that IndexLockedError names
-    it.
-    """
+    """The report of `sync`, whose options are checked."""
     sources = listed(sources, "sources", kinds=PATH, of="paths")
     started = time.perf_counter()
-    selection = Selection(include, exclude, hidden, follow_links)
     with using_index(index, create=True) as opened, opened.writing(patience=wait):
         opened.forget_embedder_of_nothing()
         opened.check_embedder_spec()
@@ -99,19 +104,17 @@ def sync(
         plan, found = plan_for(
             sources,
             index=opened,
-            selection=selection,
+            reading=reading,
             retry_failed=retry_failed,
-            with_passwords=bool(passwords),
-            limits=limits,
         )
-        run = Run(opened, settled, plan, found, progress, limits)
+        run = Run(opened, settled, plan, found, progress, reading.limits)
         _do_without_reading(run)
         if plan.load:
             _adopt(opened, settled)
             if progress:
                 progress.expect("documents", len(plan.load))
             # An error or Ctrl-C ends the worker processes at once.
-            with closing(load_all(plan.load, jobs=jobs, limits=limits, passwords=passwords)) as loaded:
+            with closing(_load(plan, reading)) as loaded:
                 _add(loaded, run)
         opened.refresh()
         return _report(run, seconds=time.perf_counter() - started)
@@ -121,26 +124,26 @@ def plan_for(
     sources: Sequence[str | Path],
     *,
     index: Index,
-    selection: Selection = DEFAULT_SELECTION,
+    reading: ReadOptions = DEFAULT_READING,
     retry_failed: bool = False,
-    with_passwords: bool = False,
-    limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[Plan, Found]:
     """What `sync` would do with these sources, and the files that it would look at. Raises UsageError if there are none.
 
-    `with_passwords` tries encrypted files again, and larger `limits` those that took more than they were allowed.
+    Passwords try encrypted files again, and larger limits those that took more than they were allowed.
     """
     indexed = index.catalog.stamps()
     had = limits_had(index.catalog)
     failed = {
         source: FileStamp(-1, -1)
-        if is_worth_a_retry(failure, had=had.get(source, DEFAULT_LIMITS), limits=limits, with_passwords=with_passwords)
+        if is_worth_a_retry(
+            failure, had=had.get(source, DEFAULT_LIMITS), limits=reading.limits, with_passwords=bool(reading.passwords)
+        )
         else stamp
         for source, (stamp, failure) in index.catalog.failures().items()
     }
     found = find_files(
         sources,
-        selection=selection,
+        selection=reading,
         known=[*indexed, *failed],
         index_folder=index.path,
     )
@@ -154,6 +157,10 @@ def plan_for(
             f"Nothing to index in {looked}{others}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}."
         )
     return plan, found
+
+
+def _load(plan: Plan, reading: ReadOptions) -> Generator[Loaded, None, None]:
+    return load_all(plan.load, jobs=reading.jobs, limits=reading.limits, passwords=reading.passwords)
 
 
 def add_documents(documents: Iterable[Document], *, index: Index, sizes: ChunkSizes | None = None) -> None:

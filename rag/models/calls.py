@@ -7,15 +7,13 @@ import heapq
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rag.models.call_store import Reply, call_key
-from rag.models.generators.whole import whole_answer
 from rag.types import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from rag.models.call_store import CallStore
-    from rag.protocols import Generator
+    from rag.models.call_store import Reply
+    from rag.models.kept import KeptGenerator
     from rag.sampling import Sampling
     from rag.types import Message, Usage
 
@@ -70,31 +68,17 @@ class Slots:
 
 
 class Calls:
-    """Asks one model; `fresh` does not look at what was finished in earlier runs.
+    """Asks one model. Belongs to one event loop.
 
-    Belongs to one event loop. `model` tells in the store which model it is (see `rag.models.identity`), by default its
-    name. So many may compute at once `aside`. `on_reply` is called with the tokens of each answer and whether it was known.
+    At most `aside` functions compute at once. `on_reply` is called with the tokens of each reply and whether it was known.
     """
 
-    def __init__(
-        self,
-        llm: Generator,
-        store: CallStore | None,
-        *,
-        model: str = "",
-        fresh: bool = False,
-        aside: int = ASIDE,
-        on_reply: OnReply | None = None,
-    ) -> None:
+    def __init__(self, llm: KeptGenerator, *, aside: int = ASIDE, on_reply: OnReply | None = None) -> None:
         self.llm = llm
-        self._model = model or llm.name
         self.slots = Slots(llm.parallel)
         self._aside = Slots(aside)
-        self._store = store
-        self._fresh = fresh
         self._on_reply = on_reply
         self._flying: dict[bytes, asyncio.Task[Reply]] = {}
-        self._done_here: set[bytes] = set()
 
     @property
     def in_flight(self) -> int:
@@ -103,8 +87,8 @@ class Calls:
 
     async def ask(self, messages: Sequence[Message], sampling: Sampling, *, turn: Turn = ()) -> tuple[Reply, bool]:
         """The answer, and whether it was known. The same call made twice at once is made once. Raises ModelError."""
-        key = call_key(self._model, messages, sampling)
-        if self._store and (not self._fresh or key in self._done_here) and (known := self._store.find(key)):
+        key = self.llm.key(messages, sampling)
+        if known := self.llm.find(key):
             self._told(known.usage, known=True)
             return known, True
         shared = key in self._flying
@@ -132,10 +116,7 @@ class Calls:
     async def _made(self, key: bytes, prompt: Prompt, sampling: Sampling, turn: Turn) -> Reply:
         try:
             async with self.slots.taken(turn):
-                reply = Reply(*await whole_answer(self.llm, prompt, sampling))
-            if self._store:
-                self._store.keep(key, reply)
-                self._done_here.add(key)
+                reply = await self.llm.ask(prompt, sampling)
         finally:
             del self._flying[key]
         self._told(reply.usage, known=False)

@@ -17,6 +17,7 @@ from rag.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
 
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
@@ -43,6 +44,53 @@ class RefusedError(CallError):
     def __init__(self, message: str, *, status: int, wait: float = 0.0) -> None:
         super().__init__(message, again=status in _WORTH_RETRYING and wait <= LONGEST_WAIT, wait=wait)
         self.status = status
+
+
+class Attempts:
+    """The attempts of one call. Each one runs under `with attempts:`, which keeps its failure.
+
+    While there are failures, `seconds_before_next` says how long to wait:
+
+        attempts = Attempts(url, backoff=0.25)
+        while True:
+            with attempts:
+                return ask()
+            time.sleep(attempts.seconds_before_next())
+
+    Errors of httpx become CallErrors; any other error than these two is raised at once.
+    """
+
+    def __init__(self, url: str, *, backoff: float) -> None:
+        self._url, self._backoff = url, backoff
+        self._number = 0
+        self._failure: CallError | None = None
+
+    def __enter__(self) -> None:
+        self._number += 1
+        self._failure = None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
+            error = unreachable(self._url, error, attempt=self._number)
+        if isinstance(error, CallError):
+            self._failure = error
+        return self._failure is not None
+
+    @property
+    def was_busy(self) -> bool:
+        """Whether the server refused the last attempt because it had too much to do."""
+        return isinstance(self._failure, RefusedError) and self._failure.status in BUSY
+
+    def seconds_before_next(self) -> float:
+        """The wait after the last attempt, which failed. Raises its failure if another attempt cannot help.
+
+        The wait doubles each time, and chance takes up to half of it, so that clients refused together do not return together.
+        """
+        assert self._failure is not None
+        if self._number >= ATTEMPTS or not self._failure.again:
+            raise self._failure
+        grown = self._backoff * 2.0 ** (self._number - 1) * random.uniform(0.5, 1)
+        return min(max(grown, self._failure.wait), LONGEST_WAIT)
 
 
 class Server:
@@ -85,19 +133,15 @@ class Server:
         url = path if "://" in path else self.base_url + path
         with self._lock:
             client = self._client = self._client or httpx.Client(**self._options)
-        attempt = 1
+        timeout = self._look if payload is None else USE_CLIENT_DEFAULT
+        attempts = Attempts(url, backoff=self.backoff)
         while True:
-            try:
-                response = client.request(
-                    method, url, json=payload, timeout=self._look if payload is None else USE_CLIENT_DEFAULT
-                )
-                if response.is_success:
-                    return _json(response)
-                failure: CallError = refusal(response)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                failure = unreachable(url, error, attempt=attempt)
-            time.sleep(seconds_before_next(attempt, failure, self.backoff))
-            attempt += 1
+            with attempts:
+                response = client.request(method, url, json=payload, timeout=timeout)
+                if not response.is_success:
+                    raise refusal(response)
+                return _json(response)
+            time.sleep(attempts.seconds_before_next())
 
 
 def most_connections() -> int:
@@ -120,17 +164,6 @@ def client_options(base_url: str, *, api_key: str | None, timeout: float, connec
         if base_url.lower().startswith("https:")
         else False,  # reading certificates takes long
     }
-
-
-def seconds_before_next(attempt: int, failure: CallError, backoff: float) -> float:
-    """How long to wait after a failed attempt, counted from 1. Raises the failure where another one cannot help.
-
-    The wait doubles each time, and chance takes up to half of it, so that clients refused together do not return together.
-    """
-    if attempt >= ATTEMPTS or not failure.again:
-        raise failure
-    grown = backoff * 2.0 ** (attempt - 1) * random.uniform(0.5, 1)
-    return min(max(grown, failure.wait), LONGEST_WAIT)
 
 
 def unreachable(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, attempt: int = 1) -> CallError:

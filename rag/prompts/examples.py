@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rag.errors import UsageError, nearest, why_unreadable
+from rag.errors import UsageError, why_unreadable
+from rag.system.decode import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,20 +99,7 @@ def _example(line: str, place: str) -> Example:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{place} is not valid JSON: {error}.") from error
-    known = ("question", "sources", "answer")
-    if not isinstance(record, dict):
-        raise UsageError(f'{place} is not an object such as {{"question": …, "sources": […], "answer": …}}.')
-    for name in record:
-        if name not in known:
-            raise UsageError(f"{place}: unknown key '{name}'.{nearest(name, known)} Known: {', '.join(known)}.")
-    question, answer = (_text(record.get(name), name, place) for name in ("question", "answer"))
-    sources = record.get("sources", [])
-    if not isinstance(sources, list):
-        raise UsageError(f"{place}: 'sources' must be a list of texts.")
-    return Example(question, answer, tuple(_text(source, "sources", place) for source in sources))
-
-
-def _text(value: Any, name: str, place: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{place}: '{name}' must be a text that is not empty.")
-    return value
+    example = decoded(record, Example, place=place, like='{"question": …, "sources": […], "answer": …}.')
+    if not all(source.strip() for source in example.sources):
+        raise UsageError(f"{place}: one of the 'sources' is empty.")
+    return example

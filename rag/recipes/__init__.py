@@ -1,1 +1,61 @@
-"""Whole jobs described in one TOML file."""
+"""Whole jobs, each described in one TOML file, which is read once: its tables say what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.arguments import require_path
+from rag.recipes.answer import AnswerRecipe
+from rag.recipes.evaluate import EvaluationRecipe
+from rag.recipes.summarize import SummaryRecipe
+from rag.settings import read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rag.ingest.reports import SyncReport
+    from rag.protocols import Progress
+    from rag.recipes.evaluate import Measured
+    from rag.summaries.summarize import Outcome
+    from rag.types import Answer
+
+Recipe = AnswerRecipe | EvaluationRecipe | SummaryRecipe
+
+
+def read(path: Path | str) -> Recipe:
+    """The recipe of a file: `[evaluate]` measures, `[summarize]` summarises, and any other answers questions.
+
+    Raises SettingsError that names the file, the table and the key of a mistake.
+    """
+    require_path(path, "The recipe", "the path of a TOML file")
+    path = Path(path)
+    tables = read_toml(path)
+    if "evaluate" in tables:
+        return EvaluationRecipe.of(path, tables)
+    if "summarize" in tables:
+        return SummaryRecipe.of(path, tables)
+    return AnswerRecipe.of(path, tables)
+
+
+def run(
+    path: Path | str,
+    *,
+    progress: Progress | None = None,
+    on_indexed: Callable[[SyncReport], None] | None = None,
+    api_key: str | None = None,
+) -> Iterator[Answer | Measured | Outcome]:
+    """Run a recipe, and give its results as they come: answers, measurements or summaries.
+
+    What a recipe calls its output is written before each result comes. `on_indexed` is called when its sources are indexed.
+
+        from rag import recipes
+
+        for answer in recipes.run("pipelines/folder-to-answers.toml"):
+            print(answer.text)
+    """
+    recipe = read(path)
+    if isinstance(recipe, SummaryRecipe):
+        yield from recipe.run(progress=progress)
+    else:
+        yield from recipe.run(progress=progress, on_indexed=on_indexed, api_key=api_key)

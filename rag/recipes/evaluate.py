@@ -1,14 +1,16 @@
-"""A recipe that measures: TOML in, a folder for each thing that was measured out."""
+"""A recipe with an `[evaluate]` table: test data in, a folder with a report for each measurement out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from rag.answers.options import PASSAGES
+from rag.answers.options import AskOptions
+from rag.arguments import check_fields, like, option
 from rag.documents.loading.find import is_under
-from rag.errors import SettingsError, nearest
+from rag.errors import SettingsError
 from rag.evaluation.answers import evaluate_answers
 from rag.evaluation.data.collection import answered_questions, is_collection, judged_questions
 from rag.evaluation.data.summary_data import read_summary_data
@@ -16,10 +18,9 @@ from rag.evaluation.measures.metrics import USUAL, measures_of
 from rag.evaluation.report.report import write_report
 from rag.evaluation.retrieval import evaluate_retrieval
 from rag.evaluation.summaries import evaluate_summaries
-from rag.ingest.sync import ChunkSizes, sync
-from rag.recipes.tables import IndexTable, InFolder, SourcesTable, read_tables
-from rag.settings import read_toml
-from rag.specs import open_index
+from rag.recipes.tables import IndexTable, InFolder, SourcesTable, decoded_tables
+from rag.retrieval.options import Mode
+from rag.summaries.options import SummaryOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,157 +28,144 @@ if TYPE_CHECKING:
     from rag.evaluation.results import Evaluation
     from rag.ingest.reports import SyncReport
     from rag.protocols import Progress
-    from rag.retrieval.retrieve import Mode
 
-MEASURES = ("retrieval", "answers", "summaries")
-MODES = ("hybrid", "dense", "keyword")
+Measure = Literal["retrieval", "answers", "summaries"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateTable:
-    """`[evaluate]`: what is measured, on what, and the folder that the reports go to."""
+    """`[evaluate]`: what is measured, on which data, and the folder of the reports."""
 
-    data: str
-    output: str
-    measure: list[str] | None = None
-    modes: list[str] | None = None
-    metrics: list[str] | None = None
-    split: str = "test"
-    k: int = PASSAGES
-    llm: str = "local"
-    words: int | None = None
-    strict: bool = False
-    limit: int | None = None
+    data: str = option(MISSING, "A test collection, or a file of JSON lines.")
+    output: str = option(MISSING, "The folder of the reports.")
+    measure: list[Measure] | None = option(None, "What is measured (default: retrieval).")
+    modes: list[Mode] | None = option(None, "Search modes to compare (default: hybrid); answers use the first.")
+    metrics: list[str] | None = option(None, "Metrics of retrieval.")
+    split: str = option("test", "Judgements from qrels/NAME.tsv.")
+    k: int = like(AskOptions, "k")
+    llm: str = option("local", "The model that writes.")
+    words: int | None = like(SummaryOptions, "words")
+    strict: bool = like(AskOptions, "strict")
+    limit: int | None = option(None, "Only the first N questions.", least=1)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measurement of a recipe, and the folder of its report."""
+
+    folder: Path
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecipe(InFolder):
-    """A recipe that has been read and checked."""
+    """Sources may be indexed, and search, answers or summaries are measured."""
+
+    TABLES: ClassVar = {"sources": SourcesTable, "index": IndexTable, "evaluate": EvaluateTable}
 
     evaluate: EvaluateTable
     index: IndexTable | None = None
     sources: SourcesTable | None = None
 
+    @classmethod
+    def of(cls, path: Path, tables: Mapping[str, object]) -> EvaluationRecipe:
+        """The recipe of a file, whose data are read too. Raises SettingsError, and UsageError for data that cannot be used."""
+        optional = frozenset({"sources", "index"})
+        recipe = cls(path.resolve().parent, **decoded_tables(path, tables, cls.TABLES, optional=optional))
+        recipe._check(path)
+        return recipe
+
     @property
     def output(self) -> Path:
-        """The folder that the reports go to, each in one of its own."""
+        """The folder of the reports, each in a folder of its own."""
         return self.path(self.evaluate.output)
 
+    @property
+    def data(self) -> Path:
+        """The test data."""
+        return self.path(self.evaluate.data)
 
-TABLES = {"sources": SourcesTable, "index": IndexTable, "evaluate": EvaluateTable}
+    @property
+    def measures(self) -> list[Measure]:
+        """What is measured, in order."""
+        return self.evaluate.measure or ["retrieval"]
 
+    def run(
+        self,
+        *,
+        progress: Progress | None = None,
+        on_indexed: Callable[[SyncReport], None] | None = None,
+        api_key: str | None = None,
+    ) -> Iterator[Measured]:
+        """Index the sources, then measure one thing after the other. Each report is written when its measurement comes."""
+        if self.sources and self.index:
+            with self.open_index(self.index, api_key=api_key) as index:
+                report = self.sync(self.sources, self.index, index=index)
+            if on_indexed:
+                on_indexed(report)
+        for measure in self.measures:
+            folder = self.output / measure
+            evaluation = self._measured(measure, folder, progress, api_key)
+            write_report(folder, evaluation)
+            yield Measured(folder, evaluation)
 
-def evaluates(path: Path) -> bool:
-    """Whether a recipe is one that measures."""
-    return "evaluate" in read_toml(path)
-
-
-def read_evaluation_recipe(path: Path) -> EvaluationRecipe:
-    """Raises SettingsError for an unknown or missing key, or a value of the wrong kind, and UsageError for data that cannot be read."""
-    tables = read_tables(path, TABLES, optional=frozenset({"sources", "index"}))
-    recipe = EvaluationRecipe(path.resolve().parent, **tables)
-    _check(path, recipe)
-    return recipe
-
-
-def run_evaluation_recipe(
-    recipe: EvaluationRecipe,
-    *,
-    progress: Progress | None = None,
-    on_indexed: Callable[[SyncReport], None] | None = None,
-    api_key: str | None = None,
-) -> Iterator[tuple[Path, Evaluation]]:
-    """Index the sources, then measure one thing after the other; each with the folder that its report is in."""
-    if recipe.sources and recipe.index:
-        report = _index(recipe, recipe.sources, recipe.index, api_key)
-        if on_indexed:
-            on_indexed(report)
-    for what in recipe.evaluate.measure or ["retrieval"]:
-        folder = recipe.output / what
-        evaluation = _measured(what, recipe, folder, progress, api_key)
-        write_report(folder, evaluation)
-        yield folder, evaluation
-
-
-def _index(recipe: EvaluationRecipe, sources: SourcesTable, index: IndexTable, api_key: str | None) -> SyncReport:
-    with open_index(recipe.path(index.path), create=True, embedder=index.embedder, api_key=api_key) as opened:
-        return sync(
-            [recipe.path(name) for name in sources.paths],
-            index=opened,
-            include=sources.include or (),
-            exclude=sources.exclude or (),
-            sizes=ChunkSizes(index.chunk_tokens, index.overlap_tokens),
-        )
-
-
-def _measured(what: str, recipe: EvaluationRecipe, folder: Path, progress: Progress | None, api_key: str | None) -> Evaluation:
-    wanted, data = recipe.evaluate, recipe.path(recipe.evaluate.data)
-    index = recipe.path(recipe.index.path) if recipe.index else None
-    embedder = recipe.index.embedder if recipe.index else None
-    modes = wanted.modes or ["hybrid"]
-    if what == "summaries":
-        return evaluate_summaries(
-            data, llm=wanted.llm, words=wanted.words, strict=wanted.strict, limit=wanted.limit, progress=progress
-        )
-    if what == "answers":
-        return evaluate_answers(
-            data,
-            llm=wanted.llm,
+    def _measured(self, measure: Measure, folder: Path, progress: Progress | None, api_key: str | None) -> Evaluation:
+        table = self.evaluate
+        index = self.path(self.index.path) if self.index else None
+        embedder = self.index.embedder if self.index else None
+        modes = table.modes or ["hybrid"]
+        if measure == "summaries":
+            return evaluate_summaries(
+                self.data, llm=table.llm, words=table.words, strict=table.strict, limit=table.limit, progress=progress
+            )
+        if measure == "answers":
+            return evaluate_answers(
+                self.data,
+                llm=table.llm,
+                index=index,
+                embedder=embedder,
+                k=table.k,
+                mode=modes[0],
+                strict=table.strict,
+                limit=table.limit,
+                output=folder / "answers.jsonl",
+                api_key=api_key,
+                progress=progress,
+            )
+        return evaluate_retrieval(
+            self.data,
             index=index,
             embedder=embedder,
-            k=wanted.k,
-            mode=cast("Mode", modes[0]),
-            strict=wanted.strict,
-            limit=wanted.limit,
-            output=folder / "answers.jsonl",
+            modes=modes,
+            metrics=table.metrics or USUAL,
+            split=table.split,
+            k=table.k,
+            limit=table.limit,
             api_key=api_key,
             progress=progress,
         )
-    return evaluate_retrieval(
-        data,
-        index=index,
-        embedder=embedder,
-        modes=modes,
-        metrics=wanted.metrics or USUAL,
-        split=wanted.split,
-        k=wanted.k,
-        limit=wanted.limit,
-        api_key=api_key,
-        progress=progress,
-    )
 
+    def _check(self, path: Path) -> None:
+        """Refuse, before hours of work, what would fail or do harm."""
+        if not self.data.exists():
+            raise SettingsError(f"{path}, [evaluate]: 'data' names {self.data}, which does not exist.")
+        if self.sources and not self.index:
+            raise SettingsError(f"{path}: [sources] needs [index], which says where they are indexed.")
+        if set(self.measures) != {"summaries"} and not self.index and not is_collection(self.data):
+            raise SettingsError(f"{path}: {self.data} has only questions; [index] must say which documents they are about.")
+        self._check_data()
+        if self.sources and is_under(str(self.output), [str(source) for source in self.paths(self.sources)]):
+            raise SettingsError(f"{path}, [evaluate]: 'output' lies among the sources. Choose another folder.")
 
-def _check_data(wanted: EvaluateTable, data: Path) -> None:
-    """Read what will be measured. Raises UsageError that names the line, or the metric."""
-    measures = wanted.measure or ["retrieval"]
-    if "retrieval" in measures:
-        measures_of(wanted.metrics or USUAL)
-        judged_questions(data, split=wanted.split)
-    if "answers" in measures:
-        answered_questions(data)
-    if "summaries" in measures:
-        read_summary_data(data)
-
-
-def _check(path: Path, recipe: EvaluationRecipe) -> None:
-    """What would fail, or do harm, after hours is refused before."""
-    wanted, data = recipe.evaluate, recipe.path(recipe.evaluate.data)
-    for key, known in (("measure", MEASURES), ("modes", MODES)):
-        for one in getattr(wanted, key) or ():
-            if one not in known:
-                raise SettingsError(
-                    f"{path}: '{one}' in '{key}' of [evaluate] is unknown.{nearest(one, known)} Known: {', '.join(known)}."
-                )
-    for key in ("k", "words", "limit"):
-        if (value := getattr(wanted, key)) is not None and value < 1:
-            raise SettingsError(f"{path}: '{key}' in [evaluate] must be at least 1.")
-    if not data.exists():
-        raise SettingsError(f"{path}: there is no {data}, which 'data' in [evaluate] names.")
-    if recipe.sources and not recipe.index:
-        raise SettingsError(f"{path}: [sources] needs [index], which says where they are indexed.")
-    is_asked = set(wanted.measure or ["retrieval"]) != {"summaries"}
-    if is_asked and not recipe.index and not is_collection(data):
-        raise SettingsError(f"{path}: {data} holds questions only; [index] must say which documents they are about.")
-    _check_data(wanted, data)
-    if recipe.sources and is_under(str(recipe.output), [str(recipe.path(name)) for name in recipe.sources.paths]):
-        raise SettingsError(f"{path}: 'output' in [evaluate] lies among the sources. Choose another folder.")
+    def _check_data(self) -> None:
+        """Read the test data. Raises UsageError that names the line, or the metric."""
+        if "retrieval" in self.measures:
+            measures_of(self.evaluate.metrics or USUAL)
+            judged_questions(self.data, split=self.evaluate.split)
+        if "answers" in self.measures:
+            answered_questions(self.data)
+        if "summaries" in self.measures:
+            read_summary_data(self.data)

@@ -1,17 +1,18 @@
-"""A recipe that sums up folders: TOML in, a folder of summaries out."""
+"""A recipe with a `[summarize]` table: folders in, a folder of summaries out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import MISSING, dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from rag.documents.loading.find import Selection
+from rag.arguments import check_fields, like, option
 from rag.errors import SettingsError
-from rag.recipes.tables import InFolder, SourcesTable, read_tables
-from rag.settings import read_toml
-from rag.summaries.folder import lies_among
-from rag.summaries.summarize import summarize_many
-from rag.summaries.types import CHAINS
+from rag.recipes.tables import InFolder, SourcesTable, decoded_tables
+from rag.summaries.folder import SummaryFolder, lies_among
+from rag.summaries.options import Chain, SummaryOptions
+from rag.summaries.summarize import summarized_many
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,70 +25,74 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummarizeTable:
-    """`[summarize]`: how, and the folder that the summaries go to. See `rag.summarize`."""
+    """`[summarize]`: how documents are summarised, and the folder of the summaries."""
 
-    output: str
-    llm: str = "local"
-    chain: str = "auto"
-    words: int | None = None
-    focus: str = ""
-    strict: bool = False
-    piece_tokens: int | None = None
-    calls: str | None = None
+    output: str = option(MISSING, "The folder of the summaries.")
+    llm: str = option("local", "The model that writes.")
+    chain: Chain = like(SummaryOptions, "chain")
+    words: int | None = like(SummaryOptions, "words")
+    focus: str = like(SummaryOptions, "focus")
+    strict: bool = like(SummaryOptions, "strict")
+    piece_tokens: int | None = like(SummaryOptions, "piece_tokens")
+    calls: str | None = like(SummaryOptions, "calls")
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRecipe(InFolder):
-    """A recipe that has been read and checked."""
+    """Every document of some folders is summarised."""
+
+    TABLES: ClassVar = {"sources": SourcesTable, "summarize": SummarizeTable}
 
     sources: SourcesTable
     summarize: SummarizeTable
 
+    @classmethod
+    def of(cls, path: Path, tables: Mapping[str, object]) -> SummaryRecipe:
+        """The recipe of a file. Raises SettingsError that names what cannot work, before anything runs."""
+        recipe = cls(path.resolve().parent, **decoded_tables(path, tables, cls.TABLES))
+        if lies_among(recipe.output, [str(source) for source in recipe.paths(recipe.sources)]):
+            raise SettingsError(f"{path}, [summarize]: 'output' lies among the sources. Choose another folder.")
+        return recipe
+
     @property
     def output(self) -> Path:
-        """The folder that the summaries go to."""
+        """The folder of the summaries."""
         return self.path(self.summarize.output)
 
+    @property
+    def calls(self) -> Path | None:
+        """The file that keeps finished calls; None is the one in the cache folder."""
+        return self.path(self.summarize.calls) if self.summarize.calls else None
 
-def sums_up(path: Path) -> bool:
-    """Whether a recipe is one for summaries."""
-    return "summarize" in read_toml(path)
+    @property
+    def options(self) -> SummaryOptions:
+        """How the documents are summarised."""
+        table = self.summarize
+        return SummaryOptions(
+            chain=table.chain,
+            words=table.words,
+            focus=table.focus,
+            strict=table.strict,
+            piece_tokens=table.piece_tokens,
+            calls=self.calls,
+        )
 
+    def run(self, *, llm: Model | str | None = None, progress: Progress | None = None) -> Generator[Outcome, None, None]:
+        """Summaries as they finish, each in `output` when it comes; `llm` replaces the recipe's model.
 
-def read_summary_recipe(path: Path) -> SummaryRecipe:
-    """Raises SettingsError for an unknown or missing key, or a value of the wrong kind, and names it."""
-    tables = read_tables(path, {"sources": SourcesTable, "summarize": SummarizeTable})
-    recipe = SummaryRecipe(path.resolve().parent, **tables)
-    _check(path, recipe)
-    return recipe
-
-
-def run_summary_recipe(
-    recipe: SummaryRecipe, *, llm: Model | str | None = None, progress: Progress | None = None
-) -> Generator[Outcome, None, None]:
-    """Summaries as they finish; `llm` takes the place of the recipe's. Calls that were finished before are not made again."""
-    wanted, sources = recipe.summarize, recipe.sources
-    return summarize_many(
-        [recipe.path(name) for name in sources.paths],
-        llm=llm or wanted.llm,
-        progress=progress,
-        selection=Selection(sources.include or (), sources.exclude or ()),
-        chain=wanted.chain,
-        words=wanted.words,
-        focus=wanted.focus,
-        strict=wanted.strict,
-        piece_tokens=wanted.piece_tokens,
-        calls=recipe.path(wanted.calls) if wanted.calls else None,
-    )
-
-
-def _check(path: Path, recipe: SummaryRecipe) -> None:
-    """What would fail, or do harm, after hours is refused before."""
-    wanted = recipe.summarize
-    if wanted.chain not in CHAINS:
-        raise SettingsError(f"{path}: 'chain' in [summarize] must be one of {', '.join(CHAINS)}, not '{wanted.chain}'.")
-    for key in ("words", "piece_tokens"):
-        if (value := getattr(wanted, key)) is not None and value < 1:
-            raise SettingsError(f"{path}: '{key}' in [summarize] must be at least 1.")
-    if lies_among(recipe.output, [str(recipe.path(name)) for name in recipe.sources.paths]):
-        raise SettingsError(f"{path}: 'output' in [summarize] lies among the sources. Choose another folder.")
+        Calls that an earlier run finished are not made again.
+        """
+        outcomes = summarized_many(
+            self.paths(self.sources),
+            llm=llm or self.summarize.llm,
+            options=self.options,
+            reading=self.sources.reading,
+            progress=progress,
+        )
+        with SummaryFolder(self.output) as folder, closing(outcomes):
+            for outcome in outcomes:
+                folder.add(outcome)
+                yield outcome

@@ -1,45 +1,59 @@
-"""What all recipes share: tables read as frozen objects, unknown names refused, kinds checked, what is needed named."""
+"""What all recipes share: tables decoded into frozen dataclasses, paths from the recipe's folder, sources indexed."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag.arguments import check_fields, like, option
 from rag.errors import SettingsError, nearest
-from rag.settings import read_toml
+from rag.ingest.sync import synced
+from rag.reading import ChunkSizes, ReadOptions
+from rag.specs import open_index
+from rag.system.decode import decoded
 from rag.system.files import expanded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from rag.index.index import Index
+    from rag.ingest.reports import SyncReport
+    from rag.protocols import Progress
 
-KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "str": (str, "a string"),
-    "bool": (bool, "true or false"),
-    "int": (int, "a whole number"),
-    "float": ((int, float), "a number"),
-    "list[str]": (list, "a list of strings"),
-}
+
+TABLES = ("sources", "index", "ask", "summarize", "evaluate")
+"""The tables of all kinds of recipes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcesTable:
-    """`[sources]`: the documents; paths are relative to the recipe."""
+    """`[sources]`: the documents. Paths are relative to the recipe."""
 
-    paths: list[str]
-    include: list[str] | None = None
-    exclude: list[str] | None = None
+    paths: list[str] = option(MISSING, "Files and folders.")
+    include: list[str] | None = like(ReadOptions, "include", default=None)
+    exclude: list[str] | None = like(ReadOptions, "exclude", default=None)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def reading(self) -> ReadOptions:
+        """How the documents are read."""
+        return ReadOptions(self.include or (), self.exclude or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexTable:
-    """`[index]`: where, and how."""
+    """`[index]`: the folder of the index, and how documents are embedded and cut."""
 
-    path: str
-    embedder: str | None = None
-    chunk_tokens: int | None = None
-    overlap_tokens: int | None = None
+    path: str = option(MISSING, "The folder of the index.")
+    embedder: str | None = option(None, "The embedder of a new index.")
+    chunk_tokens: int | None = like(ChunkSizes, "chunk_tokens")
+    overlap_tokens: int | None = like(ChunkSizes, "overlap_tokens")
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +66,35 @@ class InFolder:
         """A path of the recipe, which is relative to the recipe's folder."""
         return Path(os.path.normpath(self.folder / expanded(name)))
 
+    def paths(self, sources: SourcesTable) -> list[Path]:
+        """The files and folders of `[sources]`."""
+        return [self.path(name) for name in sources.paths]
 
-def read_tables(path: Path, kinds: Mapping[str, type[Any]], *, optional: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The tables of a recipe by name, each as its kind, a dataclass of keys; optional ones only where they are there.
+    def open_index(self, table: IndexTable, *, api_key: str | None) -> Index:
+        """The index of `[index]`, which is made where there is none."""
+        return open_index(self.path(table.path), create=True, embedder=table.embedder, api_key=api_key)
+
+    def sync(self, sources: SourcesTable, table: IndexTable, *, index: Index, progress: Progress | None = None) -> SyncReport:
+        """Index the sources."""
+        sizes = ChunkSizes(table.chunk_tokens, table.overlap_tokens)
+        return synced(self.paths(sources), index=index, reading=sources.reading, sizes=sizes, progress=progress)
+
+
+def decoded_tables(
+    path: Path, tables: Mapping[str, object], kinds: Mapping[str, type[Any]], *, optional: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The tables of a recipe by name, each as its dataclass; optional ones only where the recipe has them.
 
     Raises SettingsError that names the table or key that is unknown, missing, or of the wrong kind.
     """
-    tables = read_toml(path)
-    for name in tables:
+    for name, values in tables.items():
         if name not in kinds:
-            raise SettingsError(f"{path}: unknown table [{name}].{nearest(name, kinds)} Known: {', '.join(kinds)}.")
-    wanted = {name: kind for name, kind in kinds.items() if name in tables or name not in optional}
-    return {name: _table(path, name, kind, tables.get(name)) for name, kind in wanted.items()}
-
-
-def _table(path: Path, name: str, kind: type[Any], values: object) -> Any:
-    if values is None:
-        raise SettingsError(f"{path}: the table [{name}] is missing.")
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path}: '{name}' must be a table, written [{name}].")
-    known = {field.name: str(field.type).split(" | ", maxsplit=1)[0] for field in fields(kind)}
-    for key, value in values.items():
-        if key not in known:
-            raise SettingsError(f"{path}: unknown key '{key}' in [{name}].{nearest(key, known)} Known: {', '.join(known)}.")
-        _check_kind(f"{path}: '{key}' in [{name}]", value, known[key])
-    for field in fields(kind):
-        if field.default is MISSING and not values.get(field.name):
-            raise SettingsError(f"{path}: [{name}] needs '{field.name}'.")
-    return kind(**values)
-
-
-def _check_kind(where: str, value: object, kind: str) -> None:
-    fits, words = KINDS[kind]
-    if not isinstance(value, fits) or isinstance(value, bool) != (fits is bool):
-        raise SettingsError(f"{where} must be {words}, not {value!r}.")
-    if isinstance(value, list) and not all(isinstance(item, str) and item.strip() for item in value):
-        raise SettingsError(f"{where} must be {words} that are not empty, not {value!r}.")
+            raise SettingsError(f"{path}: unknown table [{name}].{nearest(name, TABLES)} Known: {', '.join(kinds)}.")
+        if not isinstance(values, dict):
+            raise SettingsError(f"{path}: '{name}' must be a table, written [{name}].")
+    for name in kinds:
+        if name not in tables and name not in optional:
+            raise SettingsError(f"{path}: the table [{name}] is missing.")
+    return {
+        name: decoded(values, kinds[name], place=f"{path}, [{name}]", error=SettingsError) for name, values in tables.items()
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rag.retrieval.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
 from rag.system.waiting import result_of, threads
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rag.protocols import Reranker, Searchable
+    from rag.retrieval.options import Mode
     from rag.types import Hit
-
-Mode = Literal["hybrid", "dense", "keyword"]
 
 CANDIDATES = 100
 """Passages that each search contributes to the fusion, at least; from 100 to 500, quality hardly changes."""

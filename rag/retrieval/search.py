@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Unpack
 
-from rag.arguments import require, require_count, require_pairs, require_text
-from rag.errors import UsageError, nearest
-from rag.retrieval.retrieve import Mode, retrieve
-from rag.specs import open_reranker, using_searchable
+from rag.arguments import require_text, takes
+from rag.errors import UsageError
+from rag.retrieval.options import SearchKeywords, SearchOptions
+from rag.retrieval.retrieve import retrieve
+from rag.specs import using_searchable
 from rag.types import Hits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from rag.index.index import Index
-    from rag.protocols import Reranker
 
 
+@takes(SearchKeywords, SearchOptions)
 def search(
     question: str,
     *,
     index: Index | str | Path,
-    k: int = 10,
-    mode: Mode = "hybrid",
-    where: Mapping[str, str] | None = None,
-    reranker: Reranker | str | None = None,
+    **options: Unpack[SearchKeywords],
 ) -> Hits:
-    """At most `k` passages, best first; their scores compare within one search only.
+    """At most `k` passages, best first. Their scores compare within one search only.
 
-    `where` maps source, title, media_type, page, date or a name in the metadata to what has to fit; see `rag.index.catalog.filters`.
+    `where` maps names to globs that have to match; see `rag.index.catalog.filters`.
+
+        rag.search("fire drill", index="indexes/handbook", k=3, where={"source": "*.pdf"})
     """
     check_question(question)
-    check_choice(k, mode)
-    check_filters(where, reranker)
+    chosen = SearchOptions.of(options)
     with using_searchable(index) as opened:
-        ranks = open_reranker(reranker) if isinstance(reranker, str) else reranker
-        return retrieve(question, index=opened, k=k, mode=mode, where=where, reranker=ranks).hits
-
-
-def check_filters(where: object, reranker: object) -> None:
-    """Raise UsageError for what can be no filter, or no reranker."""
-    require_pairs(where, "where")
-    is_reranker = reranker is None or isinstance(reranker, str) or hasattr(reranker, "scores")
-    require(is_reranker, reranker, "reranker", "a spec such as a model's name, or what rag.open_reranker gives")
+        return retrieve(question, index=opened, k=chosen.k, mode=chosen.mode, where=chosen.where, reranker=chosen.reranker).hits
 
 
 def check_question(question: object) -> None:
@@ -54,13 +44,3 @@ def check_question(question: object) -> None:
         raise UsageError("The question is empty.")
     if any("\ud800" <= sign <= "\udfff" for sign in question):
         raise UsageError("The question is not valid text; write it in UTF-8.")
-
-
-def check_choice(k: object, mode: object) -> None:
-    """Raise UsageError for a number of passages or a search mode that there is not."""
-    require_count(k, "The number of passages, k,")
-    require_text(mode, "mode", "one of the search modes")
-    if mode not in get_args(Mode):
-        raise UsageError(
-            f"Unknown search mode '{mode}'.{nearest(str(mode), get_args(Mode))} Known: {', '.join(get_args(Mode))}."
-        )

@@ -13,10 +13,11 @@ from rag.errors import DocumentError, ModelError, UsageError
 from rag.grounding.lexical import LexicalVerifier
 from rag.models.generators.extractive import ExtractiveGenerator
 from rag.models.identity import identity_of
+from rag.prompts import Prompts
 from rag.summaries.budget import BETWEEN, plan_budget
 from rag.summaries.chains import ONLY_THOUGHTS, Tally, Work, map_reduce, refine
 from rag.summaries.length import each_said_once, filled, near_length
-from rag.summaries.options import Wish
+from rag.summaries.options import SummaryOptions
 from rag.summaries.parts import Judge, Part
 from rag.summaries.pieces import Piece, cut
 from rag.summaries.prompts import Asking
@@ -53,7 +54,7 @@ class Frame:
     tells which model `llm` is.
     """
 
-    wish: Wish
+    options: SummaryOptions
     asking: Asking
     llm: Generator
     model: str
@@ -61,15 +62,15 @@ class Frame:
     template: int
 
     @classmethod
-    def of(cls, wish: Wish, llm: Generator) -> Frame:
+    def of(cls, options: SummaryOptions, llm: Generator) -> Frame:
         """Asks the model to count. Raises UsageError where its window is too small, whatever the documents, or it is no model."""
         if isinstance(llm, ExtractiveGenerator):
             raise UsageError(f"{llm.name} asks no model, and cannot sum up. Name a model (--llm).")
-        asking = wish.asking
-        empty = asking.empty(words=wish.words or wish.usual_words)
+        asking = Asking(" ".join(options.focus.split()), options.is_question, options.prompts or Prompts())
+        empty = asking.empty(words=options.words or options.usual_words)
         instructions, template = max(map(llm.count_tokens, empty)), llm.count_tokens([Message("user", "")])
-        frame = cls(wish, asking, llm, identity_of(llm), instructions, template)
-        frame.budget(wish.words or wish.usual_words, 1.5)
+        frame = cls(options, asking, llm, identity_of(llm), instructions, template)
+        frame.budget(options.words or options.usual_words, 1.5)
         return frame
 
     def budget(self, words: int, tokens_a_word: float) -> Budget:
@@ -80,8 +81,8 @@ class Frame:
             instructions=self.instructions,
             words=words,
             tokens_a_word=tokens_a_word,
-            piece_tokens=self.wish.piece_tokens,
-            part_words=self.wish.piece_words,
+            piece_tokens=self.options.piece_tokens,
+            part_words=self.options.piece_words,
         )
 
 
@@ -115,13 +116,13 @@ async def summarize_document(
     planned = await asyncio.to_thread(plan, document, frame)
     if on_cut:
         on_cut(sum(piece.tokens for piece in planned.pieces))
-    judge = Judge(document, frame.wish.verifier or LexicalVerifier(), strict=frame.wish.strict)
+    judge = Judge(document, frame.options.verifier or LexicalVerifier(), strict=frame.options.strict)
     tally = Tally()
     density = planned.tokens_a_character
-    sampling, look_back = frame.wish.sampling, frame.wish.look_back
+    sampling, look_back = frame.options.sampling, frame.options.look_back
     work = Work(planned.budget, frame.asking, sampling, calls, judge, tally, density, look_back, turn, on_read)
     parts, levels = await (refine if planned.chain == "refine" else map_reduce)(planned.pieces, work)
-    if not parts and not judge.dropped and (not frame.wish.focus or tally.notes[ONLY_THOUGHTS]):
+    if not parts and not judge.dropped and (not frame.options.focus or tally.notes[ONLY_THOUGHTS]):
         nothing = "nothing but thoughts" if tally.notes[ONLY_THOUGHTS] else "nothing"
         raise ModelError(
             f"{frame.llm.name} wrote {nothing} about any of the {len(planned.pieces)} pieces of {document.source}. "
@@ -143,7 +144,7 @@ async def summarize_document(
         usage=tally.usage,
         seconds=time.perf_counter() - started,
     )
-    return replace(summary, notes=tuple(_notes(summary, tally, judge, frame.wish)))
+    return replace(summary, notes=tuple(_notes(summary, tally, judge, frame.options)))
 
 
 def plan(document: Document, frame: Frame) -> Planned:
@@ -154,7 +155,7 @@ def plan(document: Document, frame: Frame) -> Planned:
     tokens = max(1, frame.llm.count_tokens([Message("user", sample)]) - frame.template)
     document_words = count_words(document.text)
     short = max(LEAST_WORDS, document_words // SHARE_OF_A_SHORT_DOCUMENT)
-    words = min(frame.wish.words or min(frame.wish.usual_words, short), max(LEAST_WORDS, document_words))
+    words = min(frame.options.words or min(frame.options.usual_words, short), max(LEAST_WORDS, document_words))
     budget = frame.budget(words, tokens / max(1, count_words(sample)))
     characters_a_token = STEP ** floor(log(len(sample) / tokens, STEP))
     chain, reason, pieces = _chain(document, frame, budget, characters_a_token)
@@ -162,20 +163,20 @@ def plan(document: Document, frame: Frame) -> Planned:
 
 
 def _chain(document: Document, frame: Frame, budget: Budget, density: float) -> tuple[str, str, Sequence[Piece]]:
-    wish, room = frame.wish, budget.window - budget.answer
-    if wish.piece_tokens and wish.chain != "stuff":
+    options, room = frame.options, budget.window - budget.answer
+    if options.piece_tokens and options.chain != "stuff":
         room = min(room, budget.piece)
-    if wish.chain in ("auto", "stuff"):
+    if options.chain in ("auto", "stuff"):
         whole = _whole(document, frame, budget, density)
-        if whole.tokens <= room and (wish.chain == "stuff" or budget.final_parts == 1):
+        if whole.tokens <= room and (options.chain == "stuff" or budget.final_parts == 1):
             return "stuff", f"the document fits one prompt ({whole.tokens} of {room} tokens)", [whole]
-        if wish.chain == "stuff":
+        if options.chain == "stuff":
             raise UsageError(
                 f"{document.source} takes about {whole.tokens} tokens, and a prompt to {frame.llm.name} has room for "
                 f"{room}. Take another chain (--chain auto), or a model with a larger window."
             )
-    if wish.chain in ("refine", "map-reduce"):
-        return wish.chain, "it was asked for", list(_pieces(document, frame, budget, density, wish.chain))
+    if options.chain in ("refine", "map-reduce"):
+        return options.chain, "it was asked for", list(_pieces(document, frame, budget, density, options.chain))
     pieces = list(_pieces(document, frame, budget, density, "map-reduce"))
     if len(pieces) == WORTH_REFINING and budget.final_parts == 1:
         in_a_row = list(_pieces(document, frame, budget, density, "refine"))
@@ -216,7 +217,7 @@ def _pieces(document: Document, frame: Frame, budget: Budget, density: float, ch
 
 async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, frame: Frame) -> list[Part]:
     """Each text brought to its share of the words that were asked for; where `strict` has left nothing of it, of the document's own."""
-    if frame.wish.words is None or not (parts or work.judge.dropped):
+    if frame.options.words is None or not (parts or work.judge.dropped):
         return parts
     parts = parts or [Part()]
     each = round(planned.words / len(parts))
@@ -226,19 +227,19 @@ async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, 
     said = [text for part in parts for text in part.sentences]
     edges = [number / len(parts) for number in range(len(parts) + 1)]
     for place, stretch in enumerate(pairwise(edges)):
-        if can_grow and not frame.wish.is_question:
+        if can_grow and not frame.options.is_question:
             parts[place] = await work.calls.aside((work.turn,), filled, parts[place], each, work, stretch, said)
             said += parts[place].sentences
     return parts
 
 
-def _notes(summary: Summary, tally: Tally, judge: Judge, wish: Wish) -> Iterator[str]:
+def _notes(summary: Summary, tally: Tally, judge: Judge, options: SummaryOptions) -> Iterator[str]:
     """What a reader should know."""
     for what, times in sorted((+tally.notes).items()):
         yield f"{times} × {what}"
     if judge.dropped:
         yield f"{judge.dropped} × sentences left out that the document does not bear out"
     if not summary.sentences:
-        yield f"nothing was found about: {wish.focus}" if wish.focus else "nothing is left that the document bears out"
-    elif wish.words and abs(summary.words - wish.words) > 0.15 * wish.words:
-        yield f"{wish.words} words were asked for; these are {summary.words}"
+        yield f"nothing was found about: {options.focus}" if options.focus else "nothing is left that the document bears out"
+    elif options.words and abs(summary.words - options.words) > 0.15 * options.words:
+        yield f"{options.words} words were asked for; these are {summary.words}"

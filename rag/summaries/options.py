@@ -1,29 +1,28 @@
-"""The keyword arguments that `summarize` and its kin have in common."""
+"""The options of a summary. Small to import: commands and recipes take their keys and help from here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from rag.arguments import require, require_count, require_path, require_text
-from rag.errors import UsageError, nearest
-from rag.prompts import Prompts
+from rag.arguments import check_fields, described, option, refuse_unknown
 from rag.sampling import Sampling
-from rag.specs import opened_verifier
-from rag.summaries.prompts import Asking
-from rag.summaries.types import check_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
+    from rag.prompts import Prompts
     from rag.protocols import Verifier
 
+Chain = Literal["auto", "stuff", "map-reduce", "refine"]
+CHAINS: tuple[Chain, ...] = get_args(Chain)
+DEFAULT_WORDS = 200
 
-class Wishes(TypedDict, total=False):
-    """See `rag.summaries.summarize.summarize`."""
 
-    chain: str
+class SummaryKeywords(TypedDict, total=False):
+    """The options as keyword arguments: a spec may name the verifier, and None is the default everywhere."""
+
+    chain: Chain
     words: int | None
     focus: str
     strict: bool
@@ -37,71 +36,55 @@ class Wishes(TypedDict, total=False):
     fresh: bool
 
 
-COUNTS = ("words", "piece_tokens", "piece_words")
-TEXTS = ("chain", "focus")
-SWITCHES = ("strict", "look_back", "fresh")
-OF_THE_RUN = frozenset({"calls", "fresh"})
-
-
-def wish_of(wishes: Wishes, **more: Any) -> Wish:
-    """What is asked of a document; `more` are further fields. Raises UsageError for an unknown name or value."""
-    known = Wishes.__annotations__
-    for name in wishes:
-        if name not in known:
-            raise UsageError(f"There is no option '{name}'.{nearest(name, known)} Known: {', '.join(known)}.")
-    chosen: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
-    _check(chosen)
-    if verifier := opened_verifier(chosen.pop("verifier", None)):
-        chosen["verifier"] = verifier
-    return Wish(**{name: value for name, value in chosen.items() if name not in OF_THE_RUN}, **more)
-
-
-def _check(chosen: Mapping[str, Any]) -> None:
-    """Raise UsageError that says what a wish must be."""
-    for name, value in chosen.items():
-        if name in COUNTS:
-            require_count(value, name)
-        elif name in TEXTS:
-            require_text(value, name)
-        elif name in SWITCHES:
-            require(isinstance(value, bool), value, name, "True or False")
-        elif name == "calls":
-            require_path(value, name, "the path of a file")
-    sampling, prompts = chosen.get("sampling"), chosen.get("prompts")
-    require(sampling is None or isinstance(sampling, Sampling), sampling, "sampling", "what rag.Sampling(…) makes")
-    require(prompts is None or isinstance(prompts, Prompts), prompts, "prompts", "what rag.Prompts(folder) makes")
-
-
-DEFAULT_WORDS = 200
-
-
+@described
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked of every document of a run.
+class SummaryOptions:
+    """How documents are summarised. Raises UsageError for a value that cannot work.
 
-    `words` None leaves the length to the toolkit: `usual_words`, fewer for a short document. `is_question` makes `focus` a
-    question that the document is to answer.
-    `piece_tokens` and `piece_words` bound a piece's text and what is asked about it; `look_back` shows merges the best
-    sources of their parts. `sampling.max_tokens` is not used.
+    Two fields are for the toolkit itself: `is_question` makes `focus` a question that the document answers; `usual_words`
+    is the length where `words` is None, less for a short document.
     """
 
-    chain: str = "auto"
-    words: int | None = None
-    focus: str = ""
-    strict: bool = False
-    piece_tokens: int | None = None
-    piece_words: int | None = None
-    sampling: Sampling = field(default_factory=Sampling)
-    verifier: Verifier | None = None
-    prompts: Prompts | None = None
-    look_back: bool = False
+    chain: Chain = option(
+        "auto",
+        "One prompt (stuff), pieces side by side and merged (map-reduce), piece after piece (refine), or whichever fits (auto).",
+        choices=CHAINS,
+    )
+    words: int | None = option(None, "Length of a summary in words (within 15%).", least=1, metavar="N")
+    focus: str = option("", "Only what the documents say about this.", metavar="TEXT")
+    strict: bool = option(False, "Leave out what the document does not support.")
+    piece_tokens: int | None = option(None, "Longest text in one prompt, in tokens (default 3000).", least=1, metavar="N")
+    piece_words: int | None = option(None, "Words that the model writes about one piece.", least=1, metavar="N")
+    look_back: bool = option(False, "Show merges the best words of the document too.")
+    sampling: Sampling = option(
+        Sampling(), "How the model chooses tokens; max_tokens is not used.", kind=Sampling, form="what rag.Sampling(…) makes"
+    )
+    verifier: Verifier | None = option(
+        None, "What checks sentences.", method="check", form="a spec such as 'lexical' or 'nli:MODEL', or a verifier"
+    )
+    prompts: Prompts | None = option(
+        None, "Prompts that replace the packaged ones.", method="led_by", form="what rag.Prompts(folder) makes"
+    )
+    calls: Path | str | None = option(None, "File that keeps finished calls (default: in the cache folder).", metavar="FILE")
+    fresh: bool = option(False, "Make all calls again.")
     is_question: bool = False
     usual_words: int = DEFAULT_WORDS
 
     def __post_init__(self) -> None:
-        check_chain(self.chain)
+        check_fields(self)
 
-    @property
-    def asking(self) -> Asking:
-        """How texts are put to the model."""
-        return Asking(" ".join(self.focus.split()), self.is_question, self.prompts or Prompts())
+    @classmethod
+    def of(cls, keywords: SummaryKeywords, **own: Any) -> SummaryOptions:
+        """The options, checked before the verifier that a spec names is opened; `own` are the toolkit's own fields.
+
+        Raises UsageError.
+        """
+        refuse_unknown(keywords, SummaryKeywords)
+        chosen: dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
+        spec = chosen.pop("verifier") if isinstance(chosen.get("verifier"), str) else None
+        options = cls(**chosen, **own)
+        if spec is None:
+            return options
+        from rag.specs import opened_verifier
+
+        return replace(options, verifier=opened_verifier(spec))

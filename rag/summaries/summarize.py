@@ -11,20 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from rag import documents as loaders
-from rag.arguments import PATH, listed, require, require_count
-from rag.documents.loading.find import DEFAULT_SELECTION, Selection, find_files
-from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, Loaded, load_all
+from rag.arguments import PATH, listed, refuse_unknown, require, takes
+from rag.documents.loading.find import find_files
+from rag.documents.loading.workers import Loaded, load_all
 from rag.errors import CallStoreError, DocumentError, RagError, UsageError
 from rag.grounding.judges import Judges, usual_number
 from rag.models.call_store import CallStore
 from rag.models.calls import Calls
+from rag.models.kept import KeptGenerator
 from rag.protocols import Progress
+from rag.reading import ReadKeywords, ReadOptions
 from rag.specs import using_llm
 from rag.summaries.document import Frame, summarize_document
-from rag.summaries.options import Wishes, wish_of
+from rag.summaries.options import SummaryKeywords, SummaryOptions
 from rag.summaries.types import FailedSummary, Summary
 from rag.system.loops import run, stream
 from rag.types import Document
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 
     from rag.protocols import Generator as Model
-    from rag.summaries.options import Wish
     from rag.types import Failure
 
     Source = str | Path | Document
@@ -46,108 +47,131 @@ MOST_DOCUMENTS_A_SLOT = 4
 MOST_CHARACTERS = 100_000_000
 
 
-def summarize(source: Source, *, llm: Model | str = "local", **wishes: Unpack[Wishes]) -> Summary:
-    """The summary of one document, a file or one that is loaded, of any length; each sentence with the words it rests on.
+class ManyKeywords(SummaryKeywords, ReadKeywords, total=False):
+    """The options of many summaries: how documents are summarised, and how they are read."""
 
-    `chain` is "stuff" (one prompt), "map-reduce" (pieces side by side, merged level by level), "refine" (piece after piece) or
-    "auto", which says why in `reason`. `words` is kept within 15 %, with sentences of the document where the model writes far less;
-    `focus` says what the summary is to be about; `strict` leaves out what the document does not bear out. `piece_tokens` and
-    `piece_words` bound what the model is shown and asked at a time; with `look_back`, merges are shown words of the document too.
-    `prompts`, `sampling` and `verifier` are as in `ask`. Finished calls are kept in the SQLite file `calls` (default: in the cache
-    folder) and not made again, unless `fresh` is set.
 
-    Raises DocumentError, ModelError and UsageError. Also works where an event loop runs already, as in a notebook.
+@takes(SummaryKeywords, SummaryOptions)
+def summarize(source: Source, *, llm: Model | str = "local", **options: Unpack[SummaryKeywords]) -> Summary:
+    """The summary of one document of any length, a file or a loaded one; each sentence with the words that it cites.
+
+    With the chain "auto", `reason` says which chain was chosen and why. Where the model writes much less than `words`,
+    sentences of the document fill the summary. Finished calls are kept, and a second run does not make them again. Works
+    inside a running event loop too, as in a notebook. Raises DocumentError, ModelError and UsageError.
+
+        rag.summarize("book.pdf", llm="local", words=300, focus="the harbour").text
     """
-    return run(asummarize(source, llm=llm, **wishes))
+    return run(summarized(source, llm=llm, options=SummaryOptions.of(options)))
 
 
-async def asummarize(source: Source, *, llm: Model | str = "local", **wishes: Unpack[Wishes]) -> Summary:
+@takes(SummaryKeywords, SummaryOptions)
+async def asummarize(source: Source, *, llm: Model | str = "local", **options: Unpack[SummaryKeywords]) -> Summary:
     """`summarize` for code that runs in an event loop."""
-    return await summarized(source, llm=llm, wish=wish_of(wishes), wishes=wishes)
+    return await summarized(source, llm=llm, options=SummaryOptions.of(options))
 
 
-async def summarized(source: Source, *, llm: Model | str, wish: Wish, wishes: Wishes) -> Summary:
-    """The summary that `wish` asks for; of `wishes`, only what concerns finished calls counts."""
+async def summarized(source: Source, *, llm: Model | str, options: SummaryOptions) -> Summary:
+    """The summary of `summarize`, whose options are checked and opened."""
     require(isinstance(source, (*PATH, Document)), source, "source", "the path of a file, or what rag.load gives")
     document = source if isinstance(source, Document) else await asyncio.to_thread(loaders.load, source)
-    with using_llm(llm) as model, CallStore(wishes.get("calls")) as store:
-        frame = await asyncio.to_thread(Frame.of, wish, model)
-        calls = Calls(model, store, model=frame.model, fresh=wishes.get("fresh", False))
+    with using_llm(llm) as model, CallStore(options.calls) as store:
+        frame = await asyncio.to_thread(Frame.of, options, model)
+        calls = Calls(KeptGenerator(model, store, identity=frame.model, fresh=options.fresh))
         try:
             return await summarize_document(document, frame=frame, calls=calls)
         finally:
             await calls.close()
 
 
+@takes(ManyKeywords, SummaryOptions, ReadOptions)
 def summarize_many(
     sources: Sequence[Source],
     *,
     llm: Model | str = "local",
     progress: Progress | None = None,
-    selection: Selection = DEFAULT_SELECTION,
-    jobs: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    passwords: Sequence[str] = (),
-    **wishes: Unpack[Wishes],
+    **options: Unpack[ManyKeywords],
 ) -> Generator[Outcome, None, None]:
     """Summaries of files, folders and loaded documents, as they finish; those that came first tend to finish first.
 
-    A document that fails gives a FailedSummary, and the others go on. `selection` is what is taken of a folder; `jobs`,
-    `limits` and `passwords` are as in `sync`; the rest is as in `summarize`. What was finished is kept when it is stopped.
+    A document that fails gives a FailedSummary, and the others go on. Finished calls are kept when the run is stopped.
+
+        for outcome in rag.summarize_many(["minutes/"], llm="local", words=150):
+            print(outcome.source)
     """
-    outcomes = asummarize_many(
-        sources, llm=llm, progress=progress, selection=selection, jobs=jobs, limits=limits, passwords=passwords, **wishes
-    )
-    yield from stream(outcomes)
+    yield from stream(asummarize_many(sources, llm=llm, progress=progress, **options))
 
 
+@takes(ManyKeywords, SummaryOptions, ReadOptions)
 async def asummarize_many(
     sources: Sequence[Source],
     *,
     llm: Model | str = "local",
     progress: Progress | None = None,
-    selection: Selection = DEFAULT_SELECTION,
-    jobs: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    passwords: Sequence[str] = (),
-    **wishes: Unpack[Wishes],
+    **options: Unpack[ManyKeywords],
 ) -> AsyncGenerator[Outcome, None]:
     """`summarize_many` for code that runs in an event loop."""
-    wish = wish_of(wishes)
+    chosen, reading = _split(options)
+    outcomes = asummarized_many(sources, llm=llm, options=chosen, reading=reading, progress=progress)
+    async with aclosing(outcomes):
+        async for outcome in outcomes:
+            yield outcome
+
+
+def summarized_many(
+    sources: Sequence[Source],
+    *,
+    llm: Model | str,
+    options: SummaryOptions,
+    reading: ReadOptions,
+    progress: Progress | None = None,
+) -> Generator[Outcome, None, None]:
+    """The summaries of `summarize_many`, whose options are checked and opened."""
+    yield from stream(asummarized_many(sources, llm=llm, options=options, reading=reading, progress=progress))
+
+
+async def asummarized_many(
+    sources: Sequence[Source],
+    *,
+    llm: Model | str,
+    options: SummaryOptions,
+    reading: ReadOptions,
+    progress: Progress | None = None,
+) -> AsyncGenerator[Outcome, None]:
+    """`summarized_many` for code that runs in an event loop."""
     is_progress = progress is None or isinstance(progress, Progress)
     require(is_progress, progress, "progress", "an object with the methods expect and advance")
-    loading = _Loading(sources, selection, jobs, limits, passwords)
-    with using_llm(llm) as model, CallStore(wishes.get("calls")) as store, Judges(usual_number()) as judges:
-        if wish.verifier is None and loading.count > 1:
-            wish = replace(wish, verifier=judges)
-        frame = await asyncio.to_thread(Frame.of, wish, model)
+    loading = _Loading(sources, reading)
+    with using_llm(llm) as model, CallStore(options.calls) as store, Judges(usual_number()) as judges:
+        if options.verifier is None and loading.count > 1:
+            options = replace(options, verifier=judges)
+        frame = await asyncio.to_thread(Frame.of, options, model)
         if progress:
             progress.expect("documents", loading.count)
-        batch = _Batch(loading, frame, store, progress, fresh=wishes.get("fresh", False))
+        batch = _Batch(loading, frame, store, progress, fresh=options.fresh)
         async with aclosing(batch.outcomes()) as outcomes:
             async for outcome in outcomes:
                 yield outcome
 
 
+def _split(keywords: ManyKeywords) -> tuple[SummaryOptions, ReadOptions]:
+    refuse_unknown(keywords, ManyKeywords)
+    of_reading: dict[str, Any] = {name: value for name, value in keywords.items() if name in ReadKeywords.__annotations__}
+    others: dict[str, Any] = {name: value for name, value in keywords.items() if name not in of_reading}
+    return SummaryOptions.of(cast("SummaryKeywords", others)), ReadOptions.of(cast("ReadKeywords", of_reading))
+
+
 class _Loading:
     """Documents in order: those that are given, then those in files, which are read by workers shortly before they are needed."""
 
-    def __init__(
-        self, sources: Sequence[Source], selection: Selection, jobs: int | None, limits: Limits, passwords: Sequence[str]
-    ) -> None:
+    def __init__(self, sources: Sequence[Source], reading: ReadOptions) -> None:
         sources = listed(sources, "sources", kinds=(*PATH, Document), of="paths and documents")
-        passwords = listed(passwords, "passwords")
-        require(isinstance(selection, Selection), selection, "selection", "a rag.documents.loading.find.Selection")
-        require(isinstance(limits, Limits), limits, "limits", "what rag.Limits(…) makes")
-        if jobs is not None:
-            require_count(jobs, "jobs")
         self._given = [source for source in sources if isinstance(source, Document)]
         named = [source for source in sources if not isinstance(source, Document)]
-        found = find_files(named, selection=selection)
+        found = find_files(named, selection=reading)
         self._failures = found.failures()
         self._files = list(found.files)
         self._load: Callable[[], Generator[Loaded, None, None]] = lambda: load_all(
-            self._files, jobs=jobs, limits=limits, passwords=passwords
+            self._files, jobs=reading.jobs, limits=reading.limits, passwords=reading.passwords
         )
         if not self.count:
             looked = ", ".join(map(str, sources)) or "an empty list"
@@ -201,10 +225,7 @@ class _Batch:
     def __init__(self, loading: _Loading, frame: Frame, store: CallStore, progress: Progress | None, *, fresh: bool) -> None:
         self._loading, self._frame, self._progress = loading, frame, progress
         self._calls = Calls(
-            frame.llm,
-            store,
-            model=frame.model,
-            fresh=fresh,
+            KeptGenerator(frame.llm, store, identity=frame.model, fresh=fresh),
             aside=usual_number() + 1,
             on_reply=lambda _, __: self._changed.set(),
         )

@@ -7,16 +7,15 @@ already counts as its likelihood squared (SumBasic; Nenkova and Vanderwende, "Th
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
-from math import log
 from typing import TYPE_CHECKING
 
 from rag.grounding.citations import without_markers
 from rag.prompts.data import as_data
 from rag.summaries.talk import unhesitating
 from rag.summaries.wording import count_words
+from rag.text.rarity import frequencies, rarity
 from rag.text.sentences import sentence_spans
 from rag.text.words import content_stems
 
@@ -51,12 +50,12 @@ def telling_sentences(
     of it count, and what it shares with few sentences counts most: a speaker's name stands in every line of the minutes.
     """
     everything = _sentences(text)
-    asked = _weights(content_stems(focus), everything)
+    asked = rarity(content_stems(focus), frequencies(one.words for one in everything), len(everything))
     first, last = (share * len(text) for share in stretch)
     sentences = [one for one in everything if first <= one.start < last and (not asked or one.words & asked.keys())]
     if not sentences or words < LEAST_WORDS:
         return []
-    counts = Counter(word for one in sentences for word in one.words)
+    counts = frequencies(one.words for one in sentences)
     likely = {word: count / len(sentences) for word, count in counts.items()}
     known = [frozenset(content_stems(unhesitating(one))) for one in said]
     for word in frozenset().union(*known) & likely.keys():
@@ -72,12 +71,6 @@ def telling_sentences(
                 words -= best.length
                 likely.update({word: likely[word] ** 2 for word in best.words})
     return sorted((one.start, one.end) for one in chosen)
-
-
-def _weights(asked: Iterable[str], sentences: Sequence[_Sentence]) -> dict[str, float]:
-    """How much each word of the question tells sentences apart (inverse document frequency)."""
-    counts = Counter(word for one in sentences for word in one.words)
-    return {word: log((len(sentences) + 1) / (counts[word] + 0.5)) for word in asked}
 
 
 def _stretches(sentences: Iterable[_Sentence], a_character: float) -> list[list[_Sentence]]:

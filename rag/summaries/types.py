@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
-from rag.errors import UsageError, nearest
 from rag.notebook import summary_html
 from rag.summaries.wording import count_words
 from rag.types import Usage
 
 if TYPE_CHECKING:
     from rag.types import Citation, Sentence
-
-Chain = Literal["auto", "stuff", "map-reduce", "refine"]
-CHAINS: tuple[str, ...] = get_args(Chain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +86,3 @@ class FailedSummary:
     def to_dict(self) -> dict[str, Any]:
         """The failure as docs/guide.md describes it."""
         return asdict(self)
-
-
-def check_chain(chain: str) -> None:
-    """Raise UsageError for a chain that there is not."""
-    if chain not in CHAINS:
-        raise UsageError(f"There is no chain '{chain}'.{nearest(chain, CHAINS)} Known: {', '.join(CHAINS)}.")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from math import inf
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -32,10 +34,13 @@ def taken(queue: SimpleQueue[_Value]) -> _Value:
             continue
 
 
-def await_event(event: threading.Event) -> None:
-    """Return when the event is set."""
+def await_event(event: threading.Event, *, timeout: float = inf) -> bool:
+    """Return True when the event is set, False after `timeout` seconds."""
+    deadline = monotonic() + timeout
     while not event.wait(SECONDS):
-        continue
+        if monotonic() >= deadline:
+            return False
+    return True
 
 
 def result_of(future: Future[_Value]) -> _Value:

@@ -395,10 +395,10 @@ class TestQuestionFiles:
         assert [one for one in questions if isinstance(one, str)] == ["Two?", "Three?", "Seven?", "Eight?"]
         assert ids == [1, "x", "line 3", 4, 5, 6, 7, 3, 9]
         errors = list(failed.values())
-        assert 'q.jsonl, line 1: the id {"a": 1} is neither a text nor a whole number' in errors[0]
+        assert "q.jsonl, line 1: 'id' must be a string or a whole number" in errors[0]
         assert "q.jsonl, line 4: line 2 has the id 'x' already" in errors[1]
-        assert "q.jsonl, line 5: the id true is neither" in errors[2]
-        assert 'q.jsonl, line 6: there is no "question"' in errors[3]
+        assert "q.jsonl, line 5: 'id' must be" in errors[2]
+        assert "q.jsonl, line 6: 'question' must be a string, not 6" in errors[3]
         assert "q.jsonl, line 9: not JSON" in errors[4]
 
     @pytest.mark.parametrize("content", ['{"question": ""}', '{"answer": "x"}', "{torn", "[1]", ""])
@@ -406,3 +406,57 @@ class TestQuestionFiles:
         (tmp_path / "q.jsonl").write_text(content)
         with pytest.raises(UsageError, match=r"q\.jsonl"):
             read_questions(tmp_path / "q.jsonl")
+
+
+class TestCallsThatAreKept:
+    """With `calls`, whatever was finished is not asked again, though no answer is kept."""
+
+    def asked(self, towers, tmp_path, **options):
+        model = Echo()
+        answers = rag.ask_many(QUESTIONS, index=towers, llm=model, calls=tmp_path / "calls.sqlite", **options)
+        return len(model.asked), heights(answers)
+
+    def test_a_second_run_asks_nothing(self, towers, tmp_path):
+        first = self.asked(towers, tmp_path)
+        assert first[0] == len(QUESTIONS)
+        assert self.asked(towers, tmp_path) == (0, first[1])
+
+    def test_an_option_that_no_prompt_shows_asks_nothing(self, towers, tmp_path):
+        self.asked(towers, tmp_path)
+        assert self.asked(towers, tmp_path, strict=True)[0] == 0
+
+    def test_another_prompt_is_asked(self, towers, tmp_path):
+        self.asked(towers, tmp_path)
+        assert self.asked(towers, tmp_path, prompts=rag.Prompts(system="Be brief."))[0] == len(QUESTIONS)
+
+    def test_a_fresh_run_asks_all_again(self, towers, tmp_path):
+        self.asked(towers, tmp_path)
+        assert self.asked(towers, tmp_path, fresh=True)[0] == len(QUESTIONS)
+
+    def test_a_stopped_run_goes_on(self, towers, tmp_path):
+        calls = tmp_path / "calls.sqlite"
+        with pytest.raises(KeyboardInterrupt):
+            rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1, dies_after=2), calls=calls)
+        assert self.asked(towers, tmp_path)[0] == len(QUESTIONS) - 2
+
+    def test_a_failure_is_asked_again(self, towers, tmp_path):
+        calls = tmp_path / "calls.sqlite"
+        rag.ask_many(QUESTIONS, index=towers, llm=Echo(fails_for="Paris"), calls=calls)
+        assert self.asked(towers, tmp_path)[0] == 1
+
+    def test_without_calls_nothing_is_kept(self, towers, tmp_path, monkeypatch):
+        monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+        for _ in range(2):
+            model = Echo()
+            rag.ask_many(QUESTIONS, index=towers, llm=model)
+            assert len(model.asked) == len(QUESTIONS)
+        assert not (tmp_path / "cache").exists()
+
+    def test_a_generator_that_asks_no_model_keeps_nothing(self, towers, tmp_path):
+        rag.ask_many(QUESTIONS, index=towers, llm="extractive", calls=tmp_path / "calls.sqlite")
+        assert not (tmp_path / "calls.sqlite").exists()
+
+    def test_another_programs_file_is_refused(self, towers, tmp_path):
+        (tmp_path / "calls.sqlite").write_text("dear diary " * 100)
+        with pytest.raises(rag.RagError):
+            self.asked(towers, tmp_path)

@@ -17,8 +17,8 @@ from rag.answers.evidence import (
     evidence,
     measured,
     question_words,
-    rarity,
 )
+from rag.text.rarity import rarity
 from rag.types import Hit
 
 CHANCE = st.floats(0, 1)
@@ -47,11 +47,6 @@ def test_rare_words_count_more():
     common, rare = [hit("They fed the carp at the mills.")], [hit("Halden.")]
     assert coverage("Who fed the carp of Halden Mills?", common) > coverage("Who fed the carp of Halden Mills?", rare)
     assert coverage("fed Halden", [hit("Halden")], weights) > 0.7 > 0.5 == coverage("fed Halden", [hit("Halden")])
-
-
-def test_a_word_that_no_passage_holds_is_the_rarest_and_counts_of_outdated_passages_do_no_harm():
-    weights = rarity(["a", "b", "c"], {"a": 5, "b": 12}, 10)
-    assert weights["c"] > weights["a"] > weights["b"] > 0
 
 
 QUESTION = "How many carp live in the pond?"

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from llm_server import LlmServer
 
 import rag
 from rag.cli import main
@@ -31,8 +32,8 @@ def ask(tmp_path, monkeypatch):
     with rag.open_index("i", create=True, embedder="minilm") as index:
         add_documents([Document(TEXT, "tower.txt", "Tower")], index=index)
 
-    def run(*arguments, stdin=""):
-        return CliRunner().invoke(main, ["ask", *arguments, "--llm", "extractive"], input=stdin)
+    def run(*arguments, stdin="", llm="extractive"):
+        return CliRunner().invoke(main, ["ask", *arguments, "--llm", llm], input=stdin)
 
     return run
 
@@ -124,7 +125,7 @@ def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_ans
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["id"] for one in told] == [1, "t", 3]
     assert told[1]["answer"].startswith("The tower is 34 metres tall [1].")
-    assert "q.jsonl, line 1: the id [1] is neither a text nor a whole number" in told[0]["error"]
+    assert "q.jsonl, line 1: 'id' must be a string or a whole number" in told[0]["error"]
     assert "failed: {torn: q.jsonl, line 3: not JSON" in done.stderr
     assert "2 failed" in done.stderr
 
@@ -146,3 +147,38 @@ def test_an_interrupted_command_says_what_is_kept(ask, tmp_path, monkeypatch, op
         monkeypatch.setattr(name, interrupted)
     done = ask(*options, "--index", "i")
     assert (done.exit_code, done.stderr.split("\n")[-2]) == (130, told)
+
+
+@pytest.mark.parametrize(
+    ("again", "calls"),
+    [([], 1), (["--fresh"], 2), (["--temperature", "0.5"], 2), (["--temperature", "0.5", "--seed", "1"], 2)],
+    ids=["the same", "fresh", "by chance", "another sampling"],
+)
+def test_a_batch_makes_no_finished_call_again(ask, tmp_path, monkeypatch, again, calls):
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "q.txt").write_text(QUESTION)
+    with LlmServer() as server:
+        for options in ([], again):
+            assert ask("--index", "i", "--questions", "q.txt", *options, llm=f"{server.url}/v1").exit_code == 0
+        assert len(server.chats()) == calls
+
+
+def test_a_single_question_is_asked_each_time(ask, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+    with LlmServer() as server:
+        for _ in range(2):
+            assert ask(QUESTION, "--index", "i", llm=f"{server.url}/v1").exit_code == 0
+        assert len(server.chats()) == 2
+    assert not (tmp_path / "cache" / "calls.sqlite").exists()
+
+
+def test_an_interrupted_batch_of_a_model_says_that_its_calls_are_kept(ask, tmp_path, monkeypatch):
+    async def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("rag.answers.ask_many.write", interrupted)
+    (tmp_path / "q.txt").write_text(QUESTION)
+    with LlmServer() as server:
+        done = ask("--index", "i", "--questions", "q.txt", llm=f"{server.url}/v1")
+    assert (done.exit_code, done.stderr.split("\n")[-2]) == (130, "Interrupted; finished calls of the model are kept.")

@@ -11,10 +11,11 @@ from evaluation_data import HOPELESS, read_lines, write_collection, write_lines
 from json_server import vllm_like
 from paths import ROOT
 
+from rag import recipes
 from rag.cli import main
 from rag.errors import SettingsError, UsageError
 from rag.evaluation.data.runs import read_run
-from rag.recipes.evaluate import evaluates, read_evaluation_recipe
+from rag.recipes.evaluate import EvaluationRecipe
 
 READY_MADE = ROOT / "pipelines" / "evaluate.toml"
 GOOD = '[index]\npath = "index"\n[evaluate]\ndata = "q.jsonl"\noutput = "out"\nllm = "extractive"\n'
@@ -143,21 +144,21 @@ class TestRecipe:
         ("old", "new", "message"),
         [
             ("[index]", "[indexx]", r"unknown table \[indexx\]\. Did you mean 'index'\?"),
-            ("llm =", "lm =", r"unknown key 'lm' in \[evaluate\]\. Did you mean 'llm'\?"),
-            ('data = "q.jsonl"\n', "", r"\[evaluate\] needs 'data'"),
-            ('"q.jsonl"', '"nowhere"', r"there is no .*nowhere, which 'data' in \[evaluate\] names"),
-            ('"out"', '"out"\nk = true', r"'k' in \[evaluate\] must be a whole number, not True"),
-            ('"out"', '"out"\nk = 0', r"'k' in \[evaluate\] must be at least 1"),
-            ('"out"', '"out"\nmodes = ["danse"]', r"'danse' in 'modes' of \[evaluate\] is unknown\. Did you mean 'dense'\?"),
-            ('"out"', '"out"\nmeasure = ["answer"]', r"Did you mean 'answers'\? Known: retrieval, answers, summaries"),
-            ('[index]\npath = "index"\n', "", r"holds questions only; \[index\] must say which documents they are about"),
+            ("llm =", "lm =", r"\[evaluate\]: unknown key 'lm'\. Did you mean 'llm'\?"),
+            ('data = "q.jsonl"\n', "", r"\[evaluate\]: the key 'data' is missing"),
+            ('"q.jsonl"', '"nowhere"', r"\[evaluate\]: 'data' names .*nowhere, which does not exist"),
+            ('"out"', '"out"\nk = true', r"\[evaluate\]: 'k' must be a whole number, not true"),
+            ('"out"', '"out"\nk = 0', r"\[evaluate\]: k must be at least 1"),
+            ('"out"', '"out"\nmodes = ["danse"]', r"'modes' must be .*Did you mean 'dense'\?"),
+            ('"out"', '"out"\nmeasure = ["answer"]', r"one of retrieval, answers, summaries, .*Did you mean 'answers'\?"),
+            ('[index]\npath = "index"\n', "", r"has only questions; \[index\] must say which documents they are about"),
             ('[index]\npath = "index"\n', '[sources]\npaths = ["."]\n', r"\[sources\] needs \[index\]"),
-            ("[index]", '[sources]\npaths = ["."]\n[index]', r"'output' in \[evaluate\] lies among the sources"),
+            ("[index]", '[sources]\npaths = ["."]\n[index]', r"\[evaluate\]: 'output' lies among the sources"),
         ],
     )
     def test_what_cannot_work_is_refused_before_anything_runs(self, recipe, old, new, message):
         with pytest.raises(SettingsError, match=message):
-            read_evaluation_recipe(recipe(GOOD.replace(old, new)))
+            recipes.read(recipe(GOOD.replace(old, new)))
 
     @pytest.mark.parametrize(
         ("old", "new", "message"),
@@ -170,12 +171,11 @@ class TestRecipe:
     def test_data_that_cannot_be_measured_are_told_before_anything_is_indexed(self, recipe, tmp_path, old, new, message):
         write_lines(tmp_path / "bad.jsonl", [{"question": "?"}])
         with pytest.raises(UsageError, match=message):
-            read_evaluation_recipe(recipe(GOOD.replace(old, new)))
+            recipes.read(recipe(GOOD.replace(old, new)))
 
     def test_the_ready_made_recipe_names_every_key_there_is(self):
-        assert evaluates(READY_MADE)
-        assert not evaluates(ROOT / "pipelines" / "folder-to-answers.toml")
-        recipe = read_evaluation_recipe(READY_MADE)
+        recipe = recipes.read(READY_MADE)
+        assert isinstance(recipe, EvaluationRecipe)
         text = READY_MADE.read_text(encoding="utf-8")
         page = (ROOT / "docs" / "reference" / "recipes.md").read_text(encoding="utf-8")
         for table in (recipe.sources, recipe.index, recipe.evaluate):

@@ -93,8 +93,8 @@ def test_a_document_that_fails_fails_alone(data, wishes, tmp_path):
     ("row", "message"),
     [
         ({"document": "x"}, r"data\.jsonl, line 1: there is no summary to compare with, but \[\]"),
-        ({"document": "x", "summaries": [7]}, r"line 1: there is no summary to compare with, but \[7\]"),
-        ({"summary": "x"}, r'line 1: there is no "source"'),
+        ({"document": "x", "summaries": [7]}, r"line 1: 'summaries' must be a string or a list of strings"),
+        ({"summary": "x"}, r"line 1: there is neither a document nor a source"),
         ({"summary": "x", "source": "gone.txt"}, r"line 1: there is no file .*gone\.txt"),
         (
             {"questions": [{}], "document": "x", "metadata": {}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -39,28 +40,32 @@ def judges():
 def test_verdicts_and_spans_are_those_of_the_verifier(judges):
     here = LexicalVerifier()
     assert judges.check_all(SENTENCES, PASSAGES) == [here.check(sentence, PASSAGES) for sentence in SENTENCES]
-    assert judges._processes
+    assert judges.pids
 
 
 def test_nothing_to_judge_starts_no_process(judges):
     assert judges.check_all([], PASSAGES) == []
     assert judges.check_all(["A tower."], []) == [LexicalVerifier().check("A tower.", [])]
-    assert not judges._processes
+    assert not judges.pids
 
 
 def test_a_process_that_dies_costs_nothing(judges):
     expected = judges.check_all(SENTENCES, PASSAGES)
-    [process] = judges._processes
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    [pid] = judges.pids
+    os.kill(pid, signal.SIGKILL)
     assert judges.check_all(SENTENCES, PASSAGES) == expected
     assert judges.check_all(SENTENCES, PASSAGES) == expected
-    assert process not in judges._processes
+    assert pid not in judges.pids
 
 
-def test_where_no_process_can_be_started_sentences_are_judged_here(judges, monkeypatch):
-    monkeypatch.setattr("rag.grounding.judges.WORKER", ["/nowhere/python"])
-    assert judges.check_all(SENTENCES, PASSAGES) == [LexicalVerifier().check(sentence, PASSAGES) for sentence in SENTENCES]
+@pytest.mark.parametrize(
+    "command", [["/nowhere/python"], [sys.executable, "-c", "print('ready', flush=True)\nwhile input(): print('nonsense')"]]
+)
+def test_where_no_process_can_judge_sentences_are_judged_here(command, monkeypatch):
+    monkeypatch.setattr("rag.grounding.judges.WORKER", command)
+    with Judges(1) as judges:
+        assert judges.check_all(SENTENCES, PASSAGES) == [LexicalVerifier().check(sentence, PASSAGES) for sentence in SENTENCES]
+        assert not judges.pids
 
 
 def test_several_threads_get_their_own_verdicts(judges):
@@ -75,14 +80,15 @@ def test_several_threads_get_their_own_verdicts(judges):
     for thread in threads:
         thread.join()
     assert all(found[n][0][0].text == f"District {n} was sold." and found[n][0][0].support == "full" for n in range(12))
-    assert len(judges._processes) <= 2
+    assert len(judges.pids) <= 2
 
 
 def test_processes_end_with_the_judges():
     with Judges(1) as judges:
         judges.check_all(SENTENCES, PASSAGES)
-        [process] = judges._processes
-    assert process.returncode is not None
+        [pid] = judges.pids
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 def test_a_batch_is_judged_in_processes_as_each_document_is_alone(tmp_path, monkeypatch):
@@ -107,12 +113,11 @@ def test_a_batch_is_judged_in_processes_as_each_document_is_alone(tmp_path, monk
 @pytest.mark.slow
 def test_no_process_outlives_a_run_that_is_killed(tmp_path):
     import subprocess
-    import sys
 
     code = (
         "from rag.grounding.judges import Judges\nfrom rag.types import Passage\nimport os, signal\n"
         "judges = Judges(1)\njudges.check_all(['A tower.'], [Passage(1, 'A tower.', 'a')])\n"
-        "print(next(iter(judges._processes)).pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+        "print(next(iter(judges.pids)), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     root = ROOT
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
@@ -126,4 +131,4 @@ def test_after_their_end_sentences_are_judged_here_and_no_process_is_started():
     with Judges(1) as judges:
         pass
     assert judges.check_all(SENTENCES, PASSAGES) == [LexicalVerifier().check(sentence, PASSAGES) for sentence in SENTENCES]
-    assert not judges._processes
+    assert not judges.pids

@@ -10,7 +10,8 @@ from pdf_writer import encrypted, pdf
 import rag
 from rag.cli.terminal import report_lines
 from rag.errors import UsageError
-from rag.ingest.sync import ChunkSizes, plan_for
+from rag.ingest.sync import plan_for
+from rag.reading import ChunkSizes, ReadOptions
 from rag.testing.fakes import HashEmbedder
 from rag.types import Failure
 
@@ -213,7 +214,7 @@ def test_a_file_may_take_as_much_as_the_limits_say(index, folder):
 
 def test_files_that_took_too_much_are_tried_again_when_they_may_take_more(index, folder):
     def to_load(**limits):
-        plan, _ = plan_for([folder], index=index, limits=rag.Limits(**limits))
+        plan, _ = plan_for([folder], index=index, reading=ReadOptions(limits=rag.Limits(**limits)))
         return [Path(source).name for source in plan.load]
 
     small = {"characters": 50, "seconds": 600}
@@ -236,7 +237,7 @@ def test_a_file_that_failed_within_the_usual_limits_is_tried_again_with_larger_o
     for status in ("timeout", "too-large", "corrupt"):
         index.catalog.record_failure(Failure(path, status, "It took too much."), stamp)
         for limits, tried in (({}, ()), ({"seconds": 301.0}, ("timeout",)), ({"memory": 2**40}, ("too-large",))):
-            plan, _ = plan_for([folder], index=index, limits=rag.Limits(**limits))
+            plan, _ = plan_for([folder], index=index, reading=ReadOptions(limits=rag.Limits(**limits)))
             assert plan.load == ([path] if status in tried else [])
 
 

@@ -13,7 +13,7 @@ from tiny_models import save_tiny_cross_encoder
 import rag
 import rag.answers.ask_many
 from rag.answers.answer_file import answer_keys
-from rag.answers.options import asked_as
+from rag.answers.options import AskOptions
 from rag.documents import load_bytes
 from rag.grounding.lexical import LexicalVerifier
 from rag.grounding.llm import LlmVerifier
@@ -52,7 +52,7 @@ def index(tmp_path):
 
 @pytest.mark.parametrize("key", KEYS)
 def test_answers_keep_their_keys(index, key):
-    assert answer_keys(["How tall is the tower?"], index, ExtractiveGenerator(), asked_as(**KEYS[key])) == [key]
+    assert answer_keys(["How tall is the tower?"], index, ExtractiveGenerator(), AskOptions.of(KEYS[key])) == [key]
 
 
 def test_a_batch_of_answers_goes_on(index, tmp_path, monkeypatch):

@@ -236,11 +236,11 @@ def test_examples_are_read_from_json_lines(tmp_path):
     ("line", "message"),
     [
         ('{"question": "Q"', r"line 2 is not valid JSON"),
-        ("[1]", "line 2 is not an object"),
+        ("[1]", r"line 2: \[1\] has no keys and values"),
         ('{"question": "Q", "anwser": "A"}', r"line 2: unknown key 'anwser'\. Did you mean 'answer'\?"),
-        ('{"question": "Q"}', "line 2: 'answer' must be a text"),
+        ('{"question": "Q"}', "line 2: the key 'answer' is missing"),
         ('{"question": "Q", "answer": "A", "sources": "s"}', "line 2: 'sources' must be a list"),
-        ('{"question": "Q", "answer": "A", "sources": [1]}', "line 2: 'sources' must be a text"),
+        ('{"question": "Q", "answer": "A", "sources": [1]}', "line 2: 'sources' must be a list of strings"),
     ],
 )
 def test_a_mistake_in_the_examples_is_told_with_its_line(tmp_path, line, message):

@@ -12,8 +12,9 @@ import pytest
 from json_server import vllm_like
 from paths import ROOT
 
+from rag import recipes
 from rag.errors import SettingsError, UsageError
-from rag.recipes.answer import answer_line, read_recipe, run_recipe
+from rag.recipes.answer import answer_line
 
 READY_MADE = ROOT / "pipelines" / "folder-to-answers.toml"
 GOOD = """
@@ -38,56 +39,56 @@ def written(folder: Path, text: str) -> Path:
     [
         ("[sources]", "[source]", r"unknown table \[source\]\. Did you mean 'sources'\? Known: sources, index, ask\."),
         ("[index]", "[Zebra]", r"unknown table \[Zebra\]\. Known: "),
-        ("questions =", "question =", r"unknown key 'question' in \[ask\]\. Did you mean 'questions'\?"),
-        ('llm = "extractive"', 'lllm = "extractive"', r"unknown key 'lllm' in \[ask\]\. Did you mean 'llm'\?"),
-        ('path = "index"', 'pth = "index"', r"unknown key 'pth' in \[index\]\. Did you mean 'path'\?"),
+        ("questions =", "question =", r"\[ask\]: unknown key 'question'\. Did you mean 'questions'\?"),
+        ('llm = "extractive"', 'lllm = "extractive"', r"\[ask\]: unknown key 'lllm'\. Did you mean 'llm'\?"),
+        ('path = "index"', 'pth = "index"', r"\[index\]: unknown key 'pth'\. Did you mean 'path'\?"),
     ],
 )
 def test_an_unknown_table_or_key_is_refused_with_the_nearest_name(tmp_path, line, replacement, message):
     path = written(tmp_path, GOOD.replace(line, replacement))
     with pytest.raises(SettingsError, match=message) as caught:
-        read_recipe(path)
+        recipes.read(path)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("line", "replacement", "message"),
     [
-        ('["documents"]', '"documents"', r"'paths' in \[sources\] must be a list of strings, not 'documents'"),
-        ('["documents"]', '["documents", 3]', r"'paths' in \[sources\] must be a list of strings"),
-        ('"index"', "7", r"'path' in \[index\] must be a string, not 7"),
-        ('"index"', '"index"\nchunk_tokens = "many"', r"'chunk_tokens' in \[index\] must be a whole number, not 'many'"),
-        ('"extractive"', '"extractive"\nk = true', r"'k' in \[ask\] must be a whole number, not True"),
-        ('"extractive"', '"extractive"\nk = 2.5', r"'k' in \[ask\] must be a whole number, not 2.5"),
-        ('"extractive"', '"extractive"\nstrict = "yes"', r"'strict' in \[ask\] must be true or false, not 'yes'"),
-        ('"extractive"', '"extractive"\ntemperature = "hot"', r"'temperature' in \[ask\] must be a number, not 'hot'"),
+        ('["documents"]', '"documents"', r"\[sources\]: 'paths' must be a list of strings"),
+        ('["documents"]', '["documents", 3]', r"\[sources\]: 'paths' must be a list of strings"),
+        ('"index"', "7", r"\[index\]: 'path' must be a string, not 7"),
+        ('"index"', '"index"\nchunk_tokens = "many"', r"\[index\]: 'chunk_tokens' must be a whole number"),
+        ('"extractive"', '"extractive"\nk = true', r"\[ask\]: 'k' must be a whole number, not true"),
+        ('"extractive"', '"extractive"\nk = 2.5', r"\[ask\]: 'k' must be a whole number, not 2.5"),
+        ('"extractive"', '"extractive"\nstrict = "yes"', r"\[ask\]: 'strict' must be true or false"),
+        ('"extractive"', '"extractive"\ntemperature = "hot"', r"\[ask\]: 'temperature' must be a number"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_and_shown(tmp_path, line, replacement, message):
     with pytest.raises(SettingsError, match=message):
-        read_recipe(written(tmp_path, GOOD.replace(line, replacement)))
+        recipes.read(written(tmp_path, GOOD.replace(line, replacement)))
 
 
 def test_a_whole_number_serves_where_a_number_is_wanted(tmp_path):
-    assert read_recipe(written(tmp_path, GOOD + "temperature = 1")).ask.temperature == 1
+    assert recipes.read(written(tmp_path, GOOD + "temperature = 1")).ask.temperature == 1
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('paths = ["documents"]', r"\[sources\] needs 'paths'"),
-        ('path = "index"', r"\[index\] needs 'path'"),
-        ('questions = ["How tall is the tower?"]', r"\[ask\] needs 'questions'"),
+        ('paths = ["documents"]', r"\[sources\]: the key 'paths' is missing"),
+        ('path = "index"', r"\[index\]: the key 'path' is missing"),
+        ('questions = ["How tall is the tower?"]', r"\[ask\]: the key 'questions' is (missing|empty)"),
     ],
 )
 def test_what_a_recipe_cannot_do_without_is_named(tmp_path, line, message):
     with pytest.raises(SettingsError, match=message):
-        read_recipe(written(tmp_path, GOOD.replace(line, "")))
+        recipes.read(written(tmp_path, GOOD.replace(line, "")))
 
 
 def test_empty_lists_are_as_good_as_missing(tmp_path):
-    with pytest.raises(SettingsError, match=r"\[ask\] needs 'questions'"):
-        read_recipe(written(tmp_path, GOOD.replace('["How tall is the tower?"]', "[]")))
+    with pytest.raises(SettingsError, match=r"\[ask\]: the key 'questions' is (missing|empty)"):
+        recipes.read(written(tmp_path, GOOD.replace('["How tall is the tower?"]', "[]")))
 
 
 @pytest.mark.parametrize(
@@ -100,25 +101,25 @@ def test_empty_lists_are_as_good_as_missing(tmp_path):
 )
 def test_a_file_that_is_no_recipe_is_refused_in_words(tmp_path, text, message):
     with pytest.raises(SettingsError, match=message):
-        read_recipe(written(tmp_path, text))
+        recipes.read(written(tmp_path, text))
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read: No such file"):
-        read_recipe(tmp_path / "nowhere.toml")
+        recipes.read(tmp_path / "nowhere.toml")
 
 
 def test_relative_paths_start_at_the_recipe_wherever_it_is_read_from(tmp_path, monkeypatch):
     written(tmp_path, GOOD + 'output = "out/answers.jsonl"')
     monkeypatch.chdir(tmp_path.parent)
-    recipe = read_recipe(Path(tmp_path.name, "recipe.toml"))
+    recipe = recipes.read(Path(tmp_path.name, "recipe.toml"))
     assert recipe.folder == tmp_path.resolve()
     assert recipe.output == tmp_path.resolve() / "out" / "answers.jsonl"
-    assert read_recipe(written(tmp_path, GOOD)).output is None
+    assert recipes.read(written(tmp_path, GOOD)).output is None
 
 
 def test_the_ready_made_recipe_names_every_key_there_is():
-    recipe = read_recipe(READY_MADE)
+    recipe = recipes.read(READY_MADE)
     assert recipe.ask.llm == "local"
     text = READY_MADE.read_text(encoding="utf-8")
     page = (ROOT / "docs" / "reference" / "recipes.md").read_text(encoding="utf-8")
@@ -137,8 +138,8 @@ def test_a_run_indexes_the_folder_and_answers_in_the_order_of_the_recipe(tmp_pat
         text = GOOD.replace('"index"', f'"index"\nembedder = "{server.url}/v1#hash"').replace(
             '["How tall is the tower?"]', '["How tall is the tower?", "What does soup cost?"]'
         )
-        recipe = read_recipe(written(tmp_path, text))
-        answers = list(run_recipe(recipe, on_indexed=reports.append))
+        recipe = recipes.read(written(tmp_path, text))
+        answers = list(recipe.run(on_indexed=reports.append))
     assert [answer.question for answer in answers] == recipe.ask.questions
     assert [answer.citations[0].quote for answer in answers] == ["The tower is 34 metres tall.", "Soup costs 4 crowns."]
     (report,) = reports
@@ -150,9 +151,9 @@ def test_a_run_indexes_the_folder_and_answers_in_the_order_of_the_recipe(tmp_pat
 
 
 def test_sources_that_are_not_there_end_the_run_before_a_question_is_asked(tmp_path):
-    recipe = read_recipe(written(tmp_path, GOOD.replace('"documents"', '"elsewhere"')))
+    recipe = recipes.read(written(tmp_path, GOOD.replace('"documents"', '"elsewhere"')))
     with pytest.raises(UsageError, match=r"There is no file or folder .*elsewhere"):
-        next(run_recipe(recipe))
+        next(recipe.run())
 
 
 def run_command(recipe: Path, cwd: Path) -> subprocess.CompletedProcess[str]:

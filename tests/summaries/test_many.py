@@ -26,6 +26,7 @@ from rag.cli import main
 from rag.errors import CallStoreError, ModelError, RagError, UsageError
 from rag.models.call_store import CallStore, Reply, call_key
 from rag.models.calls import Calls, Slots
+from rag.models.kept import KeptGenerator
 from rag.sampling import Sampling
 from rag.summaries.folder import LOG, SummaryFolder, file_name
 from rag.types import Document, Message, Usage
@@ -317,7 +318,7 @@ def _read_all(path):
 def test_calls_without_a_store_are_made_each_time():
     async def twice():
         model = SummaryModel(lambda messages: "yes")
-        calls = Calls(model, None)
+        calls = Calls(KeptGenerator(model, None))
         await calls.ask(MESSAGES, Sampling())
         await calls.ask(MESSAGES, Sampling())
         return len(model.prompts)

@@ -6,60 +6,59 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
+from math import inf
 from pathlib import Path
+from typing import Any
 
-from rag.documents.loading import workers
 from rag.documents.loading.stamps import NANOSECONDS_OF_DOUBT
-from rag.documents.loading.workers import DEFAULT_LIMITS, Limits, Loaded
+from rag.documents.loading.workers import DEFAULT_LIMITS
+from rag.system.processes import Reply, Worker
 
 _MOST = 4
 _starter = ThreadPoolExecutor(1)  # a worker ends with the thread that started it
-_Worker, _start_new = workers._Worker, workers._start
 _idle_changes = threading.Lock()
-_idle: list[tuple[object, subprocess.Popen[bytes]]] = []
+_idle: list[tuple[object, Worker]] = []
 
 
-class KeptWorker(_Worker):
+class KeptWorker(Worker):
     """Hands its process on when it is done, if that would have read a next file of its own too."""
 
-    def __init__(self, limits: Limits, passwords: Sequence[str] = ()) -> None:
-        super().__init__(limits, passwords)
-        self._is_idle = True
+    _is_reusable = False
+    _surroundings: object = None
 
-    def load(self, source: str) -> Loaded:
-        self._is_idle = False
-        _wait_until_settled(source)
-        if self._process is None:
-            self._surroundings = surroundings()
-        one = super().load(source)
-        self._is_idle = True
-        return one
+    def ask(self, request: Any, *, seconds: float = inf, most_bytes: float = inf) -> Reply:
+        self._is_reusable = False
+        _wait_until_settled(request["source"])
+        reply = super().ask(request, seconds=seconds, most_bytes=most_bytes)
+        self._is_reusable = reply.line is not None and asdict(DEFAULT_LIMITS).items() <= request.items()
+        return reply
 
     def stop(self) -> None:
-        process = self._process
-        if process is not None and self._is_idle and self._limits == DEFAULT_LIMITS and process.poll() is None:
+        if self._is_reusable and self.pid is not None:
             self._stopped.set()
-            self._process = None
+            kept = Worker([])
+            kept._process, self._process = self._process, None
             with _idle_changes:
-                _idle.append((self._surroundings, process))
+                _idle.append((self._surroundings, kept))
             end_all(but=_MOST)
         else:
             super().stop()
 
-
-def start() -> subprocess.Popen[bytes]:
-    """A kept process that was started as one would be now, or a new one."""
-    with _idle_changes:
-        place = next((place for place, (started_in, _) in enumerate(_idle) if started_in == surroundings()), None)
-        process = None if place is None else _idle.pop(place)[1]
-    if process is not None and process.poll() is None:
-        return process
-    if process is not None:
-        _end(process)
-    return _starter.submit(_start_new).result()
+    def _started(self) -> subprocess.Popen[bytes]:
+        """A kept process that was started as one would be now, or a new one."""
+        self._surroundings = surroundings(self._command)
+        with _idle_changes:
+            place = next((place for place, (started_in, _) in enumerate(_idle) if started_in == self._surroundings), None)
+            kept = None if place is None else _idle.pop(place)[1]
+        if kept is not None and kept.pid is not None:
+            assert kept._process is not None
+            return kept._process
+        if kept is not None:
+            kept.end()
+        return _starter.submit(super()._started).result()
 
 
 def end_all(*, but: int = 0) -> None:
@@ -67,8 +66,8 @@ def end_all(*, but: int = 0) -> None:
     with _idle_changes:
         ended = _idle[: len(_idle) - but] if len(_idle) > but else []
         del _idle[: len(ended)]
-    for _, process in ended:
-        _end(process)
+    for _, worker in ended:
+        worker.end()
 
 
 def _wait_until_settled(source: str) -> None:
@@ -80,12 +79,6 @@ def _wait_until_settled(source: str) -> None:
             time.sleep((NANOSECONDS_OF_DOUBT - age) / 1e9 + 0.002)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    worker = _Worker(DEFAULT_LIMITS)
-    worker._process = process
-    worker.close()
-
-
-def surroundings() -> object:
+def surroundings(command: list[str]) -> object:
     """What a process takes over when it starts."""
-    return workers.WORKER, {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
+    return command, {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}

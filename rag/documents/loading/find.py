@@ -16,6 +16,7 @@ from rag.documents.common.sidecar import NOTATIONS, is_sidecar
 from rag.documents.families import is_supported
 from rag.documents.loading.stamps import FileStamp, sidecar_stamp, stamp_of
 from rag.errors import UsageError
+from rag.reading import DEFAULT_SELECTION, Selection
 from rag.system.files import expanded
 from rag.types import Failure
 
@@ -29,23 +30,6 @@ NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 LINKS_TO_NOTHING = "links that lead to no file"
 KINDS = {S_IFIFO: "named pipe", S_IFSOCK: "socket", S_IFCHR: "device", S_IFBLK: "device"}
 """What is neither a file nor a folder nor a link, and is never opened: reading it could wait for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What is taken of a folder.
-
-    `include` and `exclude` are globs that are held against the path inside the folder and against the file's name.
-    `hidden` takes files and folders whose names begin with a dot; `follow_links` goes into folders that are links.
-    """
-
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    hidden: bool = False
-    follow_links: bool = False
-
-
-DEFAULT_SELECTION = Selection()
 
 
 @dataclass(slots=True)

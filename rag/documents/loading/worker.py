@@ -1,4 +1,4 @@
-"""The worker process: one request a line on stdin, one answer a line on stdout, both JSON objects; it ends when stdin ends.
+"""The worker process: it answers each request for a file with what became of it (see `rag.system.processes.serve`).
 
 Parsers run here and not in the main process, so that one that crashes or hangs costs a file and not the run. Answers
 are plain JSON, so that nothing that a parser was tricked into can run code in the main process. Requests come by stdin and
@@ -7,39 +7,30 @@ not as arguments, because they hold passwords.
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
 import re
 import resource
 import signal
-import sys
-import threading
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from hashlib import blake2b
 from pathlib import Path
-from queue import SimpleQueue
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from rag.documents import load_bytes
 from rag.documents.common.sidecar import sidecar_of, with_sidecar
 from rag.documents.loading.stamps import Stamp, sidecar_stamp, stamp_of
 from rag.errors import DocumentError, MissingExtraError
+from rag.reading import CHARACTERS_A_FILE
+from rag.system.processes import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rag.types import Document
 
-READY = b"ready\n"
-"""What a worker says before anything else, once it can load files."""
-
 READINGS = 5
 """How often a file is read that changes meanwhile, before it is given up for this run."""
-
-CHARACTERS_A_FILE = 50_000_000
-"""Longer texts are refused: some fifteen thousand pages, and fifty thousand passages."""
 
 BYTES_A_CHARACTER = 8
 """An answer takes at most so many bytes for each character that a text may have, whatever else it says of the document."""
@@ -51,9 +42,6 @@ NO_MEMORY = re.compile(
     r"fail(ed|ure) to allocate|cannot allocate|bad_alloc|out of memory|memory allocation failed", re.IGNORECASE
 )
 """What libraries say that do not raise MemoryError."""
-
-PR_SET_PDEATHSIG = 1
-"""From Linux's <sys/prctl.h>."""
 
 UNSETTLED = Stamp(-1, -1, "unsettled")
 """The stamp of what went on changing. No file looks like it, so the next run tries again."""
@@ -152,7 +140,12 @@ def most_bytes(characters: int) -> int:
 
 
 def answer_to(request: dict[str, Any]) -> bytes:
-    """The line that answers a request: its "source" is read with its "passwords", and within its "characters"."""
+    """The line that answers a request: its "source" is read with its "passwords", and within its other limits."""
+    with _within(request["memory"], request["seconds"]):
+        return _answer_to(request)
+
+
+def _answer_to(request: dict[str, Any]) -> bytes:
     source, characters = request["source"], request["characters"]
     answer = load_file(source, passwords=request["passwords"], characters=characters)
     try:
@@ -170,8 +163,9 @@ def _line(answer: dict[str, Any]) -> bytes:
     return json.dumps(told, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
-def _within(memory: int, seconds: float) -> None:
-    """Bound what the next file may take.
+@contextmanager
+def _within(memory: int, seconds: float) -> Iterator[None]:
+    """Bound what a file may take.
 
     RLIMIT_DATA counts what is written to, and not, as RLIMIT_AS does, what libraries map or reserve. A child, such as an
     engine that reads scans, may take as much again.
@@ -179,55 +173,15 @@ def _within(memory: int, seconds: float) -> None:
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_DATA, (memory if hard == resource.RLIM_INFINITY else min(memory, hard), hard))
     signal.setitimer(signal.ITIMER_REAL, seconds + SECONDS_OVER)
-
-
-def main() -> None:
-    """Serve until stdin ends. Ctrl-C is for the main process, which ends this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
-        # What a library or its children print must not end up among the answers, nor may they read requests.
-        # Until here, the main process reads from 2 why a worker could not start.
-        os.dup2(os.open(os.devnull, mode), descriptor)
-    _be_first_to_go()
-    waiting: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_receive, args=(requests, waiting), daemon=True).start()
-    answers.write(READY)
-    answers.flush()
-    while True:
-        request = json.loads(waiting.get())
-        _within(request["memory"], request["seconds"])
-        answers.write(answer_to(request))
-        answers.flush()
+    try:
+        yield
+    finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _receive(requests: IO[bytes], waiting: SimpleQueue[bytes]) -> None:
-    """In a thread of its own, so that the end of the main process is noticed in the middle of a file."""
-    for line in requests:
-        waiting.put(line)
-    _end()
-
-
-def _be_first_to_go() -> None:
-    """Leave no core files, be the one that is ended where the machine's memory runs out, and end with the main process.
-
-    The signal comes when the thread ends that started this process. It reaches Python code that the reader of stdin cannot
-    interrupt, such as a regular expression.
-    """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    signal.signal(signal.SIGTERM, lambda *_: _end())
-    if sys.platform == "linux":
-        with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _end() -> NoReturn:
-    """End with all children, which are in the process group that the main process made for this one."""
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(0)
+def main() -> None:
+    """Serve until stdin ends."""
+    serve(answer_to, ends_with_thread=True)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ qa.jsonl         questions as `rag.evaluation.data.questions` reads them, with "
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError, nearest
-from rag.evaluation.data.lines import read_objects, refuse_half_characters, shortened, text_lines, text_of
+from rag.evaluation.data.lines import read_lines, text_lines
 from rag.evaluation.data.questions import Expected, Question, read_questions
+from rag.system.decode import shown
 from rag.types import Document
 
 if TYPE_CHECKING:
@@ -23,6 +25,23 @@ CORPUS, QUERIES, QRELS, QA = "corpus.jsonl", "queries.jsonl", "qrels", "qa.jsonl
 DOCUMENT_LIKE = '{"_id": "d1", "title": "…", "text": "…"}'
 QUERY_LIKE = '{"_id": "q1", "text": "…"}'
 JUDGEMENT_LIKE = "query-id, corpus-id and score with tabs between them, the score a whole number."
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """A line of corpus.jsonl."""
+
+    _id: str | int
+    text: str = ""
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLine:
+    """A line of queries.jsonl."""
+
+    _id: str | int
+    text: str
 
 
 def is_collection(data: Path) -> bool:
@@ -37,17 +56,13 @@ def documents(folder: Path) -> Iterator[Document]:
     """
     path = folder / CORPUS
     seen: set[str] = set()
-    for place, row in read_objects(path, like=DOCUMENT_LIKE):
-        name = text_of(row, "_id", place=place, like=DOCUMENT_LIKE)
-        text, title = row.get("text"), row.get("title") or ""
-        if not isinstance(text, str) or not isinstance(title, str):
-            raise UsageError(f'{place}: "text" is {shortened(text)}, "title" {shortened(title)}. Write {DOCUMENT_LIKE}')
-        refuse_half_characters(row, ("text", "title"), place)
+    for place, line, _ in read_lines(path, DocumentLine, like=DOCUMENT_LIKE):
+        name = str(line._id)
         if name in seen:
-            raise UsageError(f'{place}: the _id "{name}" stands on an earlier line too. Give each document its own.')
+            raise UsageError(f'{place}: the _id "{name}" is on an earlier line too. Give each document its own.')
         seen.add(name)
-        if text.strip():
-            yield Document(text, name, title)
+        if line.text.strip():
+            yield Document(line.text, name, line.title or "")
 
 
 def judged_questions(data: Path, *, split: str = "test") -> list[Question]:
@@ -105,11 +120,11 @@ def _of_qrels(folder: Path, split: str) -> list[Question]:
 
 def _queries(path: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for place, row in read_objects(path, like=QUERY_LIKE):
-        name = text_of(row, "_id", place=place, like=QUERY_LIKE)
+    for place, line, _ in read_lines(path, QueryLine, like=QUERY_LIKE):
+        name = str(line._id)
         if name in texts:
-            raise UsageError(f'{place}: the _id "{name}" stands on an earlier line too. Give each query its own.')
-        texts[name] = text_of(row, "text", place=place, like=QUERY_LIKE)
+            raise UsageError(f'{place}: the _id "{name}" is on an earlier line too. Give each query its own.')
+        texts[name] = line.text
     return texts
 
 
@@ -124,9 +139,7 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
             query, name, level = cells
             levels.setdefault(query, {})[name] = int(level)
         except ValueError as error:
-            raise UsageError(
-                f"{path}, line {number}: {shortened(line.strip())} is no judgement. Write {JUDGEMENT_LIKE}"
-            ) from error
+            raise UsageError(f"{path}, line {number}: {shown(line.strip())} is no judgement. Write {JUDGEMENT_LIKE}") from error
     if not levels:
         raise UsageError(f"There are no judgements in {path}. Write {JUDGEMENT_LIKE}")
     return levels

@@ -1,18 +1,19 @@
-"""Files of one JSON object a line, and how a mistake in one is told."""
+"""Files of one JSON object a line, with mistakes named by file and line."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rag.errors import UsageError
+from rag.system.decode import decoded, shown
 from rag.text.words import LONE_SURROGATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-SHOWN = 60
+T = TypeVar("T")
 
 
 def read_objects(path: Path, *, like: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -34,8 +35,24 @@ def objects_in(lines: Iterable[tuple[int, str]], path: Path, *, like: str) -> It
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{place}: not JSON ({error}). Write {like}") from error
         if not isinstance(told, dict):
-            raise UsageError(f"{place}: {shortened(told)} is no JSON object. Write {like}")
+            raise UsageError(f"{place}: {shown(told)} is no JSON object. Write {like}")
         yield place, told
+
+
+def read_lines(path: Path, kind: type[T], *, like: str) -> Iterator[tuple[str, T, dict[str, Any]]]:
+    """Each line with its place, as a dataclass, and as it was written; keys that the class does not have are allowed.
+
+    Raises UsageError for a line of another form.
+    """
+    for place, record in read_objects(path, like=like):
+        yield place, decoded_line(record, kind, place=place, like=like), record
+
+
+def decoded_line(record: Mapping[str, Any], kind: type[T], *, place: str, like: str) -> T:
+    """The object of a line as a dataclass. Raises UsageError, also for halves of characters."""
+    line = decoded(record, kind, place=place, others=True, like=like)
+    refuse_half_characters(record, record, place)
+    return line
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -57,7 +74,7 @@ def text_of(told: Mapping[str, Any], name: str, *, place: str, like: str) -> str
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or not value.strip():
-        what = f'"{name}" is {shortened(value)}' if name in told else f'there is no "{name}"'
+        what = f'"{name}" is {shown(value)}' if name in told else f'there is no "{name}"'
         raise UsageError(f"{place}: {what}. Write {like}")
     refuse_half_characters(told, (name,), place)
     return value
@@ -70,9 +87,3 @@ def refuse_half_characters(told: Mapping[str, Any], names: Iterable[str], place:
             raise UsageError(
                 f'{place}: "{name}" holds half of a character (an escape from \\ud800 to \\udfff). Write it in UTF-8.'
             )
-
-
-def shortened(value: object) -> str:
-    """A value in a message."""
-    spelled = json.dumps(value, ensure_ascii=False, default=str)
-    return spelled if len(spelled) <= SHOWN else spelled[:SHOWN] + "…"

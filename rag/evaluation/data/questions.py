@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError, nearest
-from rag.evaluation.data.lines import read_objects, shortened, text_of
+from rag.evaluation.data.lines import read_lines
+from rag.system.decode import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rag.types import Pages
 
 LIKE = '{"id": "q1", "question": "…", "source": "report.pdf", "pages": [3], "answers": ["…"]}'
 SOURCES = ("expected", "source", "sources", "doc_id", "doc_ids")
-KNOWN = (*SOURCES, "id", "question", "page", "pages", "answer", "answers", "answerable", "is_impossible", "accepted", "passage")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """A source, and perhaps its pages, in a line."""
+
+    source: str
+    page: int | list[int] | None = None
+    pages: int | list[int] | None = None
+
+
+Sources = str | SourceEntry | list[str | SourceEntry] | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionLine:
+    """A line of a file of questions: each key under one of several names, alone or in a list."""
+
+    question: str
+    id: str | int | None = None
+    expected: Sources = None
+    source: Sources = None
+    sources: Sources = None
+    doc_id: Sources = None
+    doc_ids: Sources = None
+    page: int | list[int] | None = None
+    pages: int | list[int] | None = None
+    answer: str | list[str] | None = None
+    answers: str | list[str] | None = None
+    answerable: bool | None = None
+    is_impossible: bool | None = None
+    accepted: bool | None = None
+
+
+KNOWN = (*(one.name for one in fields(QuestionLine)), "passage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +111,13 @@ def read_questions(path: Path) -> list[Question]:
     """
     found: dict[str, Question] = {}
     drafted = 0
-    for place, told in read_objects(path, like=LIKE):
-        if "accepted" in told and told["accepted"] is not True:
-            if told["accepted"] not in (None, False):
-                raise UsageError(f'{place}: "accepted" is {shortened(told["accepted"])}. Write true, false or null.')
+    for place, line, record in read_lines(path, QuestionLine, like=LIKE):
+        if "accepted" in record and not line.accepted:
             drafted += 1
             continue
-        question = _question(told, place)
+        question = _question(line, record, place)
         if question.id in found:
-            raise UsageError(f'{place}: the id "{question.id}" stands on an earlier line too. Give each question its own.')
+            raise UsageError(f'{place}: the id "{question.id}" is on an earlier line too. Give each question its own.')
         found[question.id] = question
     if not found and drafted:
         raise UsageError(
@@ -95,66 +128,49 @@ def read_questions(path: Path) -> list[Question]:
     return list(found.values())
 
 
-def _question(told: Mapping[str, Any], place: str) -> Question:
-    text = text_of(told, "question", place=place, like=LIKE)
-    number = place.rsplit(" ", 1)[1] if told.get("id") is None else text_of(told, "id", place=place, like=LIKE)
-    answers = _answers(told, place)
-    answerable = _answerable(told, place)
-    expected = _expected(told, place)
+def _question(line: QuestionLine, record: Mapping[str, Any], place: str) -> Question:
+    number = place.rsplit(" ", 1)[1] if line.id is None else str(line.id)
+    answers = tuple(one for one in (*_as_list(line.answer), *_as_list(line.answers)) if one.strip())
+    answerable = not line.is_impossible if line.answerable is None and line.is_impossible is not None else line.answerable
+    expected = _expected(line, place)
     if not expected and not answers and answerable is None:
-        others = [name for name in told if name not in KNOWN]
+        others = [name for name in record if name not in KNOWN]
         hint = nearest(others[0], KNOWN) if others else ""
         raise UsageError(f"{place}: nothing says what is expected: a source, an answer, or answerable.{hint} Write {LIKE}")
     if answerable is False:
         if answers:
-            raise UsageError(f"{place}: this has no answer, and the answer {shortened(answers[0])}. Leave one of them out.")
-        return Question(number, text, answerable=False)  # a source says where one could look for an answer in vain
-    return Question(number, text, expected, answers, answerable)
+            raise UsageError(f"{place}: this has no answer, and the answer {shown(answers[0])}. Leave one of them out.")
+        return Question(number, line.question, answerable=False)  # its source says where one could look in vain
+    return Question(number, line.question, expected, answers, answerable)
 
 
-def _expected(told: Mapping[str, Any], place: str) -> tuple[Expected, ...]:
-    given = [entry for name in SOURCES if told.get(name) is not None for entry in _as_list(told[name])]
-    pages = [page for name in ("page", "pages") if told.get(name) is not None for page in _as_list(told[name])]
-    if pages and len(given) != 1:
+def _expected(line: QuestionLine, place: str) -> tuple[Expected, ...]:
+    entries = [entry for name in SOURCES for entry in _as_list(getattr(line, name))]
+    pages = [*_as_list(line.page), *_as_list(line.pages)]
+    if pages and len(entries) != 1:
         raise UsageError(
-            f'{place}: "pages" beside {len(given)} sources. Write each with its own: "expected": [{{"source": …, "pages": […]}}]'
+            f'{place}: "pages" beside {len(entries)} sources. Write each with its own: "expected": [{{"source": …, "pages": […]}}]'
         )
-    expected = [one for entry in given for one in _of_entry(entry, pages, place)]
+    expected = [one for entry in entries for one in _of_entry(entry, pages, place)]
     if len({one.page is None for one in expected}) > 1:
         raise UsageError(f"{place}: some sources have pages and some have none. Give pages to all, or to none.")
     return tuple(dict.fromkeys(expected))
 
 
-def _of_entry(entry: object, pages: Iterable[object], place: str) -> list[Expected]:
-    """`entry` is a source, or an object with "source" and perhaps "page" or "pages"."""
-    if isinstance(entry, dict):
-        pages = [page for name in ("page", "pages") if entry.get(name) is not None for page in _as_list(entry[name])]
-        entry = text_of(entry, "source", place=place, like=LIKE)
-    if not isinstance(entry, str) or not entry.strip():
-        raise UsageError(f"{place}: {shortened(entry)} is no source. Write {LIKE}")
+def _of_entry(entry: str | SourceEntry, pages: list[int], place: str) -> list[Expected]:
+    if isinstance(entry, SourceEntry):
+        source, pages = entry.source, [*_as_list(entry.page), *_as_list(entry.pages)]
+    else:
+        source = entry
+    if not source.strip():
+        raise UsageError(f"{place}: a source is empty. Write {LIKE}")
     for page in pages:
-        if not isinstance(page, int) or isinstance(page, bool) or page < 1:
-            raise UsageError(f"{place}: {shortened(page)} is no page. Pages are whole numbers, counted from 1.")
-    return [Expected(entry, page) for page in pages if isinstance(page, int)] or [Expected(entry)]
+        if page < 1:
+            raise UsageError(f"{place}: {page} is no page. Pages are whole numbers, counted from 1.")
+    return [Expected(source, page) for page in pages] or [Expected(source)]
 
 
-def _answers(told: Mapping[str, Any], place: str) -> tuple[str, ...]:
-    given = [one for name in ("answer", "answers") if told.get(name) is not None for one in _as_list(told[name])]
-    for one in given:
-        if not isinstance(one, str):
-            raise UsageError(f"{place}: {shortened(one)} is no answer. Write {LIKE}")
-    return tuple(one for one in given if one.strip())
-
-
-def _answerable(told: Mapping[str, Any], place: str) -> bool | None:
-    for name, is_turned in (("answerable", False), ("is_impossible", True)):
-        value = told.get(name)
-        if value is not None:
-            if not isinstance(value, bool):
-                raise UsageError(f'{place}: "{name}" is {shortened(value)}. Write true or false.')
-            return value != is_turned
-    return None
-
-
-def _as_list(value: object) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
     return value if isinstance(value, list) else [value]

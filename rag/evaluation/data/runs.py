@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from rag.errors import UsageError
-from rag.evaluation.data.lines import shortened, text_lines
+from rag.evaluation.data.lines import text_lines
+from rag.system.decode import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,10 +57,10 @@ def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
             if not isfinite(value := float(score)):
                 raise ValueError
         except ValueError as error:
-            raise UsageError(f"{path}, line {number}: {shortened(line.strip())} is no line of a run. Write {LIKE}") from error
+            raise UsageError(f"{path}, line {number}: {shown(line.strip())} is no line of a run. Write {LIKE}") from error
         ranking = run.setdefault(question, {})
         if unit in ranking:
-            raise UsageError(f"{path}, line {number}: {shortened(unit)} was ranked for this question before. Leave one out.")
+            raise UsageError(f"{path}, line {number}: {shown(unit)} was ranked for this question before. Leave one out.")
         ranking[unit] = value
     if not run:
         raise UsageError(f"There is nothing in the run {path}. Write {LIKE}")

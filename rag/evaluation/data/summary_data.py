@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError
-from rag.evaluation.data.lines import read_objects, shortened, text_of
+from rag.evaluation.data.lines import decoded_line, read_objects, text_of
+from rag.system.decode import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,19 @@ class ToSummarize:
     path: str = ""
     title: str = ""
     focus: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryLine:
+    """A line of a person's own."""
+
+    id: str | int | None = None
+    source: str | None = None
+    document: str | None = None
+    title: str | None = None
+    focus: str | None = None
+    summary: str | list[str] | None = None
+    summaries: str | list[str] | None = None
 
 
 def read_summary_data(path: Path) -> list[ToSummarize]:
@@ -56,19 +70,20 @@ def _of_row(row: Mapping[str, Any], place: str, folder: Path) -> Iterator[ToSumm
 
 
 def _of_own(row: Mapping[str, Any], place: str, folder: Path) -> ToSummarize:
-    given = [one for name in ("summary", "summaries") if row.get(name) for one in _as_list(row[name])]
-    if not given or not all(isinstance(one, str) and one.strip() for one in given):
-        raise UsageError(f"{place}: there is no summary to compare with, but {shortened(given)}. Write {LIKE}")
-    number = place.rsplit(" ", 1)[1] if row.get("id") is None else text_of(row, "id", place=place, like=LIKE)
-    title, focus = (str(row.get(name) or "") for name in ("title", "focus"))
-    if "document" in row:
-        return ToSummarize(
-            number, tuple(given), text=text_of(row, "document", place=place, like=LIKE), title=title, focus=focus
-        )
-    source = folder / text_of(row, "source", place=place, like=LIKE)
+    line = decoded_line(row, SummaryLine, place=place, like=LIKE)
+    references = [*_as_list(line.summary), *_as_list(line.summaries)]
+    if not references or not all(one.strip() for one in references):
+        raise UsageError(f"{place}: there is no summary to compare with, but {shown(references)}. Write {LIKE}")
+    number = place.rsplit(" ", 1)[1] if line.id is None else str(line.id)
+    title, focus = line.title or "", line.focus or ""
+    if line.document:
+        return ToSummarize(number, tuple(references), text=line.document, title=title, focus=focus)
+    if not line.source:
+        raise UsageError(f"{place}: there is neither a document nor a source. Write {LIKE}")
+    source = folder / line.source
     if not source.is_file():
         raise UsageError(f"{place}: there is no file {source}. Write its path from the folder of {place.split(', line')[0]}.")
-    return ToSummarize(number, tuple(given), path=str(source), title=title, focus=focus)
+    return ToSummarize(number, tuple(references), path=str(source), title=title, focus=focus)
 
 
 def _of_squality(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
@@ -101,7 +116,7 @@ def _texts(references: Sequence[object]) -> tuple[str, ...]:
     """What people wrote. Raises ValueError where that is nothing, or no text."""
     texts = tuple(one for one in references if isinstance(one, str) and one.strip())
     if not texts or len(texts) < len(references):
-        raise ValueError(f"{shortened(list(references))} is no summary to compare with")
+        raise ValueError(f"{shown(list(references))} is no summary to compare with")
     return texts
 
 
@@ -109,5 +124,7 @@ def _told(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _as_list(value: object) -> list[Any]:
+def _as_list(value: str | list[str] | None) -> list[str]:
+    if value is None:
+        return []
     return value if isinstance(value, list) else [value]

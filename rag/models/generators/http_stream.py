@@ -13,15 +13,12 @@ import httpx
 from rag.errors import ModelError
 from rag.models.generators.http_served import tokens_so_far
 from rag.models.servers import (
-    BUSY,
-    CallError,
+    Attempts,
     RefusedError,
     client_options,
     excerpt,
     origin,
     refusal,
-    seconds_before_next,
-    unreachable,
 )
 
 if TYPE_CHECKING:
@@ -170,27 +167,28 @@ class Streams:
 
     async def _begun(self, lane: _Lane, request: Mapping[str, Any]) -> httpx.Response:
         """The response as soon as it begins; failures until then are tried again."""
-        attempt, started = 1, lane.gate.now()
-        timeout = self._options["timeout"]
-        if not request.get("stream"):  # then it begins when it is complete
-            timeout = httpx.Timeout(**{**timeout.as_dict(), "read": None})
+        attempts = Attempts(self._url, backoff=self._backoff)
         while True:
-            try:
-                asked = lane.client.build_request("POST", self._url, json=request, timeout=timeout)
-                response = await lane.client.send(asked, stream=True)
-                if response.is_success:
-                    return response
-                async with aclosing(response):
-                    await response.aread()
-                failure: CallError = refusal(response)
-                if response.status_code in TOO_LATE and not request.get("stream"):
-                    raise failure
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                failure = unreachable(self._url, error, attempt=attempt)
-            if isinstance(failure, RefusedError) and failure.status in BUSY:
+            started = lane.gate.now()
+            with attempts:
+                return await self._attempted(lane, request)
+            if attempts.was_busy:
                 lane.gate.push_back(started)
-            await asyncio.sleep(seconds_before_next(attempt, failure, self._backoff))
-            attempt, started = attempt + 1, lane.gate.now()
+            await asyncio.sleep(attempts.seconds_before_next())
+
+    async def _attempted(self, lane: _Lane, request: Mapping[str, Any]) -> httpx.Response:
+        timeout, is_streamed = self._options["timeout"], bool(request.get("stream"))
+        if not is_streamed:  # then it begins when it is complete
+            timeout = httpx.Timeout(**{**timeout.as_dict(), "read": None})
+        asked = lane.client.build_request("POST", self._url, json=request, timeout=timeout)
+        response = await lane.client.send(asked, stream=True)
+        if response.is_success:
+            return response
+        async with aclosing(response):
+            await response.aread()
+        failure = refusal(response)
+        failure.again = failure.again and (is_streamed or response.status_code not in TOO_LATE)
+        raise failure
 
 
 class Gate:

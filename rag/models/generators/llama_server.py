@@ -12,10 +12,12 @@ import secrets
 import socket
 import tempfile
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError
+from rag.models.generators.llama_thread import ServerThread
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,28 +43,22 @@ class LlamaServer:
         self._name = path.stem
         self._key = secrets.token_urlsafe(32)
         folder = tempfile.TemporaryDirectory(prefix="rag-", ignore_cleanup_errors=True)  # only this user can enter it
-        address = _address(folder.name)
+        place = _place(folder.name)
+        self._socket = place if place.endswith(".sock") else None
+        start = partial(_start, path, place, self._key, window=window, threads=threads, parallel=parallel)
+        thread = ServerThread(start, partial(_wait_for_its_loop, self._socket, self._key), folder.cleanup)
+        self.stop = weakref.finalize(self, thread.stop)  # at the latest when the program ends
         try:
-            held = [_start(path, address, self._key, window=window, threads=threads, parallel=parallel)]
-        except ModelError:
-            folder.cleanup()
+            self._url = _url(self._socket, thread.address())
+            # The server hangs up on idle connections; a fresh one costs less than a millisecond and never meets that.
+            limits = httpx.Limits(max_keepalive_connections=0)
+            # No TLS here, and so no certificates to read.
+            transport = httpx.HTTPTransport(uds=self._socket, verify=False, limits=limits)
+            self._client = httpx.Client(transport=transport, **_options(self._url, self._key))
+            self.window = int(self.call("GET", "/props")["default_generation_settings"]["n_ctx"])
+        except BaseException:  # an interrupt may come here too
+            self.stop()
             raise
-        self.stop = weakref.finalize(self, _stop, held, folder)  # at the latest when the program ends
-        self._socket = address if address.endswith(".sock") else None
-        self._url = "http://llama.cpp" if self._socket else str(held[0].listening_address)
-        # The server hangs up on idle connections; a fresh one costs less than a millisecond and never meets that.
-        # No TLS here, and so no certificates to read.
-        transport = httpx.HTTPTransport(uds=self._socket, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
-        self._client = httpx.Client(transport=transport, **self._options)
-        self.window = int(self.call("GET", "/props")["default_generation_settings"]["n_ctx"])
-        self._wait_for_its_loop()
-
-    def _wait_for_its_loop(self) -> None:
-        """Return once the server takes tasks. A server that is stopped earlier misses the stop and hangs.
-
-        It hangs in C++ while it holds Python's lock, so that no time limit of ours could end the wait.
-        """
-        self._client.get("/metrics").raise_for_status()  # only the loop itself answers this
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the server answers. Raises ModelError where it refuses."""
@@ -81,7 +77,8 @@ class LlamaServer:
         """A client of the running event loop; whoever asks closes it."""
         import httpx
 
-        return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=self._socket, verify=False), **self._options)
+        transport = httpx.AsyncHTTPTransport(uds=self._socket, verify=False)
+        return httpx.AsyncClient(transport=transport, **_options(self._url, self._key))
 
     async def send(self, client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> httpx.Response:
         """The response as soon as it begins; whoever asks closes it. Raises ModelError where the server refuses."""
@@ -90,10 +87,27 @@ class LlamaServer:
             raise refusal(self._name, await response.aread())
         return response
 
-    @property
-    def _options(self) -> dict[str, Any]:
-        # No timeout: a call may wait long for its turn, and a server in this process cannot go missing.
-        return {"base_url": self._url, "headers": {"Authorization": f"Bearer {self._key}"}, "timeout": None, "trust_env": False}
+
+def _url(socket: str | None, address: str) -> str:
+    """The address of requests; over a socket, every name serves."""
+    return "http://llama.cpp" if socket else address
+
+
+def _options(url: str, key: str) -> dict[str, Any]:
+    # No timeout: a call may wait long for its turn, and a server in this process cannot go missing.
+    return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"}, "timeout": None, "trust_env": False}
+
+
+def _wait_for_its_loop(socket: str | None, key: str, server: Any) -> None:
+    """Return when the server's loop runs. Raises ModelError when it never will."""
+    import httpx
+
+    transport = httpx.HTTPTransport(uds=socket, verify=False)
+    try:
+        with httpx.Client(transport=transport, **_options(_url(socket, str(server.listening_address)), key)) as client:
+            client.get("/metrics").raise_for_status()  # only the loop itself answers this
+    except httpx.HTTPError as error:
+        raise ModelError(f"llama.cpp does not answer: {error}") from error
 
 
 def _start(path: Path, address: str, key: str, *, window: int, threads: int, parallel: int) -> Any:
@@ -119,11 +133,6 @@ def _start(path: Path, address: str, key: str, *, window: int, threads: int, par
         ) from error
 
 
-def _stop(held: list[Any], folder: tempfile.TemporaryDirectory[str]) -> None:
-    held.clear()  # the last reference: llama.cpp ends its threads
-    folder.cleanup()
-
-
 def _import_xllamacpp() -> ModuleType:
     """Import it with OpenMP threads that sleep while they wait.
 
@@ -142,7 +151,7 @@ def _import_xllamacpp() -> ModuleType:
     return xllamacpp  # type: ignore[no-any-return]
 
 
-def _address(folder: str) -> str:
+def _place(folder: str) -> str:
     """A socket in the folder; on systems without such sockets, the loopback network, guarded by the key alone."""
     path = str(Path(folder) / "llama.sock")
     return path if hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= LONGEST_SOCKET_PATH else "127.0.0.1"

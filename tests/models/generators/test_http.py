@@ -836,14 +836,37 @@ class TestRetryRules:
         assert [servers.unreachable("http://h/v1", slow, attempt=attempt).again for attempt in (1, 2)] == [True, False]
         assert [servers.unreachable("http://h/v1", absent, attempt=attempt).again for attempt in (1, 2)] == [True, True]
 
-    def test_waits_double_with_chance_and_are_never_shorter_than_asked_for(self):
-        failure = servers.RefusedError("busy", status=503)
-        for attempt in range(1, servers.ATTEMPTS):
-            waits = [servers.seconds_before_next(attempt, failure, 1.0) for _ in range(50)]
-            assert 2 ** (attempt - 1) / 2 <= min(waits) < max(waits) <= 2 ** (attempt - 1)
-        assert servers.seconds_before_next(1, servers.RefusedError("busy", status=429, wait=9.0), 1.0) == 9
-        with pytest.raises(ModelError, match="busy"):
-            servers.seconds_before_next(servers.ATTEMPTS, failure, 1.0)
+    def test_waits_double_with_chance(self):
+        failures = [servers.RefusedError("busy", status=503)] * (servers.ATTEMPTS - 1)
+        for number, waits in enumerate(zip(*(waits_after(failures) for _ in range(50)), strict=True)):
+            assert 2**number / 2 <= min(waits) < max(waits) <= 2**number
+
+    def test_a_wait_is_never_shorter_than_the_server_asks_for(self):
+        assert waits_after([servers.RefusedError("busy", status=429, wait=9.0)]) == [9]
+
+    def test_the_last_failure_is_raised(self):
+        failures = [servers.RefusedError(f"busy {number}", status=503) for number in range(servers.ATTEMPTS)]
+        with pytest.raises(servers.RefusedError) as raised:
+            waits_after(failures)
+        assert raised.value is failures[-1]
+
+    def test_what_another_attempt_cannot_help_is_raised_at_once(self):
+        with pytest.raises(servers.RefusedError):
+            waits_after([servers.RefusedError("no such model", status=404)])
+
+    def test_an_error_of_somebody_else_is_not_kept(self):
+        with pytest.raises(ZeroDivisionError), servers.Attempts("http://h/v1", backoff=1.0):
+            raise ZeroDivisionError
+
+
+def waits_after(failures):
+    """The waits between attempts that fail in turn."""
+    attempts, waits = servers.Attempts("http://h/v1", backoff=1.0), []
+    for failure in failures:
+        with attempts:
+            raise failure
+        waits.append(attempts.seconds_before_next())
+    return waits
 
 
 def test_an_answer_over_the_whole_way_names_the_model(server, index, folder):

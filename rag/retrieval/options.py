@@ -1,0 +1,62 @@
+"""The options of a search. Small to import: commands take their flags and help from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, get_args
+
+from rag.arguments import check_fields, described, option, refuse_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rag.protocols import Reranker
+
+Mode = Literal["hybrid", "dense", "keyword"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+class SearchKeywords(TypedDict, total=False):
+    """The options as keyword arguments: a spec may name the reranker."""
+
+    k: int
+    mode: Mode
+    where: Mapping[str, str] | None
+    reranker: Reranker | str | None
+
+
+@described
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How passages are found. Raises UsageError for a value that cannot work."""
+
+    k: int = option(10, "Passages to find, best first.", least=1)
+    mode: Mode = option("hybrid", "Search by meaning (dense), by words (keyword), or both (hybrid).", choices=MODES)
+    where: Mapping[str, str] | None = option(
+        None,
+        "Only passages that fit: source, title, media_type, page, date, or a name in the metadata.",
+        metavar="KEY=GLOB",
+    )
+    reranker: Reranker | None = option(
+        None,
+        "A cross-encoder, or http://HOST:PORT#MODEL, that sorts the passages again.",
+        method="scores",
+        form="a spec such as a model's name, or what rag.open_reranker gives",
+        metavar="SPEC",
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @classmethod
+    def of(cls, keywords: SearchKeywords, *, api_key: str | None = None) -> Self:
+        """The options, checked before the reranker that a spec names is opened. Raises UsageError."""
+        refuse_unknown(keywords, SearchKeywords)
+        chosen: dict[str, Any] = dict(keywords)
+        spec = chosen.pop("reranker") if isinstance(chosen.get("reranker"), str) else None
+        options = cls(**chosen)
+        if spec is None:
+            return options
+        from rag.specs import open_reranker
+
+        return replace(options, reranker=open_reranker(spec, api_key=api_key))

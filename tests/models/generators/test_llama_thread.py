@@ -1,0 +1,86 @@
+"""When llama.cpp's server is released: never before it is ready, and never while somebody waits without end."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+
+import pytest
+
+from rag.errors import ModelError
+from rag.models.generators.llama_thread import ServerThread
+
+
+class Server:
+    listening_address = "http://127.0.0.1:1"
+
+
+class Story:
+    """What happened to a server, in order, and the gate that it waits at until it is ready."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.ready, self.ended = threading.Event(), threading.Event()
+
+    def start(self) -> Server:
+        server = Server()
+        weakref.finalize(server, self.events.append, "released")
+        return server
+
+    def wait_until_ready(self, server: Server) -> None:
+        self.ready.wait()
+        self.events.append("ready")
+
+    def clean_up(self) -> None:
+        self.events.append("cleaned up")
+        self.ended.set()
+
+    def thread(self) -> ServerThread:
+        return ServerThread(self.start, self.wait_until_ready, self.clean_up)
+
+
+def test_a_server_that_is_ready_is_released_when_it_stops():
+    story = Story()
+    story.ready.set()
+    thread = story.thread()
+    assert thread.address() == Server.listening_address
+    assert story.events == ["ready"]
+    thread.stop()
+    assert story.events == ["ready", "released", "cleaned up"]
+
+
+def test_a_stop_that_comes_too_early_warns_and_the_server_is_released_once_it_is_ready():
+    story = Story()
+    thread = story.thread()
+    with pytest.warns(RuntimeWarning, match="did not stop"):
+        thread.stop(timeout=0)
+    assert story.events == []
+    story.ready.set()
+    assert story.ended.wait(60)
+    assert story.events == ["ready", "released", "cleaned up"]
+
+
+def test_a_server_that_cannot_start_raises_its_error_and_is_cleaned_up():
+    story = Story()
+
+    def fail() -> Server:
+        raise ModelError("damaged")
+
+    thread = ServerThread(fail, story.wait_until_ready, story.clean_up)
+    with pytest.raises(ModelError, match="damaged"):
+        thread.address()
+    thread.stop()
+    assert story.events == ["cleaned up"]
+
+
+def test_a_server_that_never_gets_ready_raises_an_error_and_is_never_released():
+    story = Story()
+
+    def refuse(server: Server) -> None:
+        raise ModelError("no answer")
+
+    thread = ServerThread(story.start, refuse, story.clean_up)
+    with pytest.raises(ModelError, match="no answer"):
+        thread.address()
+    thread.stop()
+    assert story.events == ["cleaned up"]
