@@ -101,9 +101,28 @@ def _object(package: griffe.Module, name: str) -> str:
     page = re.sub(
         r"(?m)^(#+ `)[\w.]+\.(?=[A-Z]\w*\.\w+`$)", r"\1", page
     )  # `rag.types.Document.pages_of` is `Document.pages_of`
-    if isinstance(getattr(rag, name), type):
+    if isinstance(shown, type):
         page = page.replace(") -> None\n", ")\n", 1)
+    page = re.sub(r"(?m)(?<=^```python\n).*$", lambda match: _folded(match[0]), page)
     return page.rstrip() + "\n"
+
+
+def _folded(signature: str) -> str:
+    """A signature that is too long for a line, with one parameter a line."""
+    if len(signature) <= WIDTH:
+        return signature
+    parts, depth = [""], 0
+    for sign in signature:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(sign, 0)
+        if sign == "(" and depth == 1:
+            parts += ["(\n    "]
+        elif sign == ")" and depth == 0:
+            parts += [",\n)"]
+        elif sign == "," and depth == 1:
+            parts += [",\n   "]
+        else:
+            parts += [sign]
+    return "".join(parts)
 
 
 def _take_options(described: griffe.Object, shown: Any) -> None:
@@ -121,12 +140,18 @@ def _take_options(described: griffe.Object, shown: Any) -> None:
         *(
             griffe.Parameter(
                 one.name,
+                annotation=None if one.annotation is one.empty else _written(one.annotation),
                 kind=griffe.ParameterKind[one.kind.name.lower()],
                 default=None if one.default is one.empty else _spelled(one.default),
             )
             for one in inspect.signature(maker).parameters.values()
         )
     )
+
+
+def _written(annotation: object) -> str:
+    """A type as a person writes it."""
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
 def _spelled(default: object) -> str:
