@@ -29,7 +29,7 @@ def test_a_page_does_what_it_shows(page, place, tmp_path_factory):
         code, output = run(shown.command, place, environment)
         assert code == shown.exit_code, f"$ {shown.command}\n{output}"
         assert shows(output, shown.output), f"$ {shown.command}\n{output}\ndoes not show\n{shown.output}"
-    if page in WITH_CELLS and page != "README.md":
+    if page in WITH_CELLS:
         cells = CELL.findall((ROOT / page).read_text(encoding="utf-8"))
         (place / "cells.py").write_text("\n".join(cells), encoding="utf-8")
         code, output = run(f'PYTHONPATH="{ROOT}" "{sys.executable}" cells.py', place, environment)
