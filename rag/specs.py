@@ -191,7 +191,7 @@ def _open_recorded(spec: str, path: str | Path, api_key: str | None) -> Embedder
             f"The index {path} was built with the embedder {spec}, a server that was not named on this machine yet; your API key "
             f"is not sent there unasked. If you trust it, name it once: RAG_EMBEDDER='{spec}'"
         )
-    return _embedder(spec, key if is_named else None)
+    return open_embedder(spec, api_key=key) if is_named else _embedder(spec, None)
 
 
 def _may_get_the_key(spec: str) -> bool:
