@@ -146,7 +146,7 @@ def open_store(address):
 
 PROVES_ITSELF = """
 import pytest
-from rag.testing import EmbedderContract, GeneratorContract, LoaderContract, RerankerContract, SourceContract, VerifierContract
+from rag.testing import EmbedderContract, GeneratorContract, LoaderContract, RerankerContract, SourceContract, StoreContract, VerifierContract
 from toy_shelf import ToyEmbedder, ToyGenerator, ToyReranker, ToySource, ToyVerifier, loader as toy_loader
 
 
@@ -182,6 +182,19 @@ class TestReranker(RerankerContract):
     @pytest.fixture
     def reranker(self):
         return ToyReranker("")
+
+
+class TestStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path):
+        from toy_shelf import HashEmbedder, rag
+        from rag.ingest.sync import add_documents
+        from rag.testing.stores import SHELF
+
+        with rag.open_index(tmp_path / "shelf", embedder=HashEmbedder(), create=True) as index:
+            add_documents(SHELF, index=index)
+        with rag.open_index(tmp_path / "shelf", embedder=HashEmbedder()) as store:
+            yield store
 
 
 class TestVerifier(VerifierContract):
