@@ -60,7 +60,11 @@ class EmbedsQuestions(Protocol):
 
 @runtime_checkable
 class Generator(Protocol):
-    """A model that writes an answer piece by piece."""
+    """A model that writes an answer piece by piece.
+
+    It may have three more members: `identity` (see `Identified`), those of `Completes`, and `description`, a text that says to a
+    person which model it is and where it runs.
+    """
 
     @property
     def name(self) -> str:
@@ -101,6 +105,20 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class Completes(Protocol):
+    """A generator that can give a whole answer at once, which may cost less than a stream."""
+
+    @property
+    def gives_whole_answers(self) -> bool:
+        """Whether it costs less. If not, a stream is asked for, which a reader can close early."""
+        ...
+
+    async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
+        """The text and its usage. Cancelling it makes the model stop. Raises what a stream of the same raises."""
+        ...
+
+
+@runtime_checkable
 class Reranker(Protocol):
     """A model that reads question and passage together."""
 
@@ -131,6 +149,9 @@ class Identified(Protocol):
     """A generator, reranker or verifier that can be told apart from others of its kind.
 
     Finished work is kept under this identity. A component without one is known by its class and its name.
+
+        class Reranks:
+            identity = "reranks 2, weights 3f9a"
     """
 
     @property
@@ -174,11 +195,14 @@ class Documents(Protocol):
 
 
 class Searchable(Protocol):
-    """Everything that search and answers ask of an index. Passages are known by their number; higher scores are better."""
+    """Everything that search and answers ask of an index. Passages are known by their number; higher scores are better.
+
+    `rag.testing.MemoryStore` is the shortest that fits, and `rag.testing.StoreContract` tests any.
+    """
 
     @property
     def path(self) -> Path:
-        """The folder, for messages."""
+        """Where the index is: its folder, or for another store a path that messages show."""
         ...
 
     @property
@@ -272,7 +296,10 @@ class Loader(Protocol):
 
 @runtime_checkable
 class Source(Protocol):
-    """A place that holds documents, such as a folder, a bucket or a wiki."""
+    """A place that holds documents, such as a bucket or a wiki. `rag.specs.open_source` opens one of a package.
+
+    No command reads sources yet; `rag index SCHEME://…` will.
+    """
 
     def items(self) -> Iterable[str]:
         """The names of its documents. The same document keeps its name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing, contextmanager, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from rag.arguments import require, require_path, require_text
-from rag.errors import SpecError, nearest
+from rag.errors import SpecError, UsageError, nearest
 from rag.index.index import DEFAULT_EMBEDDER, Index
 from rag.system.files import cache_folder, expanded, read_json, write_json
 from rag.system.plugins import opened_plugin, plugin_names
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rag.index.index import Index
     from rag.protocols import Embedder, Generator, Reranker, Searchable, Source, Store, Verifier
 
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 GENERATORS = ("local", "local:PATH.gguf", "vllm:MODEL", "http://HOST:PORT/v1", "http://HOST:PORT/v1#MODEL", "extractive")
 EMBEDDER_OBJECT = "(an object)"
 """What an index records where no name can open its embedder again."""
@@ -167,6 +169,8 @@ def open_index(
     require_path(path, "The index", "the path of a folder")
     is_embedder = embedder is None or isinstance(embedder, str) or hasattr(embedder, "embed_question")
     require(is_embedder, embedder, "The embedder", "a spec such as 'minilm', or an embedder")
+    if is_address(path):
+        raise UsageError(f"{path} is an address, which can be searched and asked only. Name the folder of an index.")
     if embedder is None or isinstance(embedder, str):
         if embedder and _may_get_the_key(embedder):
             _remember_server(embedder)
@@ -243,7 +247,7 @@ def using_searchable(index: Searchable | str | Path) -> Iterator[Searchable]:
         require(hasattr(index, "search_vectors"), index, "index", "the path of a folder, or what rag.open_index gives")
         yield index
         return
-    if not _scheme_of(index):
+    if not is_address(index):
         with open_index(index) as opened:
             yield opened
         return
@@ -280,9 +284,15 @@ def _at(group: str, address: str, failure: str) -> Any:
     raise SpecError(f"{failure} at {address}: the scheme '{scheme}' is unknown.{nearest(scheme, known)} {offered}")
 
 
+def is_address(index: str | Path) -> bool:
+    """Whether it is an address such as toy://shelf, and no path."""
+    return bool(_scheme_of(index))
+
+
 def _scheme_of(index: str | Path) -> str:
-    scheme, mark, _ = str(index).partition("://") if isinstance(index, str) else ("", "", "")
-    return scheme if mark and scheme.isidentifier() else ""
+    """The scheme of an address such as toy://shelf; empty for a path."""
+    found = SCHEME.match(index) if isinstance(index, str) else None
+    return found[1] if found else ""
 
 
 @contextmanager

@@ -53,9 +53,8 @@ toy = "toy_shelf:open_store"
 PACKAGE = '''
 """Components without a model. Lines of a .toy file that begin with "= " are headings."""
 
-import rag
 from rag.errors import DocumentError
-from rag.testing import HashEmbedder
+from rag.testing import HashEmbedder, MemoryStore
 from rag.types import Document, Heading, Sentence, Usage
 
 
@@ -141,13 +140,16 @@ class ToyVerifier:
 
 
 def open_store(address):
-    return rag.open_index(address.removeprefix("toy://"), embedder=ToyEmbedder("small"))
+    name = address.removeprefix("toy://")
+    return MemoryStore([Document(f"The tower of {name} is 34 metres tall.", "tower.toy", "Tower")], path=address)
 '''
 
 PROVES_ITSELF = """
 import pytest
-from rag.testing import EmbedderContract, GeneratorContract, LoaderContract, RerankerContract, SourceContract, VerifierContract
-from toy_shelf import ToyEmbedder, ToyGenerator, ToyReranker, ToySource, ToyVerifier, loader as toy_loader
+from rag.testing import EmbedderContract, GeneratorContract, LoaderContract, RerankerContract
+from rag.testing import SourceContract, StoreContract, VerifierContract
+from rag.testing.stores import SHELF
+from toy_shelf import MemoryStore, ToyEmbedder, ToyGenerator, ToyReranker, ToySource, ToyVerifier, loader as toy_loader
 
 
 class TestLoader(LoaderContract):
@@ -182,6 +184,12 @@ class TestReranker(RerankerContract):
     @pytest.fixture
     def reranker(self):
         return ToyReranker("")
+
+
+class TestStore(StoreContract):
+    @pytest.fixture
+    def store(self):
+        return MemoryStore(SHELF)
 
 
 class TestVerifier(VerifierContract):
@@ -235,10 +243,16 @@ class TestInstalledPackage:
         answer = json.loads(asked.stdout)
         assert answer["model"] == "toy"
 
-    def test_a_store_is_searched_at_its_address(self, installed):
-        run(installed, ROOT / "cli.py", "index", "docs", "--index", "shelf", "--embedder", "toy:small")
-        code = "import rag; print(rag.search('How tall is the tower?', index='toy://shelf')[0].title)"
-        assert run(installed, "-c", code).stdout == "Tower\n"
+    def test_a_store_is_used_at_its_address(self, installed):
+        rag = (ROOT / "cli.py",)
+        found = run(installed, *rag, "search", "How tall is the tower?", "--index", "toy://harbour", "--json")
+        assert [hit["text"] for hit in json.loads(found.stdout)["hits"]] == ["The tower of harbour is 34 metres tall."]
+        asked = run(
+            installed, *rag, "ask", "How tall is the tower?", "--index", "toy://harbour", "--llm", "extractive", "--json"
+        )
+        assert json.loads(asked.stdout)["citations"][0]["source"] == "tower.toy"
+        refused = run(installed, *rag, "index", "docs", "--index", "toy://harbour", code=1)
+        assert "toy://harbour is an address" in refused.stderr
 
     def test_a_source_is_found(self, installed):
         code = "from rag.specs import open_source; print(open_source('toy://shelf').items())"

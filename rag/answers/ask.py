@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.answers.answer import OnSentence
-    from rag.index.index import Index
-    from rag.protocols import Generator, Verifier
+    from rag.protocols import Generator, Searchable, Verifier
     from rag.types import Answer, Sentence
 
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 def ask(
     question: str,
     *,
-    index: Index | str | Path,
+    index: Searchable | str | Path,
     llm: Generator | str = "local",
     on_sentence: OnSentence | None = None,
     **options: Unpack[AskKeywords],
@@ -54,7 +53,7 @@ def ask(
 async def aask(
     question: str,
     *,
-    index: Index | str | Path,
+    index: Searchable | str | Path,
     llm: Generator | str = "local",
     on_sentence: OnSentence | None = None,
     **options: Unpack[AskKeywords],
@@ -66,7 +65,7 @@ async def aask(
 async def asked(
     question: str,
     *,
-    index: Index | str | Path,
+    index: Searchable | str | Path,
     llm: Generator | str,
     options: AskOptions,
     on_sentence: OnSentence | None = None,

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from rag.index.index import Index
     from rag.protocols import Generator, Searchable
     from rag.retrieval.retrieve import Retrieved
 
@@ -86,7 +85,7 @@ class _Work:
 def ask_many(
     questions: Sequence[str | FailedAnswer],
     *,
-    index: Index | str | Path,
+    index: Searchable | str | Path,
     llm: Generator | str = "local",
     output: Path | str | None = None,
     ids: Sequence[object] = (),
@@ -113,7 +112,7 @@ def ask_many(
 async def aask_many(
     questions: Sequence[str | FailedAnswer],
     *,
-    index: Index | str | Path,
+    index: Searchable | str | Path,
     llm: Generator | str = "local",
     output: Path | str | None = None,
     ids: Sequence[object] = (),
@@ -129,7 +128,7 @@ async def aask_many(
 
 async def asked_many(
     questions: Sequence[str | FailedAnswer],
-    index: Index | str | Path,
+    index: Searchable | str | Path,
     llm: Generator | str,
     options: AskOptions,
     kept: Kept,
@@ -146,7 +145,7 @@ async def asked_many(
     _check_ids(ids, len(questions))
     with using_searchable(index) as opened, using_llm(llm) as generator, _store(generator, kept) as store:
         texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
-        keys = answer_keys(texts, opened, generator, options)
+        keys = await asyncio.to_thread(answer_keys, texts, opened, generator, options)
         with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
             done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(told) for place, told in file.known.items()}
             left = [(place, question) for place, question in enumerate(questions) if place not in done]

@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Self, Unpack
 from rag.answers.answer import write
 from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import prepare
-from rag.arguments import listed, require, require_call, require_text, takes
+from rag.arguments import require, require_call, require_text, takes
 from rag.chat.followups import accepted_rewriting, leans_on_earlier, small_talk, topic_words
 from rag.chat.sessions import Turn, session_at
 from rag.errors import IndexStoreError, UsageError
 from rag.grounding.citations import WRITTEN_MARKER
-from rag.index.index import Index
 from rag.index.several import Indexes
 from rag.models.generators.thoughts import without_thoughts
 from rag.prompts import Prompts
 from rag.sampling import Sampling, check_options
-from rag.specs import using_index, using_llm
+from rag.specs import using_llm, using_searchable
 from rag.system.loops import run
 from rag.types import Answer, Hits, Message, Prompt, Usage
 
@@ -50,7 +49,7 @@ ABOUT_BEFORE = "What did we speak about before?"
 class Chat:
     """A conversation that remembers: in `session` (a name kept in the first index's folder, or a file), else while it lasts.
 
-    `index` is one index or several, as objects or folders; `llm` a generator or a spec. What is given as a string is opened
+    `index` is one index or several, as objects, folders or addresses; `llm` a generator or a spec. What is given as a string is opened
     now and kept open until `close()`. `system` is said to the model before the toolkit's own instructions. The other options
     are those of `rag.ask`. Where a named session cannot be written, there is a warning, and the conversation lasts as long as
     this object; a file that cannot be written raises IndexStoreError. One question is asked at a time; other processes may go
@@ -64,21 +63,20 @@ class Chat:
     def __init__(
         self,
         *,
-        index: Index | str | Path | Sequence[Index | str | Path],
+        index: Searchable | str | Path | Sequence[Searchable | str | Path],
         llm: Generator | str = "local",
         system: str = "",
         session: str | Path | None = None,
         **options: Unpack[AskKeywords],
     ) -> None:
-        kinds = (Index, str, Path)
-        named = [index] if isinstance(index, kinds) else listed(index, "index", kinds=kinds, of="indexes")
+        named = list(index) if isinstance(index, Sequence) and not isinstance(index, str) else [index]
         if not named:
             raise UsageError("A chat needs an index.")
         require_text(system, "system")
         require(session is None or isinstance(session, (str, Path)), session, "session", "a name, or the path of a file")
         self._options = AskOptions.of(options)
         with ExitStack() as opened:
-            indexes = [opened.enter_context(using_index(one)) for one in named]
+            indexes = [opened.enter_context(using_searchable(one)) for one in named]
             self._index: Searchable = indexes[0] if len(indexes) == 1 else Indexes(indexes)
             self._llm = opened.enter_context(using_llm(llm))
             check_options(self._options.sampling, model=self._llm.name, able=self._llm.options)

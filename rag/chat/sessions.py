@@ -139,6 +139,8 @@ def session_at(session: str | Path | None, *, index: Path) -> Session:
         raise UsageError(
             f"'{session}' cannot be the name of a session. Use letters, digits, spaces and . _ + @ -, 80 characters at most."
         )
+    if not index.is_dir():
+        raise UsageError(f"{index} is not a folder that can keep chats. Keep the session in a file: --session PATH{SUFFIX}")
     folder = index.absolute() / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise IndexStoreError(f"{folder} is no folder of chats. Keep the session in a file: --session PATH{SUFFIX}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rag.index.index import Index
+    from rag.protocols import Searchable
 
 MOST_CHARACTERS = 2000
 """Of a longer question only so much is embedded ahead: it is not what the search will ask for, but the graph is loaded."""
@@ -20,14 +20,14 @@ _HTTPX_COMMAND = "httpx._main"
 
 
 @contextmanager
-def embedding_ahead(question: str, index: Index) -> Iterator[None]:
+def embedding_ahead(question: str, index: Searchable) -> Iterator[None]:
     """Meanwhile a thread loads the packaged embedder and embeds the question; the search then finds that done.
 
     Nothing that goes wrong there is told: it goes wrong again where the search needs it. Who leaves early, by an error or
     Ctrl-C, waits at the end of the process for the step at hand, 0.2 s at most: so the packaged embedder alone is loaded, and
     only where its graph is made already. Others may take seconds, or ask a server.
     """
-    if not question.strip() or index.embedder_spec != "minilm":
+    if not question.strip() or getattr(index, "embedder_spec", "") != "minilm":
         yield
         return
     from rag.system.waiting import as_completed
@@ -59,7 +59,7 @@ def _import_embedder() -> None:
     cache_folder()
 
 
-def _embed(question: str, index: Index, left: threading.Event) -> None:
+def _embed(question: str, index: Searchable, left: threading.Event) -> None:
     from rag.models.embedders.openvino_graph import stored_graph
     from rag.models.pretrained import packaged_minilm
 

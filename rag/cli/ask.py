@@ -34,8 +34,8 @@ from rag.cli.options import (
 )
 from rag.cli.shared import (
     llm_of,
-    opened,
     reranker_of,
+    searched,
     settings_with,
     show,
     show_answer,
@@ -49,8 +49,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.answers.ask_many import FailedAnswer
-    from rag.index.index import Index
-    from rag.protocols import Generator
+    from rag.protocols import Generator, Searchable
     from rag.settings import Settings
     from rag.types import Answer, Document
 
@@ -134,7 +133,7 @@ def ask_command(
     if nearest_examples and examples is None:
         raise click.UsageError(NEEDS_EXAMPLES)
     interrupted: AbstractContextManager[None] = nullcontext() if output else _kept_nothing()
-    with interrupted, opened(index_path, settings) as index:
+    with interrupted, searched(index_path, settings) as index:
         from rag.specs import open_verifier, using_llm
 
         ahead = embedding_ahead(question, index) if question and mode != "keyword" else nullcontext()
@@ -254,7 +253,7 @@ def _source(path: Path) -> Path | Document:
 
 
 def answer_questions(
-    path: str, *, index: Index, llm: Generator, output: Path | None, fresh: bool, options: dict[str, Any]
+    path: str, *, index: Searchable, llm: Generator, output: Path | None, fresh: bool, options: dict[str, Any]
 ) -> None:
     """Answer the file's questions; JSON lines go to `output`, or to stdout once all are there. Exits with 3 if some failed."""
     from rag.answers.ask_many import ask_many

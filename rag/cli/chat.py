@@ -25,7 +25,7 @@ from rag.cli.options import (
     sampling,
     under,
 )
-from rag.cli.shared import llm_of, opened, reranker_of, settings_with, stream_sentence, tell_if_empty
+from rag.cli.shared import llm_of, reranker_of, searched, settings_with, stream_sentence, tell_if_empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ def chat_command(
 
     settings = settings_with(llm=llm, reranker=reranker)
     with ExitStack() as stack:
-        indexes = [stack.enter_context(opened(path, settings)) for path in index_paths or (None,)]
+        indexes = [stack.enter_context(searched(path, settings)) for path in index_paths or (None,)]
         for index in indexes:
             tell_if_empty(index)
         prompts = prompts_of(prompts_folder, examples, nearest_examples, system=system, embedder=lambda: indexes[0].embedder)

@@ -18,8 +18,8 @@ from rag.cli.options import (
     under,
 )
 from rag.cli.shared import (
-    opened,
     reranker_of,
+    searched,
     settings_with,
     show,
     tell_if_empty,
@@ -46,7 +46,7 @@ def search_command(
 
     started = time.perf_counter()
     settings = settings_with(reranker=reranker)
-    with opened(index_path, settings) as index:
+    with searched(index_path, settings) as index:
         tell_if_empty(index)
         hits = search(question, index=index, k=k, mode=cast("Mode", mode), where=where, reranker=reranker_of(settings))
     found = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rag.index.index import Index
-    from rag.protocols import Generator, Reranker
+    from rag.protocols import Generator, Reranker, Searchable
     from rag.settings import Settings
     from rag.types import Answer, Citation, Sentence
 
@@ -41,7 +41,17 @@ def opened(path: str | None, settings: Settings, *, create: bool = False) -> Ind
     return open_index(chosen, create=create, embedder=settings.embedder, api_key=settings.api_key)
 
 
-def tell_if_empty(index: Index) -> None:
+@contextmanager
+def searched(path: str | None, settings: Settings) -> Iterator[Searchable]:
+    """The index to search: in a folder, or at an address that a package opens."""
+    from rag.specs import is_address, using_searchable
+
+    chosen = settings.index if path is None else path
+    with using_searchable(chosen) if is_address(chosen) else opened(path, settings) as index:
+        yield index
+
+
+def tell_if_empty(index: Searchable) -> None:
     if not len(index):
         click.echo(f"The index {index.path} holds no documents yet; `rag index` fills it, or is about to.", err=True)
 

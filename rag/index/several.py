@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from rag.index.catalog.catalog import Chunks
     from rag.index.catalog.filters import Where
-    from rag.index.index import Index
-    from rag.protocols import Embedder, Vectors
+    from rag.protocols import Embedder, Searchable, Vectors
     from rag.types import Document, EmbedderIdentity, Hit, Pages
 
     Scored = list[tuple[int, float]]
@@ -32,7 +31,7 @@ SHIFT = 40
 class _Catalogs:
     """The documents behind the hits, each from the index in which it was found first."""
 
-    indexes: Sequence[Index]
+    indexes: Sequence[Searchable]
     owners: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -52,7 +51,7 @@ class _Catalogs:
         """A hash of the content of all the indexes, in their order."""
         return " ".join(index.catalog.content_key() for index in self.indexes)
 
-    def _of(self, source: str) -> Index:
+    def _of(self, source: str) -> Searchable:
         """The index in which a document was found; where none was found yet, the first that has it."""
         if source in self.owners:
             return self.indexes[self.owners[source]]
@@ -67,7 +66,7 @@ class Indexes:
     they were built with different embedders, for then no score of one compares with that of another.
     """
 
-    def __init__(self, indexes: Sequence[Index]) -> None:
+    def __init__(self, indexes: Sequence[Searchable]) -> None:
         if not indexes:
             raise UsageError("No index is named.")
         self._indexes = tuple(indexes)
@@ -146,14 +145,14 @@ class Indexes:
         for position, index in enumerate(self._indexes):
             first = position << SHIFT
             own = [(chunk - first, score) for chunk, score in scored if chunk >> SHIFT == position]
-            for hit in index.hits(own) if own else []:
+            for hit in index.first_hits(own, len(own)) if own else []:
                 found[hit.chunk + first] = replace(hit, chunk=hit.chunk + first)
         ranked = [found[chunk] for chunk, _ in scored if chunk in found]
         for hit in ranked:
             self.catalog.owners.setdefault(hit.source, hit.chunk >> SHIFT)
         return [hit for hit in ranked if self.catalog.owners[hit.source] == hit.chunk >> SHIFT]
 
-    def _best(self, n: int, search: Callable[[Index], Scored]) -> Scored:
+    def _best(self, n: int, search: Callable[[Searchable], Scored]) -> Scored:
         """Raises UsageError where no index can be searched so; a name in the metadata may be known to some only."""
         found: Scored = []
         refusals: list[UsageError] = []

@@ -14,14 +14,14 @@ from rag.types import Hits
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rag.index.index import Index
+    from rag.protocols import Searchable
 
 
 @takes(SearchKeywords, SearchOptions)
 def search(
     question: str,
     *,
-    index: Index | str | Path,
+    index: Searchable | str | Path,
     **options: Unpack[SearchKeywords],
 ) -> Hits:
     """At most `k` passages, best first. Their scores compare within one search only.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rag.testing.fakes import ScriptedGenerator as ScriptedGenerator
     from rag.testing.generators import GeneratorContract as GeneratorContract
     from rag.testing.loaders import LoaderContract as LoaderContract
+    from rag.testing.memory_store import MemoryStore as MemoryStore
     from rag.testing.rerankers import RerankerContract as RerankerContract
     from rag.testing.sources import SourceContract as SourceContract
     from rag.testing.stores import StoreContract as StoreContract
@@ -38,6 +39,7 @@ _HOMES = {
     "EmbedderContract": "rag.testing.embedders",
     "GeneratorContract": "rag.testing.generators",
     "LoaderContract": "rag.testing.loaders",
+    "MemoryStore": "rag.testing.memory_store",
     "RerankerContract": "rag.testing.rerankers",
     "SourceContract": "rag.testing.sources",
     "StoreContract": "rag.testing.stores",

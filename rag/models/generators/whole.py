@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol, TypeGuard, runtime_checkable
+from typing import TYPE_CHECKING, TypeGuard
 
+from rag.protocols import Completes
 from rag.types import Usage
 
 if TYPE_CHECKING:
@@ -13,20 +14,6 @@ if TYPE_CHECKING:
     from rag.protocols import Generator
     from rag.sampling import Sampling
     from rag.types import Prompt
-
-
-@runtime_checkable
-class Completes(Protocol):
-    """A generator that may be able to give a whole answer at once."""
-
-    @property
-    def gives_whole_answers(self) -> bool:
-        """Whether that costs less than a stream does. Otherwise an answer may as well be read as it comes, and be broken off."""
-        ...
-
-    async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
-        """The text and its usage. Cancelling it makes the model stop. Raises what a stream of the same raises."""
-        ...
 
 
 def gives_whole_answers(llm: Generator) -> TypeGuard[Completes]:
