@@ -52,7 +52,7 @@ class FailedAnswer:
     error: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The failure as docs/guide.md describes it."""
+        """The failure as docs/reference/json.md describes it."""
         return asdict(self)
 
 

@@ -52,7 +52,7 @@ class Turn:
     at: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The turn as docs/chat.md describes it."""
+        """The turn as docs/reference/json.md describes it."""
         return {**asdict(self), "citations": [citation.to_dict() for citation in self.citations]}
 
 

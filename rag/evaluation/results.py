@@ -44,7 +44,7 @@ class Figures:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as docs/evaluation.md describes them."""
+        """The figures as docs/reference/json.md describes them."""
         return plain_dict({"name": self.name, **self.means, "intervals": self.intervals})
 
 
@@ -77,7 +77,7 @@ class Evaluation:
         return {reason: told.count(reason) for reason in sorted(set(told), key=lambda reason: (-told.count(reason), reason))}
 
     def to_dict(self) -> dict[str, Any]:
-        """The evaluation as docs/evaluation.md describes it; rows and rankings are in files of their own."""
+        """The evaluation as docs/reference/json.md describes it; rows and rankings are in files of their own."""
         told: dict[str, Any] = {**self.before, **self.main.means, **self.after, "intervals": self.main.intervals}
         told["reasons"] = self.reasons
         if len(self.figures) > 1:

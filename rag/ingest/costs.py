@@ -39,7 +39,7 @@ class Cost:
     llm_tokens: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The cost as docs/guide.md describes it."""
+        """The cost as docs/reference/json.md describes it."""
         told = asdict(self)
         if self.llm_tokens is None:
             del told["llm_tokens"]
@@ -68,7 +68,7 @@ class Costs:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The costs as docs/guide.md describes them."""
+        """The costs as docs/reference/json.md describes them."""
         total = self.total.to_dict()
         del total["source"]
         return {

@@ -29,7 +29,7 @@ class SyncReport:
     skipped_kinds: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as docs/guide.md describes it."""
+        """The report as docs/reference/json.md describes it."""
         return plain_dict(asdict(self))
 
 

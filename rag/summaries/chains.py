@@ -1,7 +1,7 @@
 """Pieces → parts → a summary: map-reduce and refine over one document.
 
 Merges take as many parts as fit a prompt and begin when these are there, while others are still read. Every step ends, whatever
-the model writes; see docs/summaries.md.
+the model writes; see docs/reference/summaries.md.
 """
 
 from __future__ import annotations

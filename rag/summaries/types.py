@@ -52,7 +52,7 @@ class Summary:
         return count_words(self.plain_text)
 
     def to_dict(self) -> dict[str, Any]:
-        """The summary as docs/guide.md describes it."""
+        """The summary as docs/reference/json.md describes it."""
         return {
             "source": self.source,
             "title": self.title,
@@ -84,5 +84,5 @@ class FailedSummary:
     error: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The failure as docs/guide.md describes it."""
+        """The failure as docs/reference/json.md describes it."""
         return asdict(self)

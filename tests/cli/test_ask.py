@@ -11,6 +11,7 @@ from llm_server import LlmServer
 import rag
 from rag.cli import main
 from rag.ingest.sync import add_documents
+from rag.system.files import cache_folder
 from rag.testing.fakes import HashEmbedder
 from rag.types import Document
 
@@ -18,6 +19,18 @@ pytestmark = pytest.mark.usefixtures("keep_workers")
 
 TEXT = "The tower is 34 metres tall. It was built in 1872 by Ada Brandt.\n\nSoup costs 4 crowns."
 QUESTION = "How tall is the tower?"
+
+
+@pytest.fixture
+def no_calls(tmp_path, monkeypatch):
+    """A cache folder that holds no calls, and the embedder's graph that was made before."""
+    graphs = cache_folder() / "openvino"
+    graphs.mkdir(parents=True, exist_ok=True)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "openvino").symlink_to(graphs)
+    monkeypatch.setenv("RAG_CACHE", str(cache))
+    return cache
 
 
 @pytest.fixture
@@ -154,8 +167,8 @@ def test_an_interrupted_command_says_what_is_kept(ask, tmp_path, monkeypatch, op
     [([], 1), (["--fresh"], 2), (["--temperature", "0.5"], 2), (["--temperature", "0.5", "--seed", "1"], 2)],
     ids=["the same", "fresh", "by chance", "another sampling"],
 )
-def test_a_batch_makes_no_finished_call_again(ask, tmp_path, monkeypatch, again, calls):
-    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+@pytest.mark.usefixtures("no_calls")
+def test_a_batch_makes_no_finished_call_again(ask, tmp_path, again, calls):
     (tmp_path / "q.txt").write_text(QUESTION)
     with LlmServer() as server:
         for options in ([], again):
@@ -163,20 +176,19 @@ def test_a_batch_makes_no_finished_call_again(ask, tmp_path, monkeypatch, again,
         assert len(server.chats()) == calls
 
 
-def test_a_single_question_is_asked_each_time(ask, tmp_path, monkeypatch):
-    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
+def test_a_single_question_is_asked_each_time(ask, no_calls):
     with LlmServer() as server:
         for _ in range(2):
             assert ask(QUESTION, "--index", "i", llm=f"{server.url}/v1").exit_code == 0
         assert len(server.chats()) == 2
-    assert not (tmp_path / "cache" / "calls.sqlite").exists()
+    assert not (no_calls / "calls.sqlite").exists()
 
 
+@pytest.mark.usefixtures("no_calls")
 def test_an_interrupted_batch_of_a_model_says_that_its_calls_are_kept(ask, tmp_path, monkeypatch):
     async def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("rag.answers.ask_many.write", interrupted)
     (tmp_path / "q.txt").write_text(QUESTION)
     with LlmServer() as server:

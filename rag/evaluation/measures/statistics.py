@@ -42,7 +42,7 @@ class Comparison:
     questions: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as docs/evaluation.md describes it."""
+        """The comparison as docs/reference/json.md describes it."""
         return plain_dict(asdict(self))
 
 
