@@ -20,7 +20,8 @@ from typing import Any
 
 from benchmarks.harness.checks import CHECKS, WORSE, Check
 from benchmarks.harness.figures import Figure
-from benchmarks.harness.measure import ROOT, table
+from benchmarks.harness.measure import ROOT
+from benchmarks.harness.pages import page, table
 
 RESULTS = ROOT / "benchmarks" / "results"
 GONE, FAILED = "**gone**", "**failed**"
@@ -74,8 +75,7 @@ def told(outcomes: Sequence[Outcome], kept: Result, new: Result) -> str:
     head = f"{_name(new)} beside {_name(kept)}: {len(bad)} of {len(outcomes)} worse."
     if kept["machine"] != new["machine"]:
         head += " The machines differ, and ratios of speed with them; quality should not."
-    parts = [head, "\n".join(lines), table(("", "kept", "new", "moved", ""), rows)]
-    return "\n\n".join(part for part in parts if part)
+    return page(head, "\n".join(lines), table(("", "kept", "new", "moved", ""), rows)).markdown
 
 
 def moved(outcome: Outcome) -> str:

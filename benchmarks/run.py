@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -26,19 +27,21 @@ from typing import Any
 from benchmarks.compare import RESULTS, judge, last_kept
 from benchmarks.harness.contestants import HERE, as_module
 from benchmarks.harness.corpus import BENCH, BOOK
-from benchmarks.harness.figures import read_figures, to_json
-from benchmarks.harness.measure import ROOT, machine_name, note, publish
+from benchmarks.harness.figures import Figures, to_json
+from benchmarks.harness.measure import ROOT, machine_name, note
+from benchmarks.harness.pages import FIGURES, published_figures
 from benchmarks.harness.parts import PARTS, Command
 
 CHECKED = BENCH / "check"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """What a command printed, or why it printed nothing."""
+class Section:
+    """What a command printed and measured, or why it did not."""
 
     command: str
     markdown: str = ""
+    figures: Figures = field(default_factory=dict)
     left_out: str = ""
     failed: str = ""
 
@@ -49,7 +52,7 @@ class Page:
             return told | {"left out": self.left_out}
         if self.failed:
             told["failed"] = self.failed
-        return told | {"figures": to_json(read_figures(self.markdown))}
+        return told | {"figures": to_json(self.figures)}
 
     def text(self) -> str:
         """A section: under its own headings, or else the script's name, what was printed and by which command."""
@@ -69,7 +72,7 @@ class Results:
 
     form: str
     machine: str
-    pages: dict[str, Page] = field(default_factory=dict)
+    pages: dict[str, Section] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As compare.py reads it. Commands that measure nothing are not in it."""
@@ -92,13 +95,14 @@ def with_headings_from(level: int, markdown: str) -> str:
     return re.sub(r"^(#+) ", lambda found: "#" * (len(found[1]) + shift) + " ", markdown, flags=re.MULTILINE)
 
 
-def printed(command: Sequence[str], shown: str) -> Page:
+def printed(command: Sequence[str], shown: str) -> Section:
     """Run to the end; what it tells on stderr is passed on."""
     note(f"\n{shown}")
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output, tempfile.NamedTemporaryFile() as figures:
         with subprocess.Popen(
             command,
             cwd=ROOT,
+            env={**os.environ, FIGURES: figures.name},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.PIPE,
@@ -111,7 +115,7 @@ def printed(command: Sequence[str], shown: str) -> Page:
                 last = last if line.startswith("make") else line.strip() or last
         output.seek(0)
         failed = f"{last} (exit code {process.returncode})" if process.returncode else ""
-        return Page(shown, output.read(), failed=failed)
+        return Section(shown, output.read(), published_figures(Path(figures.name)), failed=failed)
 
 
 def run_quick(names: Sequence[str], data: Path, machine: str, plot: Path) -> Results:
@@ -123,7 +127,7 @@ def run_quick(names: Sequence[str], data: Path, machine: str, plot: Path) -> Res
         obstacle = command.obstacle(data)
         script, *options = command.line(data, plot)
         line = [sys.executable, *as_module(script), *options]
-        page = Page(command.shown, left_out=obstacle) if obstacle else printed(line, command.shown)
+        page = Section(command.shown, left_out=obstacle) if obstacle else printed(line, command.shown)
         if page.markdown or page.left_out or page.failed:
             results.pages[command.script] = page
     return results
@@ -150,7 +154,10 @@ def run_full(names: Sequence[str], data: Path, machine: str, folder: Path) -> bo
 
 def keep(results: Results, output: Path, title: str, made_by: str) -> None:
     """Print the page, and write it and its figures."""
-    publish(results.text(title, made_by), output)
+    text = results.text(title, made_by)
+    print(text)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text + "\n", encoding="utf-8")
     output.with_suffix(".json").write_text(as_lines(results.to_dict()), encoding="utf-8")
     note(f"\n{output}\n{output.with_suffix('.json')}")
 

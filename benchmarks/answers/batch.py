@@ -27,7 +27,8 @@ from typing import Any
 import httpx
 
 import rag
-from benchmarks.harness.measure import ROOT, machine_facts, note, publish, ratios, spread, table
+from benchmarks.harness.measure import ROOT, figure, machine_facts, note, ratios, spread
+from benchmarks.harness.pages import Page, page, publish, table
 from rag.answers.options import AskOptions
 from rag.answers.question import prepare
 from rag.ingest.sync import add_documents
@@ -87,7 +88,7 @@ def main() -> None:
     facts = machine_facts({"vLLM's": Path(arguments.python or "python3")})
     with served(arguments.model, python=arguments.python, window=arguments.window) as (server, folder):
         taken = measure(server, arguments, folder)
-    publish(page(taken, arguments, facts), arguments.output)
+    publish(result(taken, arguments, facts), arguments.output)
 
 
 @contextmanager
@@ -241,7 +242,7 @@ def peer(name: str, form: str, server: WarmServer, given: Path, arguments: argpa
     return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
 
 
-def page(taken: dict[str, list[Took]], arguments: argparse.Namespace, facts: str) -> str:
+def result(taken: dict[str, list[Took]], arguments: argparse.Namespace, facts: str) -> Page:
     straight = [one.rate for one in taken["sent straight"]]
     ours = [one.each for one in taken["rag.ask_many"]]
     rows = [
@@ -252,7 +253,7 @@ def page(taken: dict[str, list[Took]], arguments: argparse.Namespace, facts: str
             spread((one.rate for one in runs), 0),
             spread(ratios([one.rate for one in runs], straight), 2),
             spread(ratios([one.each for one in runs], ours), 2),
-            f"{sum(one.known for one in runs) / max(sum(one.read for one in runs), 1):.0%}",
+            figure(100 * sum(one.known for one in runs) / max(sum(one.read for one in runs), 1), 0, " %"),
             runs[-1].read,
             runs[-1].written,
         )
@@ -269,10 +270,11 @@ def page(taken: dict[str, list[Took]], arguments: argparse.Namespace, facts: str
         "tokens read",
         "written",
     )
-    return (
-        f"## {arguments.questions} questions through one vLLM server\n\n{facts}\n- Model {Path(arguments.model).name}, "
-        f"{arguments.max_tokens} tokens an answer, {arguments.passages} passages of {arguments.collection.name}.\n\n{table(header, rows)}\n"
+    told = (
+        f"- Model {Path(arguments.model).name}, {arguments.max_tokens} tokens an answer, {arguments.passages} passages of "
+        f"{arguments.collection.name}."
     )
+    return page(f"## {arguments.questions} questions through one vLLM server", f"{facts}\n{told}", table(header, rows))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 import rag
+from benchmarks.harness.measure import figure
+from benchmarks.harness.pages import Table, page, publish, table
 from rag.answers.context import distinct
 from rag.answers.evidence import (
     THRESHOLD,
@@ -99,6 +101,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--indexes", type=Path, default=Path(".bench/indexes"))
     parser.add_argument("--only", choices=[*QUESTIONS, FILINGS, "persianqa"])
+    parser.add_argument("--output", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     names = [name for name in QUESTIONS if arguments.only in (None, name)]
     with rag.open_index(arguments.indexes / "mixed", create=True) as index:
@@ -115,13 +118,14 @@ def main() -> None:
         with rag.open_index(arguments.indexes / "filings", create=True) as index:
             rag.sync([folder / "pdfs"], index=index)
             cases += cases_of_filings(read_lines(folder / "questions.jsonl"), index)
+    blocks: list[str | Table] = []
     if FITTED_ON in names:
-        print_fit(cases)
+        blocks += ["\n".join(fit_lines(cases)), table_of_halves(cases)]
     if cases:
-        print_areas(cases)
-        print_refusals(cases)
+        blocks += [table_of_areas(cases), table_of_refusals(cases)]
     if arguments.only in (None, "persianqa"):
-        print_persian(arguments.data / "persianqa")
+        blocks.append(table_of_persian(arguments.data / "persianqa"))
+    publish(page("## Evidence", *blocks), arguments.output)
 
 
 def cases_of(name: str, data: Path, index: rag.Index) -> Iterator[Case]:
@@ -225,28 +229,33 @@ def fitted(cases: list[Case]) -> LogisticRegression:
     return LogisticRegression(C=1000, max_iter=5000, class_weight="balanced").fit(features, labels)
 
 
-def print_fit(cases: list[Case]) -> None:
+def fit_lines(cases: list[Case]) -> Iterator[str]:
+    """The constants, as built and as fitted."""
     fitted_before = CALIBRATION.evidence.values
-    print(f"as built: {fitted_before['weights']}, bias {fitted_before['bias']}")
+    yield f"- as built: {fitted_before['weights']}, bias {fitted_before['bias']}"
     for title, among in (("all", cases), *((f"half {half}", [c for c in cases if c.half == half]) for half in (0, 1))):
         model = fitted(among)
-        print(f"fitted on {title}: {model.coef_[0].round(2).tolist()}, bias {model.intercept_[0]:.2f}")
+        yield f"- fitted on {title}: {model.coef_[0].round(2).tolist()}, bias {model.intercept_[0]:.2f}"
+
+
+def table_of_halves(cases: list[Case]) -> Table:
+    """Area under the ROC curve, each half with the constants of the other."""
     scores = {}
     for half in (0, 1):
         model = fitted([case for case in cases if case.half != half])
         measured_on = [case for case in cases if case.half == half and case.of == FITTED_ON]
         scores |= {id(case): model.decision_function([case.values[:5]])[0] for case in measured_on}
+    rows = []
     for kind in AGAINST:
         among = [case for case in cases if case.of == FITTED_ON and case.kind in ("own", kind)]
         area = roc_auc_score([case.kind == "own" for case in among], [scores[id(case)] for case in among])
-        print(f"each half with the constants of the other, {kind}: AUROC {area:.3f}")
+        rows.append((kind, figure(float(area), 3)))
+    return table(("each half with the constants of the other, against", "AUROC"), rows)
 
 
-def print_areas(cases: list[Case]) -> None:
+def table_of_areas(cases: list[Case]) -> Table:
     """Area under the ROC curve."""
-    print(
-        "\n| with an answer, against | questions | " + " | ".join(MEASUREMENTS) + " |\n|---|---:|" + "---:|" * len(MEASUREMENTS)
-    )
+    rows = []
     for name in dict.fromkeys(case.of for case in cases):
         for kind in AGAINST:
             among = [case for case in cases if case.of == name and case.kind in ("own", kind)]
@@ -254,21 +263,23 @@ def print_areas(cases: list[Case]) -> None:
             if all(labels):
                 continue
             areas = [roc_auc_score(labels, [case.values[i] for case in among]) for i in range(len(MEASUREMENTS))]
-            print(f"| {name}, {kind} | {len(among)} | " + " | ".join(f"{area:.3f}" for area in areas) + " |")
+            rows.append((f"{name}, {kind}", len(among), *(figure(float(area), 3) for area in areas)))
+    return table(("with an answer, against", "questions", *MEASUREMENTS), rows)
 
 
-def print_refusals(cases: list[Case]) -> None:
+def table_of_refusals(cases: list[Case]) -> Table:
     """Precision and recall of refusing below a threshold, before a model is asked."""
-    print("\n| refused below | of | precision | recall | answerable ones refused |\n|---:|---|---:|---:|---:|")
+    rows = []
     for threshold in sorted({0.05, 0.1, 0.2, 0.3, 0.5, THRESHOLD}):
         for name, kind in dict.fromkeys((case.of, case.kind) for case in cases if case.kind != "own"):
             among = [case for case in cases if case.of == name and case.kind in ("own", kind)]
             refused = np.array([case.values[-1] < threshold for case in among])
             wrong = np.array([case.kind == "own" for case in among])
             precision = (refused & ~wrong).sum() / max(1, refused.sum())
-            print(
-                f"| {threshold} | {name}, {kind} | {precision:.2f} | {refused[~wrong].mean():.2f} | {refused[wrong].mean():.1%} |"
-            )
+            recall, lost = refused[~wrong].mean(), refused[wrong].mean()
+            shares = (figure(float(precision), 2), figure(float(recall), 2), figure(100 * float(lost), 1, " %"))
+            rows.append((f"{threshold}", f"{name}, {kind}", *shares))
+    return table(("refused below", "of", "precision", "recall", "answerable ones refused"), rows)
 
 
 class NoMeaning:
@@ -288,7 +299,7 @@ class NoMeaning:
         return np.array([1, 0], np.float32)
 
 
-def print_persian(folder: Path) -> None:
+def table_of_persian(folder: Path) -> Table:
     """By words alone."""
     corpus, questions = read_lines(folder / "corpus.jsonl"), read_lines(folder / "qa.jsonl")
     scores = []
@@ -300,8 +311,10 @@ def print_persian(folder: Path) -> None:
             weights = rarity(words, index.word_frequencies(words), len(index))
             scores.append(evidence(row["question"], hits, weights=weights))
     refused, wrong = np.array(scores) < THRESHOLD, np.array([not row["is_impossible"] for row in questions])
-    print(f"\nPersianQA, by words: AUROC {roc_auc_score(wrong, scores):.3f}; refused below {THRESHOLD}: ", end="")
-    print(f"precision {(refused & ~wrong).sum() / max(1, refused.sum()):.2f}, recall {refused[~wrong].mean():.2f}")
+    area = float(roc_auc_score(wrong, scores))
+    precision, recall = (refused & ~wrong).sum() / max(1, refused.sum()), refused[~wrong].mean()
+    header = ("", "AUROC", f"precision of refusals below {THRESHOLD}", "recall")
+    return table(header, [("PersianQA, by words", figure(area, 3), figure(float(precision), 2), figure(float(recall), 2))])
 
 
 def read_lines(path: Path) -> list[dict]:

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import rag
 from benchmarks.answers.batch import answerable, forget, indexed, served
-from benchmarks.harness.measure import ROOT, machine_facts, note, publish, spread, table
+from benchmarks.harness.measure import ROOT, machine_facts, note, spread
+from benchmarks.harness.pages import Page, page, publish, table
 from rag.answers.options import AskOptions
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.vllm_server import WarmServer
@@ -46,7 +47,7 @@ def main() -> None:
     facts = machine_facts({"vLLM's": Path(arguments.python or "python3")})
     with served(arguments.model, python=arguments.python, window=4096) as (server, folder):
         taken = measure(server, arguments, folder / "index")
-    publish(page(taken, arguments, facts), arguments.output)
+    publish(result(taken, arguments, facts), arguments.output)
 
 
 def measure(server: WarmServer, arguments: argparse.Namespace, folder: Path) -> list[tuple[float, float, float]]:
@@ -111,7 +112,7 @@ def is_borne_out(sentence: str, said: str) -> bool:
     return bool(found) and not after.startswith(bare("(not supported)"))
 
 
-def page(taken: list[tuple[float, float, float]], arguments: argparse.Namespace, facts: str) -> str:
+def result(taken: list[tuple[float, float, float]], arguments: argparse.Namespace, facts: str) -> Page:
     ours, tokens, sentences = zip(*taken, strict=True)
     rows = [
         ("Enter to the first sentence of `rag ask`", spread(ours, 2)),
@@ -119,10 +120,11 @@ def page(taken: list[tuple[float, float, float]], arguments: argparse.Namespace,
         ("the server, sent the same prompt: the end of that sentence", spread(sentences, 2)),
         ("what `rag ask` adds", spread([one - other for one, other in zip(ours, sentences, strict=True)], 2)),
     ]
-    return (
-        f"## From Enter to the first sentence\n\n{facts}\n- Model {Path(arguments.model).name}, {len(taken)} questions, each in "
-        f"a new process, {arguments.passages} passages of {arguments.collection.name}.\n\n{table(('', 'seconds'), rows)}\n"
+    told = (
+        f"- Model {Path(arguments.model).name}, {len(taken)} questions, each in a new process, {arguments.passages} passages of "
+        f"{arguments.collection.name}."
     )
+    return page("## From Enter to the first sentence", f"{facts}\n{told}", table(("", "seconds"), rows))
 
 
 if __name__ == "__main__":

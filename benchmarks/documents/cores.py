@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.contestants import as_module
-from benchmarks.harness.measure import ROOT, Run, interleave, machine_facts, publish, ratios, run_process, spread, table
+from benchmarks.harness.measure import ROOT, Run, interleave, machine_facts, ratios, run_process, spread
+from benchmarks.harness.pages import page, publish, table
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
     told = runs["1"][0].json
     facts = machine_facts({"groundtext": Path(sys.executable)})
     head = f"{told['files']} files, {told['pages']} pages."
-    publish("\n\n".join((head, facts, table(["processes", "seconds", "times as fast as one"], rows))), arguments.output)
+    publish(page(head, facts, table(["processes", "seconds", "times as fast as one"], rows)), arguments.output)
 
 
 def _run(folder: Path, jobs: int, times: int) -> Run:

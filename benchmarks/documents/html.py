@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.measure import note, publish, table
+from benchmarks.harness.figures import Figure
+from benchmarks.harness.measure import figure, note
+from benchmarks.harness.pages import Cell, Page, page, publish, table
 from rag.documents import load_bytes
 from rag.errors import DocumentError
 
@@ -53,7 +55,7 @@ def main() -> None:
     publish(result(arguments.collection), arguments.output)
 
 
-def result(collection: Path) -> str:
+def result(collection: Path) -> Page:
     """The whole page."""
     truth = json.loads((collection / "ground-truth.json").read_text(encoding="utf-8"))
     pages = {key: gzip.decompress((collection / "html" / f"{key}.html.gz").read_bytes()) for key in truth}
@@ -61,10 +63,10 @@ def result(collection: Path) -> str:
     rows = [row(name, read, pages, articles) for name, read in contestants().items()]
     header = ("", "precision", "recall", "F1 [95 %]", "F1 as published", "seconds")
     intro = f"{len(pages)} pages. Published for all pages of the benchmark: {ALSO_PUBLISHED}."
-    return "\n\n".join(["## Articles in web pages", intro, table(header, rows)])
+    return page("## Articles in web pages", intro, table(header, rows))
 
 
-def row(name: str, read: Callable[[bytes], str], pages: Mapping[str, bytes], articles: Mapping[str, Runs]) -> Sequence[object]:
+def row(name: str, read: Callable[[bytes], str], pages: Mapping[str, bytes], articles: Mapping[str, Runs]) -> Sequence[Cell]:
     note(name)
     read(next(iter(pages.values())))
     began = time.perf_counter()
@@ -75,8 +77,8 @@ def row(name: str, read: Callable[[bytes], str], pages: Mapping[str, bytes], art
     chance = random.Random(0)
     drawn = sorted(scores(chance.choices(matches, k=len(matches)))[2] for _ in range(SAMPLES))
     low, high = drawn[SAMPLES // 40], drawn[-SAMPLES // 40]
-    published = f"{PUBLISHED[name]:.3f}" if name in PUBLISHED else ""
-    return name, f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f} [{low:.3f}–{high:.3f}]", published, f"{seconds:.1f}"
+    published = figure(PUBLISHED[name], 3) if name in PUBLISHED else ""
+    return name, figure(precision, 3), figure(recall, 3), Figure(f1, low, high, ".3f"), published, figure(seconds, 1)
 
 
 def runs_of(text: str) -> Runs:

@@ -15,7 +15,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks.harness.contestants import as_module
-from benchmarks.harness.measure import ROOT, machine_facts, publish, run_process, table
+from benchmarks.harness.measure import ROOT, figure, machine_facts, run_process
+from benchmarks.harness.pages import page, publish, table
 
 TARGET_MB = 1500
 COLLECTIONS = ("financebench/dev/pdfs", "pdf_gold", "pdf_nasty", "office_web", "html_articles", "book_war_and_peace")
@@ -48,13 +49,13 @@ def main() -> None:
         ["documents", told["statuses"].pop("text", 0)],
         *([f"failed: {status}", number] for status, number in sorted(told["statuses"].items())),
         ["pages", told["pages"]],
-        ["million characters", round(told["characters"] / 1e6, 1)],
-        ["seconds", round(told["seconds"], 1)],
-        ["files a second", round(told["files"] / told["seconds"], 1)],
+        ["million characters", figure(told["characters"] / 1e6, 1)],
+        ["seconds", figure(told["seconds"], 1)],
+        ["files a second", figure(told["files"] / told["seconds"], 1)],
         [f"peak memory of all processes, MB (target {TARGET_MB})", round(run.shared_once_mb)],
         ["– with what they share counted for each", round(run.tree_mb)],
     ]
-    publish("\n\n".join((table(["", ""], rows), machine_facts({"groundtext": Path(sys.executable)}))), options.output)
+    publish(page(table(["", ""], rows), machine_facts({"groundtext": Path(sys.executable)})), options.output)
 
 
 def _read(data: Path, count: int) -> None:

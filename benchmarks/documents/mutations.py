@@ -13,7 +13,8 @@ import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks.harness.measure import ROOT, machine_facts, note, publish, table
+from benchmarks.harness.measure import ROOT, machine_facts, note
+from benchmarks.harness.pages import Page, page, publish, table
 
 sys.path[:0] = [str(ROOT / "tests" / "support")]
 
@@ -45,18 +46,16 @@ def main() -> None:
         raise SystemExit("\n".join(outcomes.problems[:20]))
 
 
-def _report(outcomes: Outcomes, seeds: list[Path], seed: int) -> str:
+def _report(outcomes: Outcomes, seeds: list[Path], seed: int) -> Page:
     suffixes = sorted({suffix for suffix, _ in outcomes.statuses})
     rows = [[suffix, *(outcomes.statuses[suffix, status] for status in STATUSES)] for suffix in suffixes]
     rows.append(["all", *(sum(row[column] for row in rows) for column in range(1, len(STATUSES) + 1))])
-    return "\n\n".join(
-        (
-            f"{outcomes.total} damaged copies of {len(seeds)} files (seed {seed}) in {outcomes.seconds:.0f} s, "
-            f"{LIMITS.seconds:g} s and {LIMITS.memory >> 20} MiB a file. Parsers that crashed: {outcomes.crashes}. "
-            f"Files that were lost or failed without a known status: {len(outcomes.problems)}.",
-            table(["copies of", *STATUSES], rows),
-            machine_facts({"groundtext": Path(sys.executable)}),
-        )
+    return page(
+        f"{outcomes.total} damaged copies of {len(seeds)} files (seed {seed}) in {outcomes.seconds:.0f} s, "
+        f"{LIMITS.seconds:g} s and {LIMITS.memory >> 20} MiB a file. Parsers that crashed: {outcomes.crashes}. "
+        f"Files that were lost or failed without a known status: {len(outcomes.problems)}.",
+        table(["copies of", *STATUSES], rows),
+        machine_facts({"groundtext": Path(sys.executable)}),
     )
 
 

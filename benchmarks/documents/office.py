@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.contestants import as_module
-from benchmarks.harness.measure import ROOT, machine_facts, note, publish, run_process, table
+from benchmarks.harness.measure import ROOT, figure, machine_facts, note, run_process
+from benchmarks.harness.pages import Cell, Page, Table, page, publish, table
 
 OURS = "groundtext"
 PEERS = ("markitdown", "libraries")
@@ -183,30 +184,30 @@ def read_all(reader: str, files: Iterable[Path]) -> dict[str, dict[str, Any]]:
 
 def compared(
     contestants: Mapping[str, Mapping[str, Any]], files: Sequence[Path], metric: Callable[[Sequence[str], Path], float]
-) -> str:
+) -> Table:
     """A table with a row for each format and a column for each contestant: median, mean, and the worst file."""
     kinds = list(dict.fromkeys(FORMATS[file.suffix] for file in files))
     rows = []
     for kind in (*kinds, "all"):
         chosen = [file for file in files if kind in ("all", FORMATS[file.suffix])]
-        row = [f"{kind} ({len(chosen)})"]
+        row: list[Cell] = [f"{kind} ({len(chosen)})"]
         for answers in contestants.values():
             values = [metric(words(answers[str(file)]["text"]), file) for file in chosen]
-            row.append(f"{statistics.median(values):.3f} / {statistics.mean(values):.3f} / {min(values):.2f}")
+            row.append((figure(statistics.median(values), 3), figure(statistics.mean(values), 3), figure(min(values), 2)))
         rows.append(row)
     return table(["median / mean / lowest", *contestants], rows)
 
 
-def page(contestants: Mapping[str, Mapping[str, Any]], files: Sequence[Path]) -> str:
+def tables(contestants: Mapping[str, Mapping[str, Any]], files: Sequence[Path]) -> Page:
     wanted = {file: words(reference_of(file).read_text(encoding="utf-8")) for file in files}
     held = {file: own_words(file) for file in files}
     run = {name: answers for name, answers in contestants.items() if name != REFERENCE}
     costs = [
         [
             name,
-            f"{sum(not answer['error'] for answer in answers.values())} of {len(files)}",
-            f"{statistics.median(answer['seconds'] for answer in answers.values()) * 1000:.1f}",
-            f"{max(answer['seconds'] for answer in answers.values()) * 1000:.0f}",
+            figure(sum(not answer["error"] for answer in answers.values()), 0, f" of {len(files)}"),
+            figure(statistics.median(answer["seconds"] for answer in answers.values()) * 1000, 1),
+            figure(max(answer["seconds"] for answer in answers.values()) * 1000),
         ]
         for name, answers in run.items()
     ]
@@ -216,7 +217,7 @@ def page(contestants: Mapping[str, Mapping[str, Any]], files: Sequence[Path]) ->
         for file, a in answers.items()
         if a["error"]
     ]
-    return "\n\n".join([
+    return page(
         "## 4-gram F1 against docling's Markdown",
         compared(run, files, lambda found, file: f1(found, wanted[file])),
         "## docling's words found",
@@ -226,7 +227,7 @@ def page(contestants: Mapping[str, Mapping[str, Any]], files: Sequence[Path]) ->
         "## Cost",
         table(["", "files read", "median ms", "longest ms (the first loads the library)"], costs),
         *(["Not read:", "\n".join(failures)] if failures else []),
-    ])  # fmt: skip
+    )
 
 
 def reference_of(file: Path) -> Path:
@@ -260,7 +261,7 @@ def main() -> None:
         contestants[name] = run_process(command, environment={"PYTHONPATH": str(ROOT)} if name == OURS else None).json
     contestants[REFERENCE] = {str(file): {"text": reference_of(file).read_text(encoding="utf-8")} for file in files}
     facts = machine_facts({name: python for name, python in pythons.items() if name in contestants})
-    publish(f"# Office files\n\n{facts}\n\n{page(contestants, files)}", arguments.output)
+    publish(page("# Office files", facts, tables(contestants, files)), arguments.output)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.harness.contestants import as_module
-from benchmarks.harness.measure import interleave, machine_facts, publish, ratios, run_process, spread, table
+from benchmarks.harness.measure import figure, interleave, machine_facts, ratios, run_process, spread
+from benchmarks.harness.pages import Table, page, publish, table
 
 OURS, PDFIUM, PYPDF = "groundtext", "pdfium", "pypdf"
 Reader = Callable[[bytes], list[str]]
@@ -43,11 +44,11 @@ def plain_pdfium(content: bytes) -> list[str]:
     from pypdfium2 import PdfDocument
 
     document, texts = PdfDocument(content), []
-    for page in document:
-        letters = page.get_textpage()
+    for leaf in document:
+        letters = leaf.get_textpage()
         texts.append(letters.get_text_range())
         letters.close()
-        page.close()
+        leaf.close()
     return texts
 
 
@@ -82,7 +83,7 @@ def time_reader(reader: str, files: Sequence[Path]) -> None:
     print(json.dumps({"pages": pages, "seconds": time.process_time() - began}))
 
 
-def speed(data: Path, rounds: int, smallest: int) -> str:
+def speed(data: Path, rounds: int, smallest: int) -> Table:
     """Pages per second, each reader in a process of its own."""
     command = [sys.executable, *as_module("documents/pdf.py"), data, "--smallest", str(smallest), "--time"]
     runs = interleave({name: lambda name=name: run_process([*command, name]) for name in READERS}, rounds)
@@ -100,7 +101,7 @@ def speed(data: Path, rounds: int, smallest: int) -> str:
     return table(["reader", "pages", "pages per CPU second", "times pypdf", "peak MB"], rows)
 
 
-def evidence(data: Path) -> str:
+def evidence(data: Path) -> Table:
     """How many of the texts that experts marked are on the page that they named."""
     folder = data / "financebench/dev"
     questions = [json.loads(line) for line in (folder / "questions.jsonl").read_text("utf-8").splitlines()]
@@ -111,7 +112,9 @@ def evidence(data: Path) -> str:
         found = [
             [fold(text) in fold(texts[document][page]) for fold in (no_space, ascii_only)] for document, page, text in marked
         ]
-        rows.append((name, len(marked), *(f"{100 * statistics.mean(column):.1f} %" for column in zip(*found, strict=True))))
+        rows.append(
+            (name, len(marked), *(figure(100 * statistics.mean(column), 1, " %") for column in zip(*found, strict=True)))
+        )
     return table(["reader", "texts", "as they are", "in the characters that the data set kept (ASCII)"], rows)
 
 
@@ -124,17 +127,17 @@ def ascii_only(text: str) -> str:
     return re.sub(r"[^\x21-\x7e]", "", text)
 
 
-def gold(data: Path) -> str:
+def gold(data: Path) -> Table:
     """How near the text is to the reference: words, runs of four words, and the longest common order."""
     rows, sums = [], []
     for path in sorted((data / "pdf_gold").glob("*.pdf")):
         reference = words(without_markup((path.parent / f"{path.stem}.docling.md").read_text("utf-8")))
         scores = [nearness(words("\n".join(read(path.read_bytes()))), reference) for read in (ours, plain_pdfium)]
         sums.append([*scores[0], *scores[1]])
-        rows.append((path.stem, *(f"{score:.3f}" for score in sums[-1])))
-    means = [f"**{statistics.mean(column):.3f}**" for column in zip(*sums, strict=True)]
+        rows.append((path.stem, *(figure(score, 3) for score in sums[-1])))
+    means = [figure(statistics.mean(column), 3) for column in zip(*sums, strict=True)]
     header = [f"{name}: {measure}" for name in (OURS, PDFIUM) for measure in ("words", "4-grams", "order")]
-    return table(["document", *header], [*rows, ("mean", *means)])
+    return table(["document", *header], [*rows, ("**mean**", *means)])
 
 
 def words(text: str) -> list[str]:
@@ -161,7 +164,7 @@ def f1(have: Counter[object], want: Counter[object]) -> float:
     return 2 * (have & want).total() / max(1, have.total() + want.total())
 
 
-def nasty(data: Path) -> str:
+def nasty(data: Path) -> Table:
     """What becomes of awkward files, without and with their passwords."""
     from rag.documents.pdf.read import load
     from rag.errors import DocumentError
@@ -187,7 +190,7 @@ def nasty(data: Path) -> str:
             outcomes[outcome] += 1
             wrong += [row["file"]] if outcome != expected else []
         told = [outcomes[status] for status in ("text", "no-text", "encrypted", "corrupt")]
-        rows.append((label, len(files), *told, ", ".join(wrong) or "none", f"{1000 * slowest:.0f}"))
+        rows.append((label, len(files), *told, ", ".join(wrong) or "none", figure(1000 * slowest)))
     return table(["", "files", "text", "no-text", "encrypted", "corrupt", "not as expected", "slowest, ms"], rows)
 
 
@@ -204,7 +207,7 @@ def main() -> None:
     if arguments.time:
         time_reader(arguments.time, filings(arguments.data, arguments.smallest))
         return
-    parts: dict[str, tuple[str, Callable[[], str]]] = {
+    parts: dict[str, tuple[str, Callable[[], Table]]] = {
         "evidence": ("Marked evidence on its page (FinanceBench)", lambda: evidence(arguments.data)),
         "gold": ("Nearness to reference texts", lambda: gold(arguments.data)),
         "nasty": ("Awkward files", lambda: nasty(arguments.data)),
@@ -212,8 +215,8 @@ def main() -> None:
     }
     readers = ", ".join(f"{package} {version(package)}" for package in ("pypdfium2", "pypdf"))
     facts = f"{machine_facts({OURS: Path(sys.executable)})}\n- {readers}; text recognition (OCR) left out."
-    sections = [f"## {title}\n\n{part()}" for name, (title, part) in parts.items() if name in arguments.only]
-    publish("\n\n".join(["# PDF", facts, *sections]), arguments.output)
+    sections = [page(f"## {title}", part()) for name, (title, part) in parts.items() if name in arguments.only]
+    publish(page("# PDF", facts, *sections), arguments.output)
 
 
 if __name__ == "__main__":

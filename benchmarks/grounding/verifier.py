@@ -26,6 +26,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.grounding.planted import ASKED_FOR, KINDS, NUMBERS_AND_DATES, planted
+from benchmarks.harness.measure import figure, note
+from benchmarks.harness.pages import Table, page, publish, table
 from rag import specs
 from rag.grounding.lexical import LexicalVerifier
 from rag.text.sentences import sentence_spans
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["errors", "citations", "claims"])
     parser.add_argument("--part", default="test", choices=["train", "test"], help="SciFact's claims")
     parser.add_argument("--show", help="print the sentences of this kind that are called wrongly ('untouched' for true ones)")
+    parser.add_argument("--output", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     embedder = None if arguments.verifier == "words" else specs.open_embedder()
     verifier = open_verifier(arguments.verifier, embedder)
@@ -61,12 +64,13 @@ def main() -> None:
         "citations": lambda: citations(arguments.data, verifier),
         "claims": lambda: claims(arguments.data, verifier, arguments.part),
     }
+    blocks: list[str | Table] = []
     for name, part in parts.items():
         if arguments.only in (None, name):
             started = time.perf_counter()
-            for line in part():
-                print(line, flush=True)
-            print(f"\n({name}: {time.perf_counter() - started:.0f} s)\n", flush=True)
+            blocks += part()
+            note(f"{name}: {time.perf_counter() - started:.0f} s")
+    publish(page(*blocks), arguments.output)
 
 
 def open_verifier(spec: str, embedder: Embedder | None) -> Verifier:
@@ -74,7 +78,7 @@ def open_verifier(spec: str, embedder: Embedder | None) -> Verifier:
     return LexicalVerifier(embedder) if spec in ("default", "words") else specs.open_verifier(spec)
 
 
-def errors(data: Path, verifier: Verifier, show: str | None) -> Iterator[str]:
+def errors(data: Path, verifier: Verifier, show: str | None) -> Iterator[str | Table]:
     """Of each kind of planted error the share that is not called full; of true sentences what they are called."""
     for name, golds in (("ClapNQ answers", clapnq_answers(data)), ("XQuAD sentences", xquad_sentences(data))):
         called: dict[str, Counter[str]] = {kind: Counter() for kind in ("untouched", *KINDS)}
@@ -86,11 +90,11 @@ def errors(data: Path, verifier: Verifier, show: str | None) -> Iterator[str]:
                 if kind == show and (judged.support == "full") != (kind == "untouched"):
                     quotes = " | ".join(passage.text[start:end] for passage, start, end in spans)
                     yield f"{judged.support} {judged.score:.2f}: {sentence}\n    WAS {gold.sentence}\n    QUOTE {quotes}"
-        yield from error_table(name, called)
+        yield error_table(name, called)
 
 
-def error_table(name: str, called: dict[str, Counter[str]]) -> Iterator[str]:
-    yield f"\n| {name} | sentences | full | partial | none | not full |\n|---|---:|---:|---:|---:|---:|"
+def error_table(name: str, called: dict[str, Counter[str]]) -> Table:
+    rows = []
     groups = {kind: (kind,) for kind in called} | {
         "**numbers and dates**": NUMBERS_AND_DATES,
         "**all but exchanged**": ASKED_FOR,
@@ -98,11 +102,12 @@ def error_table(name: str, called: dict[str, Counter[str]]) -> Iterator[str]:
     for title, kinds in groups.items():
         counts = sum((called[kind] for kind in kinds), Counter[str]())
         total = max(1, counts.total())
-        shares = " | ".join(f"{counts[support] / total:.1%}" for support in ("full", "partial", "none"))
-        yield f"| {title} | {counts.total()} | {shares} | {1 - counts['full'] / total:.1%} |"
+        shares = [counts["full"], counts["partial"], counts["none"], total - counts["full"]]
+        rows.append((title, counts.total(), *(figure(100 * share / total, 1, " %") for share in shares)))
+    return table((name, "sentences", "full", "partial", "none", "not full"), rows)
 
 
-def citations(data: Path, verifier: Verifier) -> Iterator[str]:
+def citations(data: Path, verifier: Verifier) -> Iterator[Table]:
     """Sentences that are cited for a gold answer, against those that its author chose; milliseconds an answer."""
     right = cited_total = gold_total = 0
     seconds = []
@@ -120,25 +125,27 @@ def citations(data: Path, verifier: Verifier) -> Iterator[str]:
         seconds.append(time.perf_counter() - started)
         cited = {key for key in sentences for p, a, b in spans if p.number == key[0] and a <= key[1][0] and key[1][1] <= b}
         right, cited_total, gold_total = right + len(cited & gold), cited_total + len(cited), gold_total + len(gold)
-    yield "\n| ClapNQ: cited sentences | precision | recall | ms an answer, median | 95th percentile |\n|---|---:|---:|---:|---:|"
-    median, slow = (1000 * float(np.percentile(seconds, q)) for q in (50, 95))
-    yield f"| {cited_total} of {gold_total} gold | {right / cited_total:.3f} | {right / gold_total:.3f} | {median:.1f} | {slow:.1f} |"
+    median, slow = (figure(1000 * float(np.percentile(seconds, q)), 1) for q in (50, 95))
+    header = ("ClapNQ: cited sentences", "precision", "recall", "ms an answer, median", "95th percentile")
+    precision, recall = figure(right / cited_total, 3), figure(right / gold_total, 3)
+    yield table(header, [(f"{cited_total} of {gold_total} gold", precision, recall, median, slow)])
 
 
-def claims(data: Path, verifier: Verifier, part: str) -> Iterator[str]:
+def claims(data: Path, verifier: Verifier, part: str) -> Iterator[Table]:
     """Area under the ROC curve of the verifier's score and of the plain cosine."""
-    rows = list(claim_pairs(data, part))
+    pairs = list(claim_pairs(data, part))
     embedder = specs.open_embedder()
-    texts = list(dict.fromkeys(text for row in rows for text in row[:2]))
+    texts = list(dict.fromkeys(text for pair in pairs for text in pair[:2]))
     known = dict(zip(texts, embedder.embed_passages([cut(text, embedder) for text in texts]), strict=True))
-    cosine = np.array([known[claim] @ known[sentence] for claim, sentence, _ in rows])
-    score = np.array([verifier.check(claim, [Passage(1, sentence, "s")])[0].score for claim, sentence, _ in rows])
-    label = np.array([label for _, _, label in rows])
-    yield f"\n| SciFact ({part}): supporting sentences against | sentences | plain cosine | verifier |\n|---|---:|---:|---:|"
+    cosine = np.array([known[claim] @ known[sentence] for claim, sentence, _ in pairs])
+    score = np.array([verifier.check(claim, [Passage(1, sentence, "s")])[0].score for claim, sentence, _ in pairs])
+    label = np.array([label for _, _, label in pairs])
+    rows = []
     for name, among in (("all others", label <= 1), ("those that contradict", label != 0)):
         right = label[among] == 1
-        figures = " | ".join(f"{roc_auc_score(right, values[among]):.3f}" for values in (cosine, score))
-        yield f"| {name} | {right.sum()} and {(~right).sum()} | {figures} |"
+        areas = [figure(float(roc_auc_score(right, values[among])), 3) for values in (cosine, score)]
+        rows.append((name, f"{right.sum()} and {(~right).sum()}", *areas))
+    yield table((f"SciFact ({part}): supporting sentences against", "sentences", "plain cosine", "verifier"), rows)
 
 
 def claim_pairs(data: Path, part: str) -> Iterator[tuple[str, str, int]]:

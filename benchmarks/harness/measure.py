@@ -1,4 +1,4 @@
-"""Run whole processes and tell what they cost; print it as Markdown.
+"""Run whole processes and tell what they cost.
 
 Only the standard library: Linux counts a parent's memory into the peak of a process that it starts, so this one stays small.
 """
@@ -20,6 +20,8 @@ from datetime import date
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+from benchmarks.harness.figures import Figure
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
@@ -146,21 +148,20 @@ def note(text: str) -> None:
     os.write(2, f"{text}\n".encode())
 
 
-def spread(values: Iterable[float], digits: int = 1) -> str:
+def spread(values: Iterable[float], digits: int = 1) -> Figure:
     """`median [min–max]`."""
     numbers = sorted(values)
-    return f"{statistics.median(numbers):.{digits}f} [{numbers[0]:.{digits}f}–{numbers[-1]:.{digits}f}]"
+    return Figure(statistics.median(numbers), numbers[0], numbers[-1], f".{digits}f")
+
+
+def figure(value: float, digits: int = 0, unit: str = "") -> Figure:
+    """A single number with so many digits behind the point, thousands set apart, and a unit behind it such as " %"."""
+    return Figure(value, value, value, f",.{digits}f", unit)
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
     """Round by round, so that both sides of each ratio met the same machine."""
     return [a / b for a, b in zip(above, below, strict=True)]
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; the columns after the first are aligned to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def machine_facts(pythons: Mapping[str, Path]) -> str:
@@ -207,11 +208,3 @@ def versions(python: Path) -> str:
     )
     told = subprocess.run([python, "-c", code, *PACKAGES], capture_output=True, text=True, check=True).stdout.splitlines()
     return ", ".join([told[0], *sorted(set(told[1:]))])
-
-
-def publish(markdown: str, output: Path | None) -> None:
-    """Print the result; write it to a file too where one is named."""
-    print(markdown)
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(markdown + "\n", encoding="utf-8")

@@ -10,27 +10,30 @@ real_passages.py) and makes the corpus (see scale_corpus.py); both stay in .benc
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.harness.contestants import as_module
-from benchmarks.harness.measure import ROOT, note, publish
+from benchmarks.harness.measure import ROOT, note
+from benchmarks.harness.pages import FIGURES, Page, page, publish, published_figures
 from benchmarks.index.scale_corpus import SCALE, has_passages
 
 STORES_AT = 100_000
 KILLS = "index/kills.py"
 
 
-def page(script: str, *options: str) -> str:
-    """The Markdown of one benchmark, run in a process of its own. Raises CalledProcessError where it failed."""
+def page_of(script: str, *options: str) -> Page:
+    """The page of one benchmark, run in a process of its own. Raises CalledProcessError where it failed."""
     with tempfile.TemporaryDirectory(prefix="groundtext-bench-") as folder:
         output = Path(folder) / "page.md"
         note(f"{script} {' '.join(options)}")
         command = [sys.executable, *as_module(script), *options, "--output", str(output)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-        return output.read_text(encoding="utf-8").strip()
+        environment = {**os.environ, FIGURES: str(figures := Path(folder) / "figures.jsonl")}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT, env=environment)
+        return Page(output.read_text(encoding="utf-8").strip(), published_figures(figures))
 
 
 def embed_what_is_here(minutes: float) -> None:
@@ -50,14 +53,14 @@ def main() -> None:
     if not has_passages(SCALE, arguments.chunks):
         embed_what_is_here(arguments.minutes or max(1.0, 35 * arguments.chunks / 1_000_000))
     plot = ["--plot", str(arguments.output.with_suffix(".svg"))] if arguments.output else []
-    parts = ["# The index"]
+    parts = [page("# The index")]
     if arguments.kills:
-        parts.append(page(KILLS, "--kills", str(arguments.kills)))
-    parts.append(page("index/scale.py", "--chunks", chunks, *plot))
+        parts.append(page_of(KILLS, "--kills", str(arguments.kills)))
+    parts.append(page_of("index/scale.py", "--chunks", chunks, *plot))
     if arguments.rounds:
         stores = str(min(arguments.chunks, STORES_AT))
-        parts.append(page("index/stores.py", "--chunks", stores, "--rounds", str(arguments.rounds)))
-    publish("\n\n".join(parts), arguments.output)
+        parts.append(page_of("index/stores.py", "--chunks", stores, "--rounds", str(arguments.rounds)))
+    publish(page(*parts), arguments.output)
 
 
 if __name__ == "__main__":

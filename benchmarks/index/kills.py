@@ -18,7 +18,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.harness.measure import ROOT, machine_facts, note, publish, spread, table
+from benchmarks.harness.measure import ROOT, figure, machine_facts, note, spread
+from benchmarks.harness.pages import Page, page, publish, table
 
 sys.path[:0] = [str(ROOT / "tests" / "support")]
 
@@ -93,7 +94,7 @@ def tell(done: list[Kill], latest: list[Kill], wanted: int) -> None:
         note(f"{sum(kill.died for kill in done)} of {wanted} killed")
 
 
-def result(kills: list[Kill], repeated: int, seconds: float, seed: int) -> str:
+def result(kills: list[Kill], repeated: int, seconds: float, seed: int) -> Page:
     """The whole page."""
     died = [kill for kill in kills if kill.died]
     opening, reopening = (
@@ -109,13 +110,13 @@ def result(kills: list[Kill], repeated: int, seconds: float, seed: int) -> str:
         ("texts embedded again, of all kills together", repeated),
         ("milliseconds to open an index after a kill, median [min–max]", opening),
         ("milliseconds until it has answered nine searches", reopening),
-        ("minutes", f"{seconds / 60:.0f}"),
+        ("minutes", figure(seconds / 60)),
     ]
     where = Counter(kill.where.partition(", then")[0] for kill in died)
     readers = sum(", then" in kill.where for kill in died)
     intro = f"Seed {seed}. After {readers} of the kills, a reader that brought the derived files up to date was killed as well."
-    parts = ["## Kills", intro, table(("", "number"), facts), table(("killed before or at", "kills"), sorted(where.items()))]
-    return "\n\n".join([*parts, machine_facts({"groundtext": Path(sys.executable)})])
+    tables = (table(("", "number"), facts), table(("killed before or at", "kills"), sorted(where.items())))
+    return page("## Kills", intro, *tables, machine_facts({"groundtext": Path(sys.executable)}))
 
 
 def main() -> None:

@@ -18,7 +18,9 @@ from typing import Any
 
 from benchmarks.harness.contestants import as_module
 from benchmarks.harness.corpus import BENCH
-from benchmarks.harness.measure import machine_facts, note, publish, run_process, spread, table
+from benchmarks.harness.figures import Figure
+from benchmarks.harness.measure import figure, machine_facts, note, run_process, spread
+from benchmarks.harness.pages import Page, Table, page, publish, table
 from benchmarks.harness.plot import growth, log_plot
 from benchmarks.index.scale_corpus import SCALE, scale_corpus
 
@@ -56,17 +58,17 @@ def disk_mb(path: Path) -> float:
 # tables
 
 
-def columns(title: str, results: Sequence[Measured], rows: Mapping[str, Any]) -> str:
+def columns(title: str, results: Sequence[Measured], rows: Mapping[str, Any]) -> Table:
     """A table with a column for each size; `rows` has a function of one size's measurements for each row."""
     sizes = [f"{result['search']['passages']:,}" for result in results]
     return table((title, *sizes), [(name, *map(row, results)) for name, row in rows.items()])
 
 
-def times(values: Mapping[str, float]) -> str:
-    return f"{values['p50']:.1f} / {values['p95']:.1f}"
+def times(values: Mapping[str, float]) -> tuple[Figure, Figure]:
+    return figure(values["p50"], 1), figure(values["p95"], 1)
 
 
-def search_table(results: Sequence[Measured]) -> str:
+def search_table(results: Sequence[Measured]) -> Table:
     rows = {
         f"{mode}, whole": (lambda result, mode=mode: times(result["search"]["search"][mode]))
         for mode in results[0]["search"]["search"]
@@ -76,42 +78,44 @@ def search_table(results: Sequence[Measured]) -> str:
         for part in results[0]["search"]["parts"]
     }
     rows |= {
-        name: (lambda result, name=name: f"{result['search']['recall'][name]:.4f}") for name in results[0]["search"]["recall"]
+        name: (lambda result, name=name: figure(result["search"]["recall"][name], 4)) for name in results[0]["search"]["recall"]
     }
     return columns("p50 / p95, ms", results, rows)
 
 
-def filter_table(results: Sequence[Measured]) -> str:
+def filter_table(results: Sequence[Measured]) -> Table:
     rows = {}
     for name in results[0]["search"]["filtered"]:
-        rows[f"**{name}**, passages"] = lambda result, name=name: f"{result['search']['filtered'][name]['passages']:,}"
-        rows[f"{name}, choosing them, once"] = lambda result, name=name: f"{result['search']['filtered'][name]['choosing']:.1f}"
+        rows[f"**{name}**, passages"] = lambda result, name=name: figure(result["search"]["filtered"][name]["passages"])
+        rows[f"{name}, choosing them, once"] = lambda result, name=name: figure(
+            result["search"]["filtered"][name]["choosing"], 1
+        )
         for mode in ("hybrid", "dense", "keyword"):
             rows[f"{name}, {mode}"] = lambda result, name=name, mode=mode: times(result["search"]["filtered"][name][mode])
     rows["searches that found too few"] = lambda result: sum(each["too few"] for each in result["search"]["filtered"].values())
     return columns("p50 / p95, ms", results, rows)
 
 
-def upkeep_table(results: Sequence[Measured]) -> str:
-    def opened(result: Measured, how: str) -> str:
+def upkeep_table(results: Sequence[Measured]) -> Table:
+    def opened(result: Measured, how: str) -> Figure:
         return spread((run["open"] for run in result["open"][how]), 2)
 
     rows = {f"open, {how}, s": (lambda result, how=how: opened(result, how)) for how in OPENED}
     rows |= {
         "then the first search, model and all, s": lambda r: spread((run["first search"] for run in r["open"]["warm"]), 2),
-        "memory after the questions, MB": lambda r: f"{r['search']['memory']['VmRSS']:,}",
-        "– of it files, which Linux may take back": lambda r: f"{r['search']['memory']['RssFile']:,}",
-        "– Python and packages before the index": lambda r: f"{r['search']['memory']['before']:,}",
-        "100 documents added beyond embedding, s": lambda r: f"{r['change']['added']:.2f}",
-        "– of it counting tokens to split them, s": lambda r: f"{r['change']['counting tokens']:.2f}",
-        "– passages in them": lambda r: f"{r['change']['passages']:,}",
-        "– then the first search of an open reader, s": lambda r: f"{r['change']['first search of an open reader']:.2f}",
+        "memory after the questions, MB": lambda r: figure(r["search"]["memory"]["VmRSS"]),
+        "– of it files, which Linux may take back": lambda r: figure(r["search"]["memory"]["RssFile"]),
+        "– Python and packages before the index": lambda r: figure(r["search"]["memory"]["before"]),
+        "100 documents added beyond embedding, s": lambda r: figure(r["change"]["added"], 2),
+        "– of it counting tokens to split them, s": lambda r: figure(r["change"]["counting tokens"], 2),
+        "– passages in them": lambda r: figure(r["change"]["passages"]),
+        "– then the first search of an open reader, s": lambda r: figure(r["change"]["first search of an open reader"], 2),
         "one document removed, s": lambda r: spread(r["change"]["removed one"], 2),
-        "– the other 95, s": lambda r: f"{r['change']['removed the rest']:.2f}",
-        "peak memory of these changes, MB": lambda r: f"{r['change']['peak_mb']:,}",
+        "– the other 95, s": lambda r: figure(r["change"]["removed the rest"], 2),
+        "peak memory of these changes, MB": lambda r: figure(r["change"]["peak_mb"]),
     }
-    rows |= {f"disk, {part}, MB": (lambda result, part=part: f"{result['disk'][part]:,.0f}") for part in PARTS}
-    rows["loaded with given vectors, passages a second"] = lambda r: f"{loading_speed(r):,.0f}"
+    rows |= {f"disk, {part}, MB": (lambda result, part=part: figure(result["disk"][part])) for part in PARTS}
+    rows["loaded with given vectors, passages a second"] = lambda r: figure(loading_speed(r))
     return columns("", results, rows)
 
 
@@ -120,13 +124,10 @@ def loading_speed(result: Measured) -> float:
     return grown["added"] / max(grown["commit"] + grown["refresh"], 1e-9)
 
 
-def cosine_table(corpus: Path) -> str:
+def cosine_table(corpus: Path) -> Table:
     told = json.loads((corpus / "facts.json").read_text(encoding="utf-8"))["cosines"]
     names = list(next(iter(told.values())))
-    rows = [
-        (name, *(f"{part[name]:,.0f}" if name == "passages" else f"{part[name]:.3f}" for part in told.values()))
-        for name in names
-    ]
+    rows = [(name, *(figure(part[name], 0 if name == "passages" else 3) for part in told.values())) for name in names]
     return table(("cosines", *told), rows)
 
 
@@ -151,7 +152,7 @@ def curves(results: Sequence[Measured]) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
-def page(results: Sequence[Measured], corpus: Path, facts: str, plot: str) -> str:
+def result(results: Sequence[Measured], corpus: Path, facts: str, plot: str) -> Page:
     told = json.loads((corpus / "facts.json").read_text(encoding="utf-8"))
     real = sum(told["real"].values())
     intro = (
@@ -160,11 +161,11 @@ def page(results: Sequence[Measured], corpus: Path, facts: str, plot: str) -> st
         f"measurement is a fresh process; {results[0]['search']['questions']} real questions, ten hits, the question's embedding "
         "included in whole searches."
     )
-    sections = ["## Scale", intro, facts, "### Search", search_table(results), growth_line(results), plot]
+    sections: list[str | Table] = ["## Scale", intro, facts, "### Search", search_table(results), growth_line(results), plot]
     sections += ["### Among passages that a filter leaves", filter_table(results)]
     sections += ["### Opening, memory, changes, disk", upkeep_table(results)]
     sections += ["### How near the drawn passages are", cosine_table(corpus)]
-    return "\n\n".join(section for section in sections if section)
+    return page(*sections)
 
 
 def main() -> None:
@@ -187,7 +188,7 @@ def main() -> None:
         drawn = log_plot("One index, warm, 600 questions", "passages", "milliseconds", curves(results))
         arguments.plot.write_text(drawn, encoding="utf-8")
         plot = f"![Search times against passages]({arguments.plot.name})"
-    publish(page(results, corpus, facts, plot), arguments.output)
+    publish(result(results, corpus, facts, plot), arguments.output)
 
 
 if __name__ == "__main__":

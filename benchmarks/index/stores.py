@@ -23,7 +23,9 @@ import numpy as np
 
 from benchmarks.harness.contestants import HERE, OURS, as_module, known_names, peer_python
 from benchmarks.harness.corpus import BENCH
-from benchmarks.harness.measure import machine_facts, note, publish, run_process, spread, table
+from benchmarks.harness.figures import Figure
+from benchmarks.harness.measure import figure, machine_facts, note, run_process, spread
+from benchmarks.harness.pages import Cell, Page, page, publish, table
 from benchmarks.index.oracle import nearest_rows
 from benchmarks.index.scale_corpus import SCALE, Text, read_documents, scale_corpus
 
@@ -110,10 +112,10 @@ def recall(result: Mapping[str, Any], exported: Path, corpus: Path, every: int) 
 # the table
 
 
-def rows(runs: Mapping[str, Sequence[Any]], recalls: Mapping[str, float]) -> list[list[str]]:
+def rows(runs: Mapping[str, Sequence[Any]], recalls: Mapping[str, float]) -> list[list[Cell]]:
     """A row a store; medians, and the least and the most."""
 
-    def each(group: Sequence[Any], value: Callable[[Any], float], digits: int) -> str:
+    def each(group: Sequence[Any], value: Callable[[Any], float], digits: int) -> Figure:
         return spread((value(run) for run in group), digits)
 
     made = []
@@ -125,13 +127,13 @@ def rows(runs: Mapping[str, Sequence[Any]], recalls: Mapping[str, float]) -> lis
                         f"{group[0]['name']}, {mode}" if mode not in group[0]["name"] else group[0]["name"],
                         *(each(group, lambda run, p=p, mode=mode: run[mode]["whole"][p], 1) for p in ("p50", "p95")),
                         *(each(group, lambda run, p=p, mode=mode: run[mode]["alone"][p], 1) for p in ("p50", "p95")),
-                        f"{recalls[name]:.3f}" if mode == "dense" else "",
+                        figure(recalls[name], 3) if mode == "dense" else "",
                     ]
                 )
     return made
 
 
-def upkeep_rows(runs: Mapping[str, Sequence[Any]]) -> list[list[str]]:
+def upkeep_rows(runs: Mapping[str, Sequence[Any]]) -> list[list[Cell]]:
     return [
         [
             group[0]["name"],
@@ -140,13 +142,13 @@ def upkeep_rows(runs: Mapping[str, Sequence[Any]]) -> list[list[str]]:
             spread((run["resident_mb"] for run in group), 0),
             spread((run["resident_mb"] - run["before_mb"] for run in group), 0),
             spread((run["delete"] for run in group), 2),
-            f"{statistics.median(run['disk_mb'] for run in group):,.0f}",
+            figure(statistics.median(run["disk_mb"] for run in group)),
         ]
         for group in runs.values()
     ]
 
 
-def page(runs: Mapping[str, Sequence[Any]], recalls: Mapping[str, float], facts: str, rounds: int) -> str:
+def result(runs: Mapping[str, Sequence[Any]], recalls: Mapping[str, float], facts: str, rounds: int) -> Page:
     passages = next(iter(runs.values()))[0]["passages"]
     asked = next(iter(runs.values()))[0]["questions"]
     intro = (
@@ -159,8 +161,8 @@ def page(runs: Mapping[str, Sequence[Any]], recalls: Mapping[str, float], facts:
         "store", "build, s", "load, s", "resident while searching, MB", "– over Python and the model, MB", "delete a document, s",
         "disk, MB",
     )  # fmt: skip
-    parts = ["## Beside other stores", intro, facts, table(search_header, rows(runs, recalls))]
-    return "\n\n".join([*parts, table(upkeep_header, upkeep_rows(runs))])
+    tables = (table(search_header, rows(runs, recalls)), table(upkeep_header, upkeep_rows(runs)))
+    return page("## Beside other stores", intro, facts, *tables)
 
 
 def main() -> None:
@@ -188,7 +190,7 @@ def main() -> None:
     recalls = {name: recall(group[0], exported, corpus, arguments.every) for name, group in runs.items() if "dense" in group[0]}
     for name in arguments.only:
         shutil.rmtree(STORES / name, ignore_errors=True)
-    publish(page(runs, recalls, facts, arguments.rounds), arguments.output)
+    publish(result(runs, recalls, facts, arguments.rounds), arguments.output)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.harness.contestants import OURS, common_arguments, index_with_ours, our_python
-from benchmarks.harness.measure import Run, interleave, machine_facts, note, publish, run_process, spread, table
+from benchmarks.harness.measure import Run, figure, interleave, machine_facts, note, run_process, spread
+from benchmarks.harness.pages import Page, page, publish, table
 
 WORDS = (
     "harbour keeper signal lantern tide fog buoy channel pilot vessel anchor chart current depth storm shelter quay crew cargo "
@@ -54,16 +55,16 @@ def measure(arguments: argparse.Namespace) -> tuple[Run, dict[str, list[Run]]]:
         return first, interleave(commands, arguments.rounds)
 
 
-def result(arguments: argparse.Namespace) -> str:
+def result(arguments: argparse.Namespace) -> Page:
     """The whole page."""
     facts = machine_facts({OURS: our_python(arguments.rag)})
     first, runs = measure(arguments)
-    rows = [("rag index, the first time (once)", f"{first.wall:.2f}", f"{first.cpu:.2f}", f"{first.peak_mb:.0f}")]
+    rows = [("rag index, the first time (once)", figure(first.wall, 2), figure(first.cpu, 2), figure(first.peak_mb))]
     for name, group in runs.items():
         seconds, cpu = (spread((getattr(run, field) for run in group), 3) for field in ("wall", "cpu"))
         rows.append((name, seconds, cpu, spread((run.peak_mb for run in group), 0)))
     intro = f"{arguments.files:,} files of about {WORDS_A_FILE} words; {arguments.rounds} rounds, median [min–max]."
-    return "\n\n".join(["## Indexing again", intro, facts, table(("", "seconds", "CPU seconds", "peak MB"), rows)])
+    return page("## Indexing again", intro, facts, table(("", "seconds", "CPU seconds", "peak MB"), rows))
 
 
 def main() -> None:

@@ -27,7 +27,8 @@ from benchmarks.harness.contestants import (
     peer_python,
 )
 from benchmarks.harness.corpus import BENCH, make_corpus, text_files
-from benchmarks.harness.measure import Run, interleave, machine_facts, note, publish, ratios, run_process, spread, table
+from benchmarks.harness.measure import Run, interleave, machine_facts, note, ratios, run_process, spread
+from benchmarks.harness.pages import Page, Table, page, publish, table
 
 NAMES = (OURS, *PEERS)
 WARM_UP_MEGABYTES = 0.02
@@ -51,7 +52,7 @@ def measure(arguments: argparse.Namespace, corpus: Path) -> tuple[dict[str, Run]
     return warm_ups, interleave({name: contestant(name, corpus) for name in arguments.only}, arguments.rounds)
 
 
-def speed_table(runs: Mapping[str, Sequence[Run]]) -> str:
+def speed_table(runs: Mapping[str, Sequence[Run]]) -> Table:
     """Seconds and rates; a ratio above 1 means that groundtext is faster."""
     seconds = {name: [run.wall for run in group] for name, group in runs.items()}
     rates = {name: [run.json["chunks"] / run.wall for run in group] for name, group in runs.items()}
@@ -67,7 +68,7 @@ def speed_table(runs: Mapping[str, Sequence[Run]]) -> str:
     return table(header, rows)
 
 
-def cost_table(runs: Mapping[str, Sequence[Run]], characters: Mapping[str, int]) -> str:
+def cost_table(runs: Mapping[str, Sequence[Run]], characters: Mapping[str, int]) -> Table:
     """What else it took, and how long the chunks are that each splitter made."""
     rows = [
         (
@@ -100,7 +101,7 @@ def phases(runs: Mapping[str, Sequence[Run]]) -> str:
     return "\n".join(["Seconds of each phase in the last round:", "", *lines]) if lines else ""
 
 
-def result(arguments: argparse.Namespace) -> str:
+def result(arguments: argparse.Namespace) -> Page:
     """The whole page."""
     corpus = make_corpus(arguments.corpus, arguments.megabytes)
     pythons = {name: our_python(arguments.rag) if name == OURS else peer_python(name) for name in arguments.only}
@@ -124,8 +125,8 @@ def result(arguments: argparse.Namespace) -> str:
         f"{arguments.chunk_tokens} tokens, overlap {arguments.overlap_tokens}; {arguments.rounds} rounds, "
         "median [min–max]; whole processes, from start to exit."
     )
-    parts = [speed_table(runs), cost_table(runs, characters), *parts, phases(runs)]
-    return "\n\n".join(["## Index speed", intro, facts, *filter(None, parts)])
+    tables = (speed_table(runs), cost_table(runs, characters))
+    return page("## Index speed", intro, facts, *tables, *parts, phases(runs))
 
 
 def main() -> None:

@@ -24,7 +24,8 @@ from benchmarks.harness.contestants import (
     peer_python,
 )
 from benchmarks.harness.corpus import BENCH, make_corpus
-from benchmarks.harness.measure import Run, interleave, machine_facts, note, publish, ratios, run_process, spread, table
+from benchmarks.harness.measure import Run, interleave, machine_facts, note, ratios, run_process, spread
+from benchmarks.harness.pages import Page, Table, page, publish, table
 
 QUESTIONS = {
     "book": (
@@ -93,7 +94,7 @@ def same_passages(runs: Mapping[str, Sequence[Run]]) -> str:
     return f"`{DENSE}` and LangChain found the same passages: {sum(shared)} of {K * len(shared)} in {len(shared)} searches."
 
 
-def times_table(runs: Mapping[str, Sequence[Run]]) -> str:
+def times_table(runs: Mapping[str, Sequence[Run]]) -> Table:
     """Wall seconds of each command, and LangChain's over them."""
     theirs = [run.wall for run in runs[LANGCHAIN]]
     rows = []
@@ -105,7 +106,7 @@ def times_table(runs: Mapping[str, Sequence[Run]]) -> str:
     return table(("", "seconds", "CPU seconds", "peak MB", "LangChain's seconds over its"), rows)
 
 
-def result(arguments: argparse.Namespace) -> str:
+def result(arguments: argparse.Namespace) -> Page:
     """The whole page."""
     facts = machine_facts({OURS: our_python(arguments.rag), "LangChain": peer_python("langchain")})
     ours, theirs, chunks = build(arguments)
@@ -117,7 +118,7 @@ def result(arguments: argparse.Namespace) -> str:
         f"One question in a fresh process over {chunks:,} passages of {arguments.index or arguments.corpus}, {K} hits; "
         f"{arguments.rounds} rounds, median [min–max]; the disk's cache is warm."
     )
-    return "\n\n".join(["## Cold search", intro, facts, times_table(runs), same_passages(runs)])
+    return page("## Cold search", intro, facts, times_table(runs), same_passages(runs))
 
 
 def main() -> None:

@@ -24,6 +24,9 @@ import numpy as np
 from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
 
 import rag
+from benchmarks.harness.figures import Figure
+from benchmarks.harness.measure import figure, note
+from benchmarks.harness.pages import Cell, page, publish, table
 from rag.ingest.sync import add_documents
 from rag.retrieval.fusion import reciprocal_rank_fusion
 from rag.retrieval.retrieve import candidates, hybrid
@@ -57,25 +60,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collections", nargs="+", type=Path)
     parser.add_argument("--indexes", type=Path, default=Path(".bench/indexes"), help="built indexes are kept here")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table here too")
     arguments = parser.parse_args()
-    print("| collection | questions | passages | search | " + " | ".join(map(str, MEASURES)) + " | over rank fusion |")
-    print("|---|---:|---:|---|" + "---:|" * len(MEASURES) + "---|")
+    found: list[list[Cell]] = []
     for collection in arguments.collections:
         with rag.open_index(arguments.indexes / name_of(collection), create=True) as index:
             build(index, collection)
             for task in tasks_of(collection):
-                for line in table(index, task):
-                    print(line, flush=True)
+                for row in rows(index, task):
+                    note(f"{row}")
+                    found.append(row)
+    header = ("collection", "questions", "passages", "search", *map(str, MEASURES), "over rank fusion")
+    publish(page(table(header, found)), arguments.output)
 
 
-def table(index: rag.Index, task: Task) -> Iterator[str]:
+def rows(index: rag.Index, task: Task) -> Iterator[list[Cell]]:
     """A row for each way to search."""
     runs = search(index, task)
     for name, run in runs.items():
         values = ir_measures.calc_aggregate(MEASURES, task.relevant, run)
         gain = gain_over(runs["rank fusion"], run, task) if name == "hybrid" else ""
-        figures = " | ".join(f"{values[measure]:.4f}" for measure in MEASURES)
-        yield f"| {task.name} | {len(task.questions)} | {len(index)} | {name} | {figures} | {gain} |"
+        figures = [figure(values[measure], 4) for measure in MEASURES]
+        yield [task.name, len(task.questions), len(index), name, *figures, gain]
 
 
 def search(index: rag.Index, task: Task) -> dict[str, Run]:
@@ -102,12 +108,12 @@ def best_units(hits: list[Hit], *, by_page: bool) -> list[tuple[str, float]]:
     best: dict[str, float] = {}
     for hit in hits:
         first, last = hit.pages if by_page and hit.pages else (0, 0)
-        for page in range(first, last + 1):
-            best.setdefault(f"{Path(hit.source).stem}#{page}" if by_page else hit.source, hit.score)
+        for number in range(first, last + 1):
+            best.setdefault(f"{Path(hit.source).stem}#{number}" if by_page else hit.source, hit.score)
     return list(best.items())[:DOCUMENTS_A_QUESTION]
 
 
-def gain_over(baseline: Run, run: Run, task: Task) -> str:
+def gain_over(baseline: Run, run: Run, task: Task) -> Figure:
     """Mean gain in nDCG@10, and the range of that mean."""
     scores = [
         {value.query_id: value.value for value in ir_measures.iter_calc([nDCG @ 10], task.relevant, one)}
@@ -116,7 +122,7 @@ def gain_over(baseline: Run, run: Run, task: Task) -> str:
     gains = np.array([scores[1].get(number, 0.0) - scores[0].get(number, 0.0) for number in task.questions])
     drawn = np.random.default_rng(0).integers(0, len(gains), (SAMPLES, len(gains)))
     low, high = np.percentile(gains[drawn].mean(axis=1), [2.5, 97.5])
-    return f"{gains.mean():+.4f} ({low:+.4f} to {high:+.4f})"
+    return Figure(float(gains.mean()), float(low), float(high), "+.4f")
 
 
 def build(index: rag.Index, collection: Path) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rag
-from benchmarks.harness.measure import machine_facts, publish, table
+from benchmarks.harness.measure import figure, machine_facts
+from benchmarks.harness.pages import Cell, page, publish, table
 from benchmarks.retrieval.collections import Task, build, page_task, read_lines
 from rag.answers.context import distinct, merged, white_space_between
 from rag.answers.question import SPARE
@@ -41,10 +42,11 @@ def main() -> None:
         rows = [row(index, task.questions, gold, count) for count in COUNTS]
     heads = ["passages", "questions", "before", "after", "passages shown after", "characters before", "characters after"]
     told = "Questions with a gold page among the pages of the first passages, before and after the context step."
-    publish("\n\n".join((told, table(heads, rows), machine_facts({"groundtext": Path(sys.executable)}))), arguments.output)
+    facts = machine_facts({"groundtext": Path(sys.executable)})
+    publish(page(told, table(heads, rows), facts), arguments.output)
 
 
-def row(index: rag.Index, questions: dict[str, str], gold: dict[str, set[str]], count: int) -> list[object]:
+def row(index: rag.Index, questions: dict[str, str], gold: dict[str, set[str]], count: int) -> list[Cell]:
     """Counts of questions, and means of passages and characters."""
     found = [0, 0]
     shown, lengths = 0, [0, 0]
@@ -57,7 +59,7 @@ def row(index: rag.Index, questions: dict[str, str], gold: dict[str, set[str]], 
             lengths[place] += sum(len(passage.text) for passage in passages)
         shown += len(after)
     many = len(questions)
-    return [count, many, *found, round(shown / many, 1), *(round(length / many) for length in lengths)]
+    return [count, many, *found, figure(shown / many, 1), *(round(length / many) for length in lengths)]
 
 
 def gold_pages(task: Task) -> dict[str, set[str]]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import rag
 from benchmarks.harness.corpus import BENCH
-from benchmarks.harness.measure import ROOT, machine_facts, note, publish, table
+from benchmarks.harness.measure import ROOT, machine_facts, note
+from benchmarks.harness.pages import Cell, page, publish, table
 from benchmarks.retrieval.collections import name_of
 from benchmarks.retrieval.quality import cell
 from rag.evaluation.data.collection import documents
@@ -42,10 +43,10 @@ def main() -> None:
         rows = [row(collection, address, arguments.limit) for collection in arguments.collections]
     told = "nDCG@10 of documents [95 % of the means over questions drawn again]."
     header = ("collection", "questions", "passages", *MODES)
-    publish("\n\n".join(("## A multilingual embedder", told, f"{facts}\n{server}", table(header, rows))), arguments.output)
+    publish(page("## A multilingual embedder", told, f"{facts}\n{server}", table(header, rows)), arguments.output)
 
 
-def row(collection: Path, address: str, limit: int | None) -> list[object]:
+def row(collection: Path, address: str, limit: int | None) -> list[Cell]:
     """One collection, whose index is kept in .bench/multilingual."""
     note(name_of(collection))
     with rag.open_index(BENCH / "multilingual" / name_of(collection), create=True, embedder=address + QUERY) as index:

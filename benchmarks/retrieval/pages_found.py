@@ -22,7 +22,9 @@ import numpy as np
 
 import rag
 from benchmarks.harness.contestants import peer_command, peer_python
-from benchmarks.harness.measure import ROOT, machine_facts, note, publish, table
+from benchmarks.harness.figures import Figure
+from benchmarks.harness.measure import ROOT, figure, machine_facts, note
+from benchmarks.harness.pages import Cell, page, publish, table
 from benchmarks.retrieval.collections import SAMPLES, build, page_task, read_lines
 from benchmarks.retrieval.context_pages import gold_pages, pages_of
 
@@ -70,7 +72,7 @@ def main() -> None:
         f"Of {len(questions)} questions, those of which a page with the evidence is among the pages of the first {first} or {deep} "
         "passages. The quotient is of the first row's [95 % of the quotients over questions drawn again]."
     )
-    publish("\n\n".join(("## Pages found", told, facts, table(header, rows))), arguments.output)
+    publish(page("## Pages found", told, facts, table(header, rows)), arguments.output)
 
 
 def ours(collection: Path, questions: Sequence[str], indexes: Path) -> Iterator[Contestant]:
@@ -96,20 +98,20 @@ def langchain(collection: Path, questions: Sequence[str]) -> Iterator[Contestant
         yield Contestant(name, told["chunks"], found)
 
 
-def row(contestant: Contestant, first: Contestant, gold: Sequence[set[str]]) -> list[object]:
+def row(contestant: Contestant, first: Contestant, gold: Sequence[set[str]]) -> list[Cell]:
     found = [sum(contestant.hits(gold, count)) for count in COUNTS]
     pages = np.mean([len(named) for named in contestant.pages(COUNTS[0])])
     gain = quotient(first.hits(gold, COUNTS[0]), contestant.hits(gold, COUNTS[0]))
-    return [contestant.name, contestant.chunks, *found, gain, f"{pages:.1f}"]
+    return [contestant.name, contestant.chunks, *found, gain, figure(float(pages), 1)]
 
 
-def quotient(above: Sequence[bool], below: Sequence[bool]) -> str:
+def quotient(above: Sequence[bool], below: Sequence[bool]) -> Figure:
     """Of what was found, with the range of that quotient over questions drawn again (paired bootstrap)."""
     pairs = np.array([above, below], dtype=float)
     drawn = np.random.default_rng(0).integers(0, pairs.shape[1], (SAMPLES, pairs.shape[1]))
     sums = pairs[:, drawn].sum(axis=2)
     low, high = np.percentile(sums[0] / np.maximum(sums[1], 1), [2.5, 97.5])
-    return f"{pairs[0].sum() / max(pairs[1].sum(), 1):.2f} [{low:.2f}–{high:.2f}]"
+    return Figure(float(pairs[0].sum() / max(pairs[1].sum(), 1)), float(low), float(high), ".2f")
 
 
 if __name__ == "__main__":

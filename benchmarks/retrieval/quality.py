@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.harness.corpus import BENCH
-from benchmarks.harness.measure import ROOT, digest_of, machine_facts, note, publish, run_process, table
+from benchmarks.harness.figures import Figure
+from benchmarks.harness.measure import ROOT, digest_of, machine_facts, note, run_process
+from benchmarks.harness.pages import Cell, page, publish, table
 
 INDEXES = BENCH / "quality"
 MODES = ("hybrid", "dense", "keyword")
@@ -40,10 +42,10 @@ def main() -> None:
     rows = [row for collection in arguments.collections for row in measured(collection, arguments.rag, arguments.limit)]
     header = ("collection, search", "questions", "passages", *MEASURES.values())
     intro = "Means over the questions [95 % of the means over questions drawn again]."
-    publish("\n\n".join(("## Retrieval quality", intro, facts, table(header, rows))), arguments.output)
+    publish(page("## Retrieval quality", intro, facts, table(header, rows)), arguments.output)
 
 
-def measured(collection: Path, rag: Path, limit: int | None) -> Iterator[list[object]]:
+def measured(collection: Path, rag: Path, limit: int | None) -> Iterator[list[Cell]]:
     """A row for each way to search."""
     name = collection.name if len(collection.name) > 2 else f"{collection.parent.name}-{collection.name}"
     command = [rag, "eval", "retrieval", "--data", collection, "--index", index_of(name), "--json"]
@@ -56,8 +58,9 @@ def measured(collection: Path, rag: Path, limit: int | None) -> Iterator[list[ob
         yield [f"{name}, {way['name']}", run.json["queries"], run.json["chunks"], *cells]
 
 
-def cell(mean: float, interval: tuple[float, float] | None) -> str:
-    return f"{mean:.4f} [{interval[0]:.3f}–{interval[1]:.3f}]" if interval else f"{mean:.4f}"
+def cell(mean: float, interval: tuple[float, float] | None) -> Figure:
+    low, high = interval or (mean, mean)
+    return Figure(mean, low, high, ".4f")
 
 
 def index_of(name: str) -> Path:

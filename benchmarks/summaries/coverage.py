@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 import rag
-from benchmarks.harness.measure import table
+from benchmarks.harness.pages import Cell, Page, page, table
 from rag.models.generators.http import HttpGenerator
 from rag.models.generators.vllm_server import WarmServer
 from rag.text.sentences import sentence_spans
@@ -63,14 +63,14 @@ class Recording(HttpGenerator):
         return text, usage
 
 
-def measure(server: WarmServer, data: Path, size: Size) -> str:
+def measure(server: WarmServer, data: Path, size: Size) -> Page:
     """The page's section."""
     text = (data / "book_war_and_peace" / "war_and_peace.txt").read_text(encoding="utf-8")
     document, facts = planted(text, size)
     rows = [*_found(server, document, facts, size, ""), *_found(server, document, facts, size, FOCUS)]
     counts = [sum(low <= fact.depth < high for fact in facts) for low, high in PARTS.values()]
     header = ("", *(f"{name} ({count})" for name, count in zip(PARTS, counts, strict=True)), f"all ({len(facts)})")
-    return f"### {size.facts} facts in {len(document.text.split()):,} words\n\n{table(header, rows)}"
+    return page(f"### {size.facts} facts in {len(document.text.split()):,} words", table(header, rows))
 
 
 def planted(text: str, size: Size) -> tuple[Document, list[Fact]]:
@@ -94,7 +94,7 @@ def planted(text: str, size: Size) -> tuple[Document, list[Fact]]:
     return document, facts
 
 
-def _found(server: WarmServer, document: Document, facts: Sequence[Fact], size: Size, focus: str) -> list[tuple[str, ...]]:
+def _found(server: WarmServer, document: Document, facts: Sequence[Fact], size: Size, focus: str) -> list[tuple[Cell, ...]]:
     with Recording(server.url, api_key=server.api_key) as llm, tempfile.TemporaryDirectory() as folder:
         summary = rag.summarize(
             document,
@@ -113,11 +113,10 @@ def _found(server: WarmServer, document: Document, facts: Sequence[Fact], size: 
         "the summary": [fact.name in summary.plain_text and fact.number in summary.plain_text for fact in facts],
     }
     told = f", with the focus “{focus}”" if focus else ""
-    return [(f"{kind}{told}", *_by_depth(found, facts), str(sum(found))) for kind, found in kinds.items()]
+    return [(f"{kind}{told}", *_by_depth(found, facts), sum(found)) for kind, found in kinds.items()]
 
 
-def _by_depth(found: Sequence[bool], facts: Sequence[Fact]) -> list[str]:
+def _by_depth(found: Sequence[bool], facts: Sequence[Fact]) -> list[int]:
     return [
-        str(sum(one for one, fact in zip(found, facts, strict=True) if low <= fact.depth < high))
-        for low, high in PARTS.values()
+        sum(one for one, fact in zip(found, facts, strict=True) if low <= fact.depth < high) for low, high in PARTS.values()
     ]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.harness.figures import Figure
 from rag.grounding.lexical import LexicalVerifier
 from rag.summaries.wording import statements
 from rag.text.sentences import sentence_spans
@@ -109,9 +110,9 @@ def passages_of(document: Document) -> list[Passage]:
     return found
 
 
-def interval(differences: Sequence[float], *, seed: int = 1) -> str:
-    """`mean [low, high]` of paired differences: 95 % of the means of samples drawn from them with replacement."""
+def interval(differences: Sequence[float], *, seed: int = 1) -> Figure:
+    """The mean of paired differences, with the range of 95 % of the means of samples drawn from them with replacement."""
     chance = random.Random(seed)
     means = sorted(statistics.fmean(chance.choices(differences, k=len(differences))) for _ in range(RESAMPLINGS))
     low, high = means[int(0.025 * RESAMPLINGS)], means[int(0.975 * RESAMPLINGS) - 1]
-    return f"{statistics.fmean(differences):+.3f} [{low:+.3f}, {high:+.3f}]"
+    return Figure(statistics.fmean(differences), low, high, "+.3f")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.answers.batch import served
-from benchmarks.harness.measure import machine_facts, note, publish
+from benchmarks.harness.measure import machine_facts, note
+from benchmarks.harness.pages import page, publish
 from benchmarks.summaries import coverage as summaries_coverage
 from benchmarks.summaries import quality as summaries_quality
 from benchmarks.summaries import runs as summaries_runs
@@ -53,8 +54,8 @@ def main() -> None:
             note(f"{name} …")
             size = sized(name, quick if arguments.quick else usual, arguments)
             sections.append(measure(server, arguments.data, size))  # type: ignore[operator]
-    title = f"## Summaries through vLLM\n\n{facts}\n- Model {arguments.model.name}, window {arguments.window}."
-    publish("\n\n".join([title, *sections]) + "\n", arguments.output)
+    told = f"{facts}\n- Model {arguments.model.name}, window {arguments.window}."
+    publish(page("## Summaries through vLLM", told, *sections), arguments.output)
 
 
 def sized(name: str, size: Any, arguments: argparse.Namespace) -> Any:

@@ -22,7 +22,9 @@ from pathlib import Path
 
 import rag
 from benchmarks.harness.corpus import BENCH
-from benchmarks.harness.measure import ROOT, digest_of, note, table
+from benchmarks.harness.figures import Figure
+from benchmarks.harness.measure import ROOT, digest_of, figure, note
+from benchmarks.harness.pages import Cell, Page, page, table
 from benchmarks.summaries.data import SETS, WORDS, Marks, Task, interval, marks
 from benchmarks.summaries.speed import PEER_SCRIPT, langchain
 from rag.models.generators.http import HttpGenerator
@@ -56,15 +58,15 @@ class Size:
 QUICK = Size(documents=1, tokens=1500)
 
 
-def measure(server: WarmServer, data: Path, size: Size) -> str:
+def measure(server: WarmServer, data: Path, size: Size) -> Page:
     """The page's section: a table for each collection."""
     with HttpGenerator(server.url, api_key=server.api_key) as llm:
-        return "\n\n".join(
-            _section(name, load(data)[: size.documents], WORDS[name], server, llm, size) for name, load in SETS.items()
+        return page(
+            *(_section(name, load(data)[: size.documents], WORDS[name], server, llm, size) for name, load in SETS.items())
         )
 
 
-def _section(name: str, tasks: Sequence[Task], words: int, server: WarmServer, llm: HttpGenerator, size: Size) -> str:
+def _section(name: str, tasks: Sequence[Task], words: int, server: WarmServer, llm: HttpGenerator, size: Size) -> Page:
     run = _Run(tasks, words, server, llm, size)
     contestants: dict[str, Callable[[], list[str]]] = {
         "rag map-reduce": lambda: run.ours(chain="map-reduce"),
@@ -79,27 +81,26 @@ def _section(name: str, tasks: Sequence[Task], words: int, server: WarmServer, l
     found: dict[str, list[Marks]] = {}
     for contestant, summaries in contestants.items():
         found[contestant] = [marks(text, task) for text, task in zip(summaries(), tasks, strict=True)]
-        note(f"{name}: {contestant} {_means(found[contestant])}")
+        note(f"{name}: {contestant} {', '.join(map(str, _means(found[contestant])))}")
     pairs = [("rag map-reduce", "LangChain map_reduce"), ("rag refine", "LangChain refine"), ("rag map-reduce", CUT_SHORT)]
     pairs += [("rag map-reduce, looking back", "rag map-reduce"), ("rag refine", "rag map-reduce"), ("rag map-reduce", QUOTED)]
     header = ("", "ROUGE-1", "ROUGE-2", "ROUGE-L", "borne out fully", "at all", "words", "empty")
     of_two = [(f"{a} − {b}", *(_difference(found[a], found[b], measure) for measure in MEASURES)) for a, b in pairs]
-    return "\n\n".join(
-        [
-            f"### {name}: {len(tasks)} documents, {words} words asked for",
-            table(header, [(contestant, *_means(all_marks)) for contestant, all_marks in found.items()]),
-            f"Differences, document by document, with 95 % intervals:\n\n{table(header[:6], of_two)}",
-            *run.told,
-        ]
+    return page(
+        f"### {name}: {len(tasks)} documents, {words} words asked for",
+        table(header, [(contestant, *_means(all_marks)) for contestant, all_marks in found.items()]),
+        "Differences, document by document, with 95 % intervals:",
+        table(header[:6], of_two),
+        *run.told,
     )
 
 
-def _means(found: Sequence[Marks]) -> list[str]:
-    means = [f"{statistics.fmean(getattr(one, measure) for one in found):.3f}" for measure in MEASURES]
-    return [*means, f"{statistics.fmean(one.words for one in found):.0f}", str(sum(one.words == 0 for one in found))]
+def _means(found: Sequence[Marks]) -> list[Cell]:
+    means = [figure(statistics.fmean(getattr(one, measure) for one in found), 3) for measure in MEASURES]
+    return [*means, figure(statistics.fmean(one.words for one in found)), sum(one.words == 0 for one in found)]
 
 
-def _difference(a: Sequence[Marks], b: Sequence[Marks], measure: str) -> str:
+def _difference(a: Sequence[Marks], b: Sequence[Marks], measure: str) -> Figure:
     return interval([getattr(one, measure) - getattr(other, measure) for one, other in zip(a, b, strict=True)])
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.answers.batch import counted, forget
-from benchmarks.harness.measure import ROOT, note, run_process, table
+from benchmarks.harness.measure import ROOT, figure, note, run_process
+from benchmarks.harness.pages import Page, page, table
 from rag.models.generators.vllm_server import WarmServer
 
 COMMAND = (sys.executable, str(ROOT / "cli.py"), "summarize")
@@ -33,7 +34,7 @@ class Size:
 QUICK = Size(book=6000, documents=3, characters=2000, tokens=300)
 
 
-def war_and_peace(server: WarmServer, data: Path, size: Size) -> str:
+def war_and_peace(server: WarmServer, data: Path, size: Size) -> Page:
     """The book from the command line: what it costs, and how much memory the process takes."""
     text = (data / "book_war_and_peace" / "war_and_peace.txt").read_text(encoding="utf-8")[: size.book]
     with tempfile.TemporaryDirectory() as folder:
@@ -45,26 +46,28 @@ def war_and_peace(server: WarmServer, data: Path, size: Size) -> str:
         )
         read, written, known = (now - then for now, then in zip(counted(server), before, strict=True))
     told = ran.json
+    deepest = max((citation["end"] for citation in told["citations"]), default=0)
     rows = [
-        ("words of the book", f"{len(text.split()):,}"),
+        ("words of the book", figure(len(text.split()))),
         ("chain, levels", f"{told['chain']}, {told['levels']}"),
-        ("calls", f"{told['calls']:,}"),
-        ("tokens read (known from earlier prompts)", f"{read:,} ({known / max(1, read):.0%})"),
-        ("tokens written", f"{written:,}"),
-        ("seconds", f"{ran.wall:,.0f}"),
-        ("tokens a second", f"{(read + written) / ran.wall:,.0f}"),
-        ("seconds of processor in `rag`", f"{ran.cpu:,.0f}"),
-        ("largest process, MB", f"{ran.peak_mb:,.0f}"),
-        ("words of the summary", str(told["words"])),
-        ("sentences, borne out fully", f"{len(told['sentences'])}, {sum(s['support'] == 'full' for s in told['sentences'])}"),
-        ("deepest citation", f"{max((c['end'] for c in told['citations']), default=0) / len(text):.0%} of the book"),
+        ("calls", figure(told["calls"])),
+        ("tokens read", figure(read)),
+        ("– known from earlier prompts", figure(100 * known / max(1, read), 0, " %")),
+        ("tokens written", figure(written)),
+        ("seconds", figure(ran.wall)),
+        ("tokens a second", figure((read + written) / ran.wall)),
+        ("seconds of processor in `rag`", figure(ran.cpu)),
+        ("largest process, MB", figure(ran.peak_mb)),
+        ("words of the summary", told["words"]),
+        ("sentences", len(told["sentences"])),
+        ("– borne out fully", sum(s["support"] == "full" for s in told["sentences"])),
+        ("deepest citation", figure(100 * deepest / len(text), 0, " % of the book")),
     ]
-    return f"### War and Peace\n\n{table(('', ''), rows)}\n\n> {told['summary']}\n\n" + "\n".join(
-        f"- {note}" for note in told["notes"]
-    )
+    notes = "\n".join(f"- {note}" for note in told["notes"])
+    return page("### War and Peace", table(("", ""), rows), f"> {told['summary']}", notes)
 
 
-def killed_and_resumed(server: WarmServer, data: Path, size: Size) -> str:
+def killed_and_resumed(server: WarmServer, data: Path, size: Size) -> Page:
     """A batch run once undisturbed, and once killed when half of its calls were finished."""
     text = (data / "book_war_and_peace" / "war_and_peace.txt").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
@@ -79,14 +82,14 @@ def killed_and_resumed(server: WarmServer, data: Path, size: Size) -> str:
         same = sum(_quotes(path) == _quotes(folder / "killed" / path.name) for path in (folder / "undisturbed").glob("*.md"))
     both = {name: killed[name] + resumed[name] for name in ("finished", "written", "seconds")}
     rows = [
-        ("undisturbed", undisturbed["finished"], undisturbed["written"], f"{undisturbed['seconds']:.1f}"),
-        ("until the kill", killed["finished"], killed["written"], f"{killed['seconds']:.1f}"),
-        ("resumed", resumed["finished"], resumed["written"], f"{resumed['seconds']:.1f}"),
-        ("both, times undisturbed", *(f"{both[name] / max(1e-9, undisturbed[name]):.3f}" for name in both)),
+        ("undisturbed", undisturbed["finished"], undisturbed["written"], figure(undisturbed["seconds"], 1)),
+        ("until the kill", killed["finished"], killed["written"], figure(killed["seconds"], 1)),
+        ("resumed", resumed["finished"], resumed["written"], figure(resumed["seconds"], 1)),
+        ("both, times undisturbed", *(figure(both[name] / max(1e-9, undisturbed[name]), 3) for name in both)),
     ]
     header = ("", "calls that the server finished", "tokens written", "seconds")
     told = f"{same} of {size.documents} summaries cite the same words as in the undisturbed run."
-    return f"### {size.documents} documents, killed (SIGKILL) in the middle and resumed\n\n{table(header, rows)}\n\n{told}"
+    return page(f"### {size.documents} documents, killed (SIGKILL) in the middle and resumed", table(header, rows), told)
 
 
 def _timed(server: WarmServer, folder: Path, name: str, size: Size, *, kill_at: int = 0) -> dict[str, float]:

@@ -20,7 +20,8 @@ from unittest.mock import patch
 
 import rag
 from benchmarks.answers.batch import Took, ToTheLimit, sent_straight, timed
-from benchmarks.harness.measure import ROOT, note, ratios, spread, table
+from benchmarks.harness.measure import ROOT, note, ratios, spread
+from benchmarks.harness.pages import Page, page, table
 from rag.models.generators.vllm_server import WarmServer
 from rag.summaries.document import Frame, plan
 from rag.summaries.options import SummaryOptions
@@ -64,20 +65,20 @@ class Writes(ToTheLimit):
         return {**super()._request(prompt, sampling), "max_tokens": self.written}
 
 
-def measure(server: WarmServer, data: Path, size: Size) -> str:
+def measure(server: WarmServer, data: Path, size: Size) -> Page:
     """The page's section."""
     with Writes(server.url, api_key=server.api_key) as llm, tempfile.TemporaryDirectory() as folder:
         llm.written = size.written
         text = (data / "book_war_and_peace" / "war_and_peace.txt").read_text(encoding="utf-8")
         bench = _Bench(server, llm, text, size, Path(folder))
-        return "\n\n".join([bench.one_document(), bench.refined_together(), bench.beside_the_engine()])
+        return page(bench.one_document(), bench.refined_together(), bench.beside_the_engine())
 
 
 class _Bench:
     def __init__(self, server: WarmServer, llm: Writes, text: str, size: Size, folder: Path) -> None:
         self.server, self.llm, self.text, self.size, self.folder = server, llm, text, size, folder
 
-    def one_document(self) -> str:
+    def one_document(self) -> Page:
         documents = self.documents(1, self.size.chunks, "map-reduce")
         given = self.written_down(documents, "map-reduce")
         taken = self.in_turn(
@@ -89,7 +90,7 @@ class _Bench:
         )
         return self.section(f"### One document of {self.size.chunks} chunks, map-reduce", taken)
 
-    def refined_together(self) -> str:
+    def refined_together(self) -> Page:
         count, chunks = self.size.refined
         documents = self.documents(count, chunks, "refine")
         given = self.written_down(documents, "refine")
@@ -102,7 +103,7 @@ class _Bench:
         )
         return self.section(f"### {count} documents of {chunks} chunks, refine", taken)
 
-    def beside_the_engine(self) -> str:
+    def beside_the_engine(self) -> Page:
         count, chunks = self.size.batch
         documents = self.documents(count, chunks, "map-reduce")
         frame = self.frame("map-reduce")
@@ -173,7 +174,7 @@ class _Bench:
                 note(f"round {number + 1}: {name} {taken[name][-1]}")
         return taken
 
-    def section(self, title: str, taken: dict[str, list[Took]], rate_of: str = "") -> str:
+    def section(self, title: str, taken: dict[str, list[Took]], rate_of: str = "") -> Page:
         """Ratios are taken round by round, to ours; with `rate_of`, throughput to that one's too."""
         ours = [one.seconds for one in next(iter(taken.values()))]
         rows = [
@@ -189,7 +190,7 @@ class _Bench:
             for name, runs in taken.items()
         ]
         header = ["", "seconds", "times ours", "tokens/s", *(["of straight"] if rate_of else []), "tokens read", "written"]
-        return f"{title}\n\n{table(header, rows)}"
+        return page(title, table(header, rows))
 
 
 def langchain(

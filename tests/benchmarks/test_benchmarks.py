@@ -13,14 +13,16 @@ import pytest
 from paths import ROOT
 
 from benchmarks import compare, run
+from benchmarks.harness import pages
 from benchmarks.harness.checks import BETTER, CHECKS, SAME, SPREAD, WORSE, Check
-from benchmarks.harness.figures import Figure, find, from_json, read_figures, to_json
-from benchmarks.harness.measure import spread, table
+from benchmarks.harness.figures import Figure, Figures, find, from_json, to_json
+from benchmarks.harness.measure import figure, spread
+from benchmarks.harness.pages import table
 from benchmarks.harness.parts import PARTS, Command
 from benchmarks.summaries import quality as summaries_quality
 
-KEPT_PAGES = sorted((ROOT / "benchmarks" / "results").glob("*.md"))
 KEPT_RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+THROUGH_VLLM = {command.script for part in PARTS.values() for command in part if command.through_vllm}
 
 SPEED = Check("speed.py", "speed beside a peer", "Speed | peer | ours over its")
 MEMORY = Check("speed.py", "memory, of the peer's", "Speed | ours | MB", over="Speed | peer | MB", better="lower")
@@ -43,36 +45,73 @@ def verdicts(kept: dict, new: dict) -> dict[str, str]:
     return {outcome.check.name: outcome.verdict for outcome in outcomes}
 
 
+def figures_of(one: pages.Table) -> Figures:
+    return pages.page(one).figures
+
+
 class TestFigures:
-    def test_a_table_gives_back_its_numbers_by_heading_row_and_column(self):
-        rows = [("`ours`", spread([1, 2, 4]), "12,345"), ("**theirs**", "45.5 %", "none")]
-        found = read_figures(f"# Page\n\ntext | no table\n\n## Speed\n\n{table(('', 'seconds', 'chunks'), rows)}\n")
-        assert found == {
+    def test_a_number_is_named_by_heading_row_and_column_and_text_is_none(self):
+        rows = [("`ours`", spread([1, 2, 4]), 12345), ("**theirs**", figure(45.5, 1, " %"), "17 or so")]
+        made = pages.page("# Page", "text | no table", "## Speed", table(("", "seconds", "chunks"), rows))
+        assert made.figures == {
             "Speed | ours | seconds": Figure(2, 1, 4),
             "Speed | ours | chunks": Figure(12345, 12345, 12345),
             "Speed | theirs | seconds": Figure(45.5, 45.5, 45.5),
         }
 
+    def test_the_markdown_shows_the_same_numbers(self):
+        rows = [
+            ("ours", spread([1, 2, 4]), figure(12345)),
+            ("theirs", figure(45.5, 1, " %"), ""),
+            ("gain", Figure(1, -1, 2), (1, 2)),
+        ]
+        assert str(table(("", "seconds", "chunks"), rows)).splitlines() == [
+            "|  | seconds | chunks |",
+            "| --- | ---: | ---: |",
+            "| ours | 2.0 [1.0–4.0] | 12,345 |",
+            "| theirs | 45.5 % |  |",
+            "| gain | 1 [-1 to 2] | 1 / 2 |",
+        ]
+
     def test_several_numbers_in_a_cell_are_called_as_the_corner_of_the_table_says(self):
-        found = read_figures(table(("p50 / p95, ms", "10,000"), [("hybrid", "15.8 / 27.1"), ("found", "0.99")]))
+        found = figures_of(table(("p50 / p95, ms", "10,000"), [("hybrid", (15.8, 27.1)), ("found", 0.99)]))
         assert {name: one.value for name, one in found.items()} == {
             "hybrid | 10,000 | p50": 15.8,
             "hybrid | 10,000 | p95": 27.1,
             "found | 10,000": 0.99,
         }
 
+    def test_several_numbers_without_names_are_an_error(self):
+        with pytest.raises(ValueError, match="zip"):
+            figures_of(table(("ms", "10,000"), [("hybrid", (15.8, 27.1))]))
+
     def test_rows_that_begin_alike_are_told_apart_by_their_words(self):
-        rows = [("scifact", 300, "dense", "0.6707"), ("scifact", 300, "hybrid", "0.7351", "+0.0109 (-0.0008 to +0.0230)")]
-        found = read_figures(table(("collection", "questions", "search", "nDCG@10", "gain"), rows))
+        rows = [("scifact", 300, "dense", 0.6707), ("scifact", 300, "hybrid", 0.7351, Figure(0.0109, -0.0008, 0.023))]
+        found = figures_of(table(("collection", "questions", "search", "nDCG@10", "gain"), rows))
         assert found["scifact, dense | nDCG@10"].value == 0.6707
         assert found["scifact, hybrid | gain"] == Figure(0.0109, -0.0008, 0.023)
 
     def test_columns_of_one_name_are_counted(self):
-        found = read_figures(table(("ms", "p50", "p95", "alone, p50", "p95"), [("ours", 1, 2, 3, 4)]))
+        found = figures_of(table(("ms", "p50", "p95", "alone, p50", "p95"), [("ours", 1, 2, 3, 4)]))
         assert [one.value for one in (found["ours | p95"], found["ours | p95 (2)"])] == [2, 4]
 
+    def test_a_page_in_a_page_keeps_the_names_of_its_figures(self):
+        inner = pages.page("## Speed", table(("", "s"), [("ours", 1), ("theirs", 2)]))
+        outer = pages.page("# All", inner, "## Memory", table(("", "MB"), [("ours", 3), ("theirs", 4)]))
+        assert list(outer.figures) == ["Speed | ours | s", "Speed | theirs | s", "Memory | ours | MB", "Memory | theirs | MB"]
+
+    def test_published_figures_of_several_pages_are_read_again(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setenv(pages.FIGURES, str(tmp_path / "figures"))
+        for value in (1, 2):
+            pages.publish(pages.page("## Speed", table(("", "s"), [("ours", value)])), tmp_path / "page.md")
+        assert {name: one.value for name, one in pages.published_figures(tmp_path / "figures").items()} == {
+            "Speed | ours | s": 1,
+            "Speed | ours | s (2)": 2,
+        }
+        assert (tmp_path / "page.md").read_text("utf-8") in capsys.readouterr().out
+
     def test_the_largest_size_is_the_last_column_that_a_pattern_fits(self):
-        found = read_figures(table(("", "10,000", "20,003"), [("hybrid", 5, 7), ("hybrid, first", 50, 70)]))
+        found = figures_of(table(("", "10,000", "20,003"), [("hybrid", 5, 7), ("hybrid, first", 50, 70)]))
         assert find(found, "hybrid | *") == Figure(7, 7, 7)
         assert find(found, "dense | *") is None
 
@@ -172,16 +211,12 @@ class TestChecks:
 
     @pytest.mark.parametrize(
         "check",
-        [
-            check
-            for check in CHECKS
-            if check.script not in ("retrieval/quality.py", "answers/batch.py", "summaries/everything.py")
-        ],
+        [check for check in CHECKS if check.script not in THROUGH_VLLM],
         ids=lambda check: f"{check.script}: {check.name}",
     )
-    def test_what_is_compared_stands_in_a_kept_page(self, check):
-        pages = [to_json(read_figures(path.read_text(encoding="utf-8"))) for path in KEPT_PAGES]
-        assert any(check.of(figures) for figures in pages)
+    def test_what_is_compared_is_in_a_kept_result(self, check):
+        kept = [compare.read_result(path)["pages"].get(check.script, {}) for path in KEPT_RESULTS]
+        assert any(check.of(section.get("figures", {})) for section in kept)
 
     @pytest.mark.parametrize(
         "path", [path for path in KEPT_RESULTS if '"quick"' in path.read_text("utf-8")], ids=lambda path: path.name
@@ -203,7 +238,7 @@ class TestChecks:
         monkeypatch.setattr(quality, "INDEXES", tmp_path / "indexes")
         rows = list(quality.measured(Path("data/scifact"), rag, None))
         header = ("collection, search", "questions", "passages", *quality.MEASURES.values())
-        found = to_json(read_figures(f"## Retrieval quality\n\n{table(header, rows)}"))
+        found = to_json(pages.page("## Retrieval quality", table(header, rows)).figures)
         values = [check.of(found) for check in CHECKS if check.script == "retrieval/quality.py" and "scifact" in check.name]
         assert values == [Figure(0.7, 0.65, 0.75), Figure(0.9, 0.9, 0.9)]
 
@@ -247,8 +282,11 @@ class TestDriver:
     def scripts(self, tmp_path, monkeypatch):
         """Three benchmarks: one prints a page, one prints a page and fails, one has no data."""
         (tmp_path / "good.py").write_text(
-            "print('# Good\\n\\n## Speed\\n\\n|  | s |\\n| --- | ---: |\\n| ours | 3 |')", encoding="utf-8"
+            "from benchmarks.harness.pages import page, publish, table\n"
+            "publish(page('# Good', '## Speed', table(('', 's'), [('ours', 3)])), None)\n",
+            encoding="utf-8",
         )
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
         (tmp_path / "bad.py").write_text("print('## Bad')\nraise SystemExit('out of luck')", encoding="utf-8")
         commands = (Command("good.py", "DATA/x --plot PLOT"), Command("bad.py"), Command("other.py", "DATA/y", needs=("y",)))
         monkeypatch.setattr(run, "as_module", lambda script: [str(tmp_path / script)])
@@ -261,7 +299,7 @@ class TestDriver:
         assert told == {
             "bad.py": {"command": "bad.py", "failed": "out of luck (exit code 1)", "figures": {}},
             "other.py": {"command": "other.py DATA/y", "left out": "there is no y in the folder of the collections"},
-            "good.py": {"command": "good.py DATA/x --plot PLOT", "figures": {"Speed | ours | s": 3.0}},
+            "good.py": {"command": "good.py DATA/x --plot PLOT", "figures": {"Speed | ours | s": 3}},
         }
         text = results.text("Title", "Why")
         assert "**`bad.py` failed: out of luck (exit code 1)**" in text
