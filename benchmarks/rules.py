@@ -27,7 +27,8 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from benchmarks.grounding.planted import planted
 from benchmarks.grounding.verifier import Gold, claim_pairs, clapnq_answers, passages_of, read_lines, xquad_sentences
-from benchmarks.harness.measure import note, table
+from benchmarks.harness.measure import note
+from benchmarks.harness.pages import Table, table
 from benchmarks.summaries.data import SETS as SUMMARIES
 from benchmarks.summaries.data import WORDS, Task
 from rag.grounding import disagreements, lexical, statements
@@ -292,7 +293,7 @@ def german_month(sentence: str, source: str) -> dict[str, str]:
     return {"month": sentence[: found.start()] + other + sentence[found.end() :]}
 
 
-def verifier_table(sets: dict[str, Claims], among: Iterator[Rule]) -> str:
+def verifier_table(sets: dict[str, Claims], among: Iterator[Rule]) -> Table:
     """Of each rule and set that it changes: AUROC, accuracy and F1 of "full" for "supported", without the rule and with it."""
     as_it_is = {name: scores(claims, None) for name, claims in sets.items()}
     rows = []
@@ -331,7 +332,7 @@ def measured(claims: Claims, found: np.ndarray) -> tuple[float, float, float]:
 # Rules of the summaries.
 
 
-def summaries_table(data: Path) -> str:
+def summaries_table(data: Path) -> Table:
     """Without a model: quoted summaries with and without hesitations, and how many sentences the removed rules would drop."""
     from rouge_score.rouge_scorer import RougeScorer
 
