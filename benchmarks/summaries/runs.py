@@ -60,7 +60,7 @@ def war_and_peace(server: WarmServer, data: Path, size: Size) -> Page:
         ("largest process, MB", figure(ran.peak_mb)),
         ("words of the summary", told["words"]),
         ("sentences", len(told["sentences"])),
-        ("– borne out fully", sum(s["support"] == "full" for s in told["sentences"])),
+        ("– supported in full, by the verifier that chose them", sum(s["support"] == "full" for s in told["sentences"])),
         ("deepest citation", figure(100 * deepest / len(text), 0, " % of the book")),
     ]
     notes = "\n".join(f"- {note}" for note in told["notes"])

@@ -8,56 +8,64 @@ is very short.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
+from rag.text.language import language, of_all, one_of
 from rag.text.words import content_stems, stems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GREETING = re.compile(
-    r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|how are you(?: doing)?(?: today)?|hallo|guten "
-    r"(?:tag|morgen|abend)|bonjour|salut|hola|buenos días|ciao|buongiorno|olá|hej|ahoj|merhaba|привет|你好|こんにちは|سلام|नमस्ते)"
-    r"(?:[ ,]+(?:there|all|everyone|again|you|bot|assistant|dear))*"
-)
-AGREEING = r"(?:ok(?:ay)?|great|perfect|cool|nice|good|fine|alright|all right|super|wonderful|yes|no|got it|i see|sure)"
-AGREEMENT = re.compile(rf"{AGREEING}(?:[ ,.!]+{AGREEING})*")
-THANKS = re.compile(
-    rf"(?:{AGREEING}[ ,.!]+)*(?:thanks?(?: you)?(?: (?:so|very) much| a lot| again)?|thx|cheers|many thanks|danke(?: schön)?|"
-    r"vielen dank|merci(?: beaucoup)?|gracias|grazie|obrigad[oa]|tack|спасибо|谢谢|ありがとう)"
-    r"(?:[ ,.!]+(?:that is all|that's all|for now|for (?:the|your) help))*"
-)
-FAREWELL = re.compile(
-    r"(?:good ?bye|bye(?:[ -]bye)?|see you(?: later| soon)?|good ?night|ciao ciao|tschüss|au revoir|adiós|再见)"
-)
-REPLIES = (
-    (GREETING, "Hello. Ask me something about the documents."),
-    (FAREWELL, "Goodbye."),
-    (THANKS, "You are welcome."),
-    (AGREEMENT, "All right. Ask me more about the documents."),
-)
 
-PERSON = r"(?:it|its|itself|they|them|their|theirs|themselves|he|him|his|himself|she|her|hers|herself)"
-POINTING = re.compile(
-    rf"\b{PERSON}\b"
-    # "this", "that", "those" stand for something said where no noun follows, or one that only points
-    r"|\b(?:this|these|those|that)(?=\W*$|\W+(?:is|are|was|were|has|have|had|does|do|did|can|could|will|would|mean|means|one|ones|time|"
-    r"case|year|date|number|amount|place|person|rule|reason|change|answer|document|page|section|chapter)\b)"
-    r"|\b(?:does|do|did) (?:this|that|these|those)\W+\w+\W*$"
-    r"|\bthere\b(?!\W+(?:is|are|was|were|be|been|has|have|a|an|any|no)\b)(?<!is there)(?<!are there)(?<!was there)(?<!were there)"
-    r"|\b(?:the (?:same|former|latter|others?|first one|second one|last one|rest)|another one|which ones?|who else|what else|"
-    r"where else|anything else|any others?|you (?:said|mentioned|wrote)|your (?:last )?answer|previous (?:one|answer|question)|"
-    r"more (?:details?|about)|in (?:short|detail))\b",
-    re.IGNORECASE,
-)
-RELATIVE = re.compile(r"\w+\s+that\s+(?:is|are|was|were|has|have|had|can|could|will|would|does|do|did)\b", re.IGNORECASE)
-CONTINUING = re.compile(r"\s*(?:and|or|but|so|then|also|what about|how about|why not|what if)\b", re.IGNORECASE)
-ASKING = re.compile(
-    r"\b(?:is|are|was|were|am|do|does|did|can|could|may|might|must|shall|should|will|would|has|have|had|tell|list|show|give|explain|"
-    r"describe|summari[sz]e|compare|name|find)\b",
-    re.IGNORECASE,
-)
-QUESTION_WORD = re.compile(r"\b(?:who|whom|whose|what|which|when|where|why|how)\b", re.IGNORECASE)
+@cache
+def _small_talk() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What says nothing else, in all languages that are known, and the reply to it."""
+    greeted, agreement, behind = (one_of(of_all(name)) for name in ("greeted", "agreements", "behind_thanks"))
+    patterns = (
+        (rf"{one_of(of_all('greetings'))}(?:[ ,]+{greeted})*", "Hello. Ask me something about the documents."),
+        (one_of(of_all("farewells")), "Goodbye."),
+        (rf"(?:{agreement}[ ,.!]+)*{one_of(of_all('thanks'))}(?:[ ,.!]+{behind})*", "You are welcome."),
+        (rf"{agreement}(?:[ ,.!]+{agreement})*", "All right. Ask me more about the documents."),
+    )
+    return tuple((re.compile(pattern), reply) for pattern, reply in patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class _English:
+    """Patterns of questions: words that point back, that go on, that make a whole question, and relative clauses."""
+
+    pointing: re.Pattern[str]
+    continuing: re.Pattern[str]
+    asking: re.Pattern[str]
+    question_word: re.Pattern[str]
+    relative: re.Pattern[str]
+
+
+@cache
+def _english() -> _English:
+    """A demonstrative points to something said before where no noun follows, or one that only points. "There" does, but not before
+    or behind a form of "to be", nor before an article."""
+    known = language("en")
+    pointer = one_of(known.pointers)
+    pointing = (
+        rf"\b{one_of(known.persons)}\b|\b{pointer}(?=\W*$|\W+{one_of(known.behind_a_pointer)}\b)"
+        rf"|\b(?:does|do|did) {pointer}\W+\w+\W*$"
+        r"|\bthere\b(?!\W+(?:is|are|was|were|be|been|has|have|a|an|any|no)\b)(?<!is there)(?<!are there)(?<!was there)(?<!were there)"
+        rf"|\b{one_of(known.pointing_phrases)}\b"
+    )
+    relative = r"\w+\s+that\s+(?:is|are|was|were|has|have|had|can|could|will|would|does|do|did)\b"
+    patterns = (
+        pointing,
+        rf"\s*{one_of(known.beginnings)}\b",
+        rf"\b{one_of(known.request_verbs)}\b",
+        rf"\b{one_of(known.question_words)}\b",
+        relative,
+    )
+    return _English(*(re.compile(pattern, re.IGNORECASE) for pattern in patterns))
+
+
 FEW = 2
 """Content words of a fragment at most, such as "the second floor?"."""
 
@@ -73,17 +81,18 @@ def small_talk(text: str) -> str | None:
     said = " ".join(text.casefold().split()).strip(" .!?,:)(")
     if not said or len(said) > LONGEST_SMALL_TALK:
         return None
-    return next((reply for pattern, reply in REPLIES if pattern.fullmatch(said)), None)
+    return next((reply for pattern, reply in _small_talk() if pattern.fullmatch(said)), None)
 
 
 def leans_on_earlier(text: str) -> bool:
     """Whether a question needs what was said before it: a word that points back, a beginning that goes on, or a fragment."""
-    if POINTING.search(RELATIVE.sub(" ", text)) or CONTINUING.match(text):
+    english = _english()
+    if english.pointing.search(english.relative.sub(" ", text)) or english.continuing.match(text):
         return True
     content = len(set(content_stems(text)))
-    if QUESTION_WORD.search(text):
+    if english.question_word.search(text):
         return content < FEW
-    return content <= FEW and not ASKING.search(text)
+    return content <= FEW and not english.asking.search(text)
 
 
 def topic_words(text: str) -> str:

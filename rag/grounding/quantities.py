@@ -97,7 +97,7 @@ def _dates_patterns() -> _Dates:
     return _Dates(
         re.compile(rf"\b{day}(?:{to}{day})?\s+(?:{link}\s+)?({month})(?!\w)", re.IGNORECASE),
         re.compile(rf"\b({english})\s+{day}{ends}(?:{to}{day}{ends})?", re.IGNORECASE),
-        re.compile(rf"(?<=[\s(/–-])({month})(?!\w)", re.IGNORECASE),
+        re.compile(rf"(?<![^\s(/–-])({month})(?!\w)", re.IGNORECASE),
         re.compile(rf"\b{one_of(of_all('before_a_month'))}[\s-]+$", re.IGNORECASE),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.summaries.chains import CUT, answered, fitted
-from rag.summaries.talk import meant, says_nothing, unhesitating
+from rag.summaries.talk import meant, says_nothing
 from rag.summaries.telling import LEAST_WORDS
 from rag.summaries.wording import count_words, statements
 from rag.text.words import content_stems, stems
@@ -52,7 +52,7 @@ def each_said_once(parts: Sequence[Part]) -> list[Part]:
 
 def _in_order(sentence: str) -> tuple[str, ...]:
     """Its words as they follow one another: who did what to whom depends on it."""
-    return tuple(stems(unhesitating(sentence)))
+    return tuple(stems(sentence))
 
 
 def filled(part: Part, words: int, work: Work, stretch: tuple[float, float], said: Sequence[str]) -> Part:

@@ -1,4 +1,4 @@
-"""What tells nothing of a document: answers of nothing, small talk of chat models, praise of a text, the noise of minutes."""
+"""Answers without content: "Nothing.", "The text does not mention …", and what chat models say around an answer."""
 
 from __future__ import annotations
 
@@ -28,52 +28,17 @@ CLOSING = re.compile(
 )
 """What chat models say to whoever asked, before and after what they were asked for."""
 
-REMARK = re.compile(
-    r"^(?:the|this) (?:text|summary) is (?:also |very )?"
-    r"(?:well[- ](?:written|structured|organi[sz]ed)"
-    r"|(?:written|presented|formatted) in an? (?:[\w-]+,? (?:and )?){0,3}(?:tone|style|manner)"
-    r"|(?:short|clear|concise|easy)(?:,| and| to read))\b(?![^\n]*\b(?:says?|states?|argues?|that|finds?|found)\b)[^\d:]*$",
-    re.IGNORECASE,
-)
-"""What small models say of how a text is written, asked for what it says."""
-
-SPEAKER = re.compile(r"^\s*[A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,2}\s*:\s")
-NOISE = re.compile(r"\{(?:vocalsound|nonvocalsound|disfmarker|gap|pause|comment)\}")
-HESITATION = re.compile(r"(?<!\d)(?<!\d\s)\b(?:uhm?|umm?)\b", re.IGNORECASE)
-SOUNDS = frozenset("ah aha erm hm hmm huh mhm oh uh uhm um umm yeah".split())
-AGREEMENT = SOUNDS | frozenset(("mm", "ok", "okay"))
-"""Minutes are full of these; who speaks and what a transcript marks as noise say nothing either. "5 um" is a length."""
-
-ACRONYM = re.compile(r"\b[A-Z]{2,}\b")
-
 
 def says_nothing(text: str, *, was_asked: bool = False) -> bool:
-    """Whether a model had nothing to say, in the words that it was told to use, or in none; or gave one speaker's "Mm-hmm."
+    """Whether a model had nothing to say, in the words that the prompt asks for, or in none.
 
     What `was_asked` about something also says nothing when it tells, in English, that the text does not hold that.
     """
-    if not re.search(r"\w", text) or NOTHING.match(text) or (SPEAKER.match(text) and is_noise(text)):
+    if not re.search(r"\w", text) or NOTHING.match(text):
         return True
     return was_asked and NO_MENTION.match(text) is not None
 
 
-def is_idle(sentence: str) -> bool:
-    """Whether a sentence tells nothing of the document: noise of minutes, or praise of how a text is written."""
-    return REMARK.match(sentence) is not None or is_noise(sentence)
-
-
-def is_noise(sentence: str) -> bool:
-    """Whether nothing is said in it but "Um okay." or "Mm-hmm.", whoever says it. "OH" and "HMM" are names."""
-    spoken = SPEAKER.sub("", NOISE.sub(" um ", sentence))
-    words = frozenset(stems(spoken))
-    return words <= AGREEMENT and not words.isdisjoint(SOUNDS) and not ACRONYM.search(spoken)
-
-
-def unhesitating(sentence: str) -> str:
-    """The sentence as if it were said without a pause."""
-    return HESITATION.sub(" ", sentence)
-
-
 def meant(sentence: str) -> frozenset[str]:
-    """The words of a sentence, by their stems, as if it were said without a pause."""
-    return frozenset(stems(unhesitating(sentence)))
+    """The words of a sentence, by their stems."""
+    return frozenset(stems(sentence))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from rag.grounding.citations import without_markers
 from rag.prompts.data import as_data
-from rag.summaries.talk import unhesitating
 from rag.summaries.wording import count_words
 from rag.text.rarity import frequencies, rarity
 from rag.text.sentences import sentence_spans
@@ -47,7 +46,7 @@ def telling_sentences(
 
     They begin in `stretch`, given as shares of the text's length.
     `said` are sentences that the reader has: what they say is left out or counts less. With a `focus`, only sentences with a word
-    of it count, and what it shares with few sentences counts most: a speaker's name stands in every line of the minutes.
+    of it count, and what it shares with few sentences counts most.
     """
     everything = _sentences(text)
     asked = rarity(content_stems(focus), frequencies(one.words for one in everything), len(everything))
@@ -57,7 +56,7 @@ def telling_sentences(
         return []
     counts = frequencies(one.words for one in sentences)
     likely = {word: count / len(sentences) for word, count in counts.items()}
-    known = [frozenset(content_stems(unhesitating(one))) for one in said]
+    known = [frozenset(content_stems(one)) for one in said]
     for word in frozenset().union(*known) & likely.keys():
         likely[word] **= 2
     chosen: list[_Sentence] = []
@@ -94,7 +93,7 @@ def _sentences(text: str) -> list[_Sentence]:
         begins, ends = sentence[:1].isalnum() and not sentence[:1].islower(), END.search(sentence)
         is_whole = LEAST_WORDS <= length <= MOST_WORDS and begins and ends
         is_plain = not any(mark in sentence for mark in NOT_PLAIN) and without_markers(as_data(sentence)) == sentence
-        if is_whole and is_plain and (words := frozenset(content_stems(unhesitating(sentence)))):
+        if is_whole and is_plain and (words := frozenset(content_stems(sentence))):
             found.append(_Sentence(start, end, words, length))
     return found
 

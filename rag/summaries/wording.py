@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rag.grounding.citations import without_markers
-from rag.summaries.talk import CLOSING, OPENING, is_idle, meant
+from rag.summaries.talk import CLOSING, OPENING, meant
 from rag.text.sentences import sentence_spans
 from rag.text.words import CJK_RUN
 
@@ -30,7 +30,7 @@ LEAST_LOOP = 40
 """Characters; what is said four times in fewer may be meant."""
 
 CIRCLE_WORDS, LEAST_DIFFERENT, CIRCLE_TIMES = 6, 4, 4
-"""So many words in a row so many times in one sentence are a circle too, though each round differs from the last: in who speaks, say."""
+"""Words of a run, and how often it recurs in an unfinished sentence that goes in circles, though each round differs a little."""
 
 
 def count_words(text: str) -> int:
@@ -44,7 +44,7 @@ def statements(text: str) -> list[str]:
     what is said to whoever asked. A model may break its lines as its source does.
 
     A sentence without a word that an earlier one does not have says nothing new, and is left out: small models go in circles. So
-    is, within a sentence, what is said again and again; and, beside others, what tells nothing of the document.
+    is, within a sentence, what is repeated.
     """
     found: list[str] = []
     said: list[frozenset[str]] = []
@@ -60,7 +60,6 @@ def statements(text: str) -> list[str]:
             if not any(words <= earlier for earlier in said):
                 found.append(sentence)
                 said.append(words)
-    found = [sentence for sentence in found if not is_idle(sentence)] or found
     while len(found) > 1 and CLOSING.match(found[-1]):
         found.pop()
     return found[1:] if len(found) > 1 and OPENING.match(found[0]) else found

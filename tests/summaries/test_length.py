@@ -164,7 +164,7 @@ def test_a_summary_of_several_answers_says_nothing_twice(tmp_path):
 
 
 def test_the_same_words_in_another_order_are_another_sentence():
-    said = ["Um Jones sued Smith.", "Smith sued Jones.", "Jones sued uh Smith."]
+    said = ["Jones sued Smith.", "Smith sued Jones.", "Jones sued Smith."]
     parts = [Part(((Sentence(text), []),), 5) for text in said]
     assert [part.sentences for part in each_said_once(parts)] == [said[:1], said[1:2], []]
 

@@ -21,10 +21,10 @@ from rag.summaries.wording import statements
                 "The dog is not allowed inside the hall.",
             ],
         ),
-        ("Anna Pavlovna\nhad had a cough for some days.", ["Anna Pavlovna had had a cough for some days."]),
+        ("Ada Brandt\nhad been ill for some days.", ["Ada Brandt had been ill for some days."]),
         (
-            "The letter that was sent in 1805 was a gift from the family\nEstates of Lucca were sold in\n1806.",
-            ["The letter that was sent in 1805 was a gift from the family Estates of Lucca were sold in 1806."],
+            "The letter that was sent in 1805 was a gift from the family\nEstates of Halden were sold in\n1806.",
+            ["The letter that was sent in 1805 was a gift from the family Estates of Halden were sold in 1806."],
         ),
         ("- the mill was\n  sold\n- the bridge", ["the mill was sold", "the bridge"]),
         ("Marketing\nDesign\nSales", ["Marketing", "Design", "Sales"]),
@@ -64,34 +64,9 @@ def test_what_is_said_to_whoever_asked_and_headlines_are_no_part_of_a_summary():
     assert statements("Let me know if the mill is sold.") == ["Let me know if the mill is sold."]
 
 
-@pytest.mark.parametrize(
-    "nothing",
-    [
-        "Project Manager: Mm-hmm.",
-        "Marketing: Um okay.",
-        "Yeah, mm - hmm.",
-        "Industrial Designer: {vocalsound}",
-        "The text is written in a formal tone, with no unnecessary words.",
-        "The text is well-organized and easy to follow, with clear headings and bullet points.",
-        "The text is short and to the point.",
-    ],
-)
-def test_noise_of_minutes_and_praise_of_a_text_are_left_out_beside_what_says_something(nothing):
-    mill = "The mill was sold in 1501."
-    assert statements(f"{mill} {nothing}") == [mill]
-    assert statements(nothing) == [nothing]
-
-
-def test_one_speakers_noise_is_nothing():
-    assert says_nothing("Industrial Designer: {vocalsound}")
-    assert says_nothing("Project Manager: Mm-hmm.")
-    assert not says_nothing("Project Manager: Mm-hmm, the mill was sold.")
-    assert not says_nothing("Solution: {2, 3}")
-
-
-def test_a_circle_of_which_each_round_is_another_speakers_is_told_once():
-    rounds = [f"Grad {name}: I think it is not worth going over in the group," for name in "BCEFD"]
-    assert statements(" ".join(rounds)) == ["Grad B: I think it is not worth going over in the group, Grad C …"]
+def test_a_circle_whose_rounds_differ_is_told_once():
+    rounds = [f"{name} said that it was not worth going over in the group," for name in ("Anna", "Bo", "Carl", "Dora", "Eve")]
+    assert statements(" ".join(rounds)) == ["Anna said that it was not worth going over in the group, Bo …"]
     thrice = " ".join(rounds[:3])
     assert statements(thrice) == [thrice]
 
@@ -112,7 +87,7 @@ def test_a_long_sentence_with_something_new_in_each_part_is_no_circle(sentence):
 @pytest.mark.parametrize(
     "something",
     [
-        "Project Manager: Six point five.",
+        "Miller: Six point five.",
         "Yes.",
         "They were okay.",
         "Oh no, they did not.",
@@ -135,8 +110,8 @@ def test_short_answers_and_facts_about_a_text_stay(something):
     assert statements(f"The miller came home. {something}") == ["The miller came home.", something]
 
 
-def test_what_is_said_again_with_another_pause_is_said_again():
-    assert statements("Um most users are forty five. Um most users are uh forty five.") == ["Um most users are forty five."]
+def test_a_sentence_with_the_words_of_an_earlier_one_is_left_out():
+    assert statements("Most users are forty five. Users are forty five.") == ["Most users are forty five."]
     apart = ["Er kam nach Hause.", "Sie kam nach Hause.", "Er kam auch nach Hause.", "It is 5 mm wide.", "It is 5 um wide."]
     assert statements(" ".join(apart)) == apart
 
