@@ -57,7 +57,7 @@ def test_one_list_of_denials_serves_search_and_verification():
     assert all(is_denial(word) and is_negated(f"… {word} …") for word in of_all("denials"))
     assert is_denial("isn’t")
     assert is_denial("isn't")
-    assert denials_in("Er kam nicht, and she didn't fail") == 3
+    assert denials_in("Er kam nicht, and she didn't go") == 2
     assert not is_negated("The note is knotted.")
 
 
