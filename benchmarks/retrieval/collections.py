@@ -68,7 +68,7 @@ def main() -> None:
             build(index, collection)
             for task in tasks_of(collection):
                 for row in rows(index, task):
-                    note(f"{row}")
+                    note(" | ".join(map(str, row)))
                     found.append(row)
     header = ("collection", "questions", "passages", "search", *map(str, MEASURES), "over rank fusion")
     publish(page(table(header, found)), arguments.output)
