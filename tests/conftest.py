@@ -45,10 +45,11 @@ def _no_worker_outlives_the_tests() -> Iterator[None]:
     kept_workers.end_all()
 
 
-@pytest.fixture
-def keep_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are read by the processes that read those of the tests before. For tests that only need documents in an index."""
-    monkeypatch.setattr(workers, "Worker", kept_workers.KeptWorker)
+@pytest.fixture(autouse=True)
+def _keep_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read by the processes of the tests before, except in tests of those processes, which are marked `own_workers`."""
+    if not request.node.get_closest_marker("own_workers"):
+        monkeypatch.setattr(workers, "Worker", kept_workers.KeptWorker)
 
 
 @pytest.fixture

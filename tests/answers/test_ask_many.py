@@ -21,8 +21,6 @@ from rag.prompts import Example, NearestExamples
 from rag.testing import fakes
 from rag.types import Document, Usage
 
-pytestmark = pytest.mark.usefixtures("keep_workers")
-
 TOWERS = {"Paris": 330, "Tokyo": 333, "Toronto": 553, "Berlin": 368, "Seattle": 184}
 QUESTIONS = [f"How tall is the tower in {town}?" for town in TOWERS]
 

@@ -21,8 +21,6 @@ from rag.sampling import Sampling
 from rag.testing.fakes import HashEmbedder, ScriptedGenerator
 from rag.types import Message
 
-pytestmark = pytest.mark.usefixtures("keep_workers")
-
 TALL = "The tower is 34 metres tall."
 BUILT = "It was built in 1872 by Ada Brandt."
 

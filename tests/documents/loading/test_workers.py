@@ -18,6 +18,8 @@ from rag.documents.loading.workers import Limits
 from rag.errors import RagError, UsageError
 from rag.reading import MOST_MEMORY, MOST_SECONDS
 
+pytestmark = pytest.mark.own_workers
+
 
 def files(folder, *names) -> list[str]:
     """Small text files that hold their own names."""
