@@ -28,6 +28,7 @@ pytest.register_assert_rewrite("rag.testing")
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("patient", patient)
 settings.register_profile("ci", patient, derandomize=True)
+settings.register_profile("quick", patient, max_examples=20)  # `make check`; `make test` tries five times as many
 settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
 os.environ["RAG_STATE"] = mkdtemp(prefix="rag-state-")  # a developer's warm server is not to answer tests
