@@ -58,7 +58,7 @@ check: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -m "not slow" --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -m "not slow" --hypothesis-profile quick --numprocesses 2 --dist loadfile
 
 layers: $(READY)
 	$(BIN)/lint-imports

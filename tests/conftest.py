@@ -28,6 +28,7 @@ pytest.register_assert_rewrite("rag.testing")
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("patient", patient)
 settings.register_profile("ci", patient, derandomize=True)
+settings.register_profile("quick", patient, max_examples=20)  # `make check`; `make test` tries five times as many
 settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
 os.environ["RAG_STATE"] = mkdtemp(prefix="rag-state-")  # a developer's warm server is not to answer tests
@@ -45,10 +46,11 @@ def _no_worker_outlives_the_tests() -> Iterator[None]:
     kept_workers.end_all()
 
 
-@pytest.fixture
-def keep_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are read by the processes that read those of the tests before. For tests that only need documents in an index."""
-    monkeypatch.setattr(workers, "Worker", kept_workers.KeptWorker)
+@pytest.fixture(autouse=True)
+def _keep_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read by the processes of the tests before, except in tests of those processes, which are marked `own_workers`."""
+    if not request.node.get_closest_marker("own_workers"):
+        monkeypatch.setattr(workers, "Worker", kept_workers.KeptWorker)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from functools import cache
 
 import click
 import grimp
@@ -22,9 +23,14 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "openvino", 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text("utf-8"))
+
+
 def names_in_strings(path):
     """Strings of a file, except those in the command line of another process (-m MODULE), which imports nothing here."""
-    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    nodes = list(ast.walk(tree_of(path)))
     lists = [
         [child.value for child in node.elts if isinstance(child, ast.Constant)] for node in nodes if isinstance(node, ast.List)
     ]
@@ -106,8 +112,5 @@ def test_no_module_outgrows_one_reading():
 def test_nothing_is_stored_in_pickles():
     for path in FILES:
         assert "pickle" not in {
-            alias.name
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
-            if isinstance(node, ast.Import)
-            for alias in node.names
+            alias.name for node in ast.walk(tree_of(path)) if isinstance(node, ast.Import) for alias in node.names
         }

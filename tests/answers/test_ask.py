@@ -15,8 +15,6 @@ from rag.sampling import Sampling
 from rag.testing.fakes import HashEmbedder, ScriptedGenerator
 from rag.types import Answer, Document
 
-pytestmark = pytest.mark.usefixtures("keep_workers")
-
 
 @pytest.fixture
 def library(index, folder):

@@ -21,8 +21,6 @@ from rag.sampling import Sampling
 from rag.testing.fakes import HashEmbedder, ScriptedGenerator
 from rag.types import Message
 
-pytestmark = pytest.mark.usefixtures("keep_workers")
-
 TALL = "The tower is 34 metres tall."
 BUILT = "It was built in 1872 by Ada Brandt."
 
@@ -271,18 +269,19 @@ def test_a_cancelled_turn_is_not_remembered_and_the_chat_goes_on(library):
             if len(self.prompts) == 0:
                 self.prompts.append(prompt)
                 yield "The tower"
+                begun.set()
                 await asyncio.Event().wait()
             async for piece in super().stream(prompt, sampling):
                 yield piece
 
     async def talk():
         task = asyncio.create_task(chat.aask("How tall is the tower?"))
-        while not chat_model.prompts:
-            await asyncio.sleep(0)
+        await begun.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         return await chat.aask("How tall is the tower?")
 
+    begun = asyncio.Event()
     chat_model = Hanging([[TALL]])
     with rag.Chat(index=library, llm=chat_model) as chat:
         assert asyncio.run(talk()).answerable

@@ -15,8 +15,6 @@ from rag.system.files import cache_folder
 from rag.testing.fakes import HashEmbedder
 from rag.types import Document
 
-pytestmark = pytest.mark.usefixtures("keep_workers")
-
 TEXT = "The tower is 34 metres tall. It was built in 1872 by Ada Brandt.\n\nSoup costs 4 crowns."
 QUESTION = "How tall is the tower?"
 

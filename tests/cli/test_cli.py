@@ -1,4 +1,4 @@
-"""The command line as a person or a script meets it. Real processes, the real packaged models."""
+"""The command line as a person or a script meets it: real processes and the real packaged models, mistakes apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from paths import ROOT
+
+from rag.cli import main
 
 
 @pytest.fixture
@@ -57,12 +60,20 @@ def indexed(rag, folder):
         (["run", "absent.toml"], 1, "absent.toml cannot be read: No such file or directory"),
     ],
 )  # fmt: skip
-def test_mistakes_are_told_in_a_line_or_two_without_a_traceback(rag, folder, tmp_path, arguments, code, message):
+def test_mistakes_are_told_without_a_traceback(monkeypatch, folder, tmp_path, arguments, code, message):
     (tmp_path / "nothing").mkdir()
-    done = rag(*arguments)
-    assert done.returncode == code
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == code
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_mistake_ends_a_process_with_code_1(rag):
+    done = rag("search", "x")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: There is no index at indexes/default.")
     assert done.stdout == ""
 
 

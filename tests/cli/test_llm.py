@@ -296,25 +296,23 @@ class TestStopping:
         assert start_server("example/Other").model == "example/Other"
         assert ends(child)
 
-    @pytest.mark.parametrize("damage", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "port": 0}'])
-    def test_a_damaged_record_is_no_server(self, fail, damage):
+    def test_a_damaged_record_is_no_server(self, fail):
         server = start_server(MODEL)
         path = vllm_server._record_path()
         whole = path.read_text(encoding="utf-8")
-        path.write_text(damage, encoding="utf-8")
-        assert (running_server(), server_status(), stop_server()) == (None, {"state": "stopped"}, None)
+        for damage in ("", "{", "[]", '{"pid": 1}', '{"pid": "x", "port": 0}'):
+            path.write_text(damage, encoding="utf-8")
+            assert (running_server(), server_status(), stop_server()) == (None, {"state": "stopped"}, None), damage
         path.write_text(whole, encoding="utf-8")
         assert running_server() == server.spec
 
-    @pytest.mark.parametrize(
-        ("name", "value"), [("pid", 1), ("pid", 0), ("pid", -1), ("pid", True), ("port", 70000), ("began", None)]
-    )
-    def test_a_record_that_no_start_has_written_is_no_server(self, fail, name, value):
+    def test_a_record_that_no_start_has_written_is_no_server(self, fail):
         path = vllm_server._record_path()
         start_server(MODEL)
         whole = path.read_text(encoding="utf-8")
-        path.write_text(json.dumps({**json.loads(whole), name: value}), encoding="utf-8")
-        assert recorded_server() is None
+        for name, value in (("pid", 1), ("pid", 0), ("pid", -1), ("pid", True), ("port", 70000), ("began", None)):
+            path.write_text(json.dumps({**json.loads(whole), name: value}), encoding="utf-8")
+            assert recorded_server() is None, (name, value)
         path.write_text(whole, encoding="utf-8")
 
 

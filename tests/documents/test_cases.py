@@ -51,11 +51,6 @@ class Case:
         return cls(folder, tomllib.loads(described.read_text("utf-8")) if described.exists() else {})
 
     @property
-    def name(self) -> str:
-        """Its path below the folder of cases."""
-        return self.folder.relative_to(CASES).as_posix()
-
-    @property
     def is_new(self) -> bool:
         return not (self.folder / "expected.toml").exists()
 
@@ -197,9 +192,9 @@ def test_it_is_read_as_expected(case: Case, tmp_path: Path) -> None:
     found = case.found(tmp_path)
     if UPDATE:
         case.write(found)
-        case = Case.of(case.name)
+        case = Case.of(case.folder.relative_to(CASES).as_posix())
     if case.is_new:
-        pytest.fail(f"{case.name} has no expected.toml yet. UPDATE_CASES=1 writes it.", pytrace=False)
+        pytest.fail(f"{case.folder.name} has no expected.toml yet. UPDATE_CASES=1 writes it.", pytrace=False)
     if different := difference(case.kept(), found):
         pytest.fail(f"{different}\n{HINT}", pytrace=False)
 
@@ -221,3 +216,58 @@ def test_its_offsets_are_exact(case: Case, tmp_path: Path) -> None:
         assert document.text[chunk.start : chunk.end] == chunk.text
         assert chunk.pages == document.pages_of(chunk.start, chunk.end)
         assert chunk.place == document.place_of(chunk.start, chunk.end)
+
+
+# the runner itself
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    (tmp_path / "letter.txt").write_text("Seven carp\nlive here.\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_wrong_text_shows_the_difference(letter: Path) -> None:
+    Case.of(str(letter)).write(Case.of(str(letter)).found(letter))
+    (letter / "expected.txt").write_text("Six carp\nlive here.\n\n", encoding="utf-8")
+    case = Case.of(str(letter))
+    different = difference(case.kept(), case.found(letter))
+    assert "-Six carp\n" in different
+    assert "+Seven carp\n" in different
+    assert "expected.toml" not in different
+
+
+def test_a_new_case_has_places_of_its_lines(letter: Path) -> None:
+    found = tomllib.loads(Case.of(str(letter)).found(letter)["expected.toml"])
+    assert found["places"] == {"Seven carp": "line 1", "live here.": "line 2"}
+
+
+def test_words_that_are_missing_fail_and_are_not_updated(letter: Path) -> None:
+    (letter / "expected.toml").write_text('title = "letter"\nhas = ["Seven carp", "Six carp"]\nhas_not = ["live"]\n', "utf-8")
+    case = Case.of(str(letter))
+    case.write(case.found(letter))
+    case = Case.of(str(letter))
+    different = difference(case.kept(), case.found(letter))
+    assert '-    "Six carp",' in different
+    assert '-    "live",' in different
+
+
+def test_a_quote_that_stands_twice_has_no_place(letter: Path) -> None:
+    (letter / "expected.toml").write_text('[places]\ne = "line 1"\n', "utf-8")
+    with pytest.raises(pytest.fail.Exception):
+        Case.of(str(letter)).found(letter)
+
+
+def test_an_unknown_key_is_refused(letter: Path) -> None:
+    (letter / "expected.toml").write_text('titel = "letter"\n', "utf-8")
+    with pytest.raises(ValueError, match="titel"):
+        Case.of(str(letter)).kept()
+
+
+def test_a_missing_extra_skips(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    with pytest.raises(pytest.skip.Exception):
+        skip_without("ocr")

@@ -36,10 +36,6 @@ def from_html(body: str, head: str = "") -> Document:
     return load_bytes(f"<!doctype html><html><head>{head}</head><body>{body}</body></html>".encode(), source="page.html")
 
 
-def from_markdown(text: str) -> Document:
-    return load_bytes(text.encode(), source="notes.md")
-
-
 def failure(content: bytes, source: str) -> DocumentError:
     with pytest.raises(DocumentError) as caught:
         load_bytes(content, source=source)
@@ -131,15 +127,6 @@ class TestPdf:
         assert document.page_statuses == ("ok", "no-text", "ok")
         assert document.pages_of(document.text.index("third"), len(document.text)) == (3, 3)
 
-    def test_words_do_not_fuse_across_pages(self) -> None:
-        assert load_bytes(pdf(["ends here", "begins there"]), source="a.pdf").text == "ends here\n\nbegins there"
-
-    def test_a_divided_word_is_joined_and_a_compound_keeps_its_hyphen(self) -> None:
-        text = "The measures are non-GAAP.\nWe use non-\nGAAP numbers, conse-\nquently they are well-\nknown. Known well."
-        assert load_bytes(pdf([text]), source="a.pdf").text == (
-            "The measures are non-GAAP.\nWe use non-GAAP numbers, consequently they are well-known. Known well."
-        )
-
     @pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
     def test_encryption_with_an_empty_password_is_no_obstacle(self, algorithm: str) -> None:
         content = encrypted(pdf(["secret", "words"]), user_password="", algorithm=algorithm)
@@ -151,11 +138,6 @@ class TestPdf:
         assert error.status == "encrypted"
         assert "Save a copy without the password" in str(error)
 
-    def test_a_broken_page_costs_that_page_only(self) -> None:
-        document = load_bytes(pdf(["one", "two", "three"], broken={2}), source="a.pdf")
-        assert pages(document) == ["one", "", "three"]
-        assert document.page_statuses == ("ok", "failed", "ok")
-
     def test_a_page_that_pdfium_cannot_find_is_read_by_pypdf(self) -> None:
         content = pdf(["one", "two", "three"]).replace(b"7 0 obj", b"7 0 obx")
         document = load_bytes(content, source="a.pdf")
@@ -165,10 +147,6 @@ class TestPdf:
     def test_no_readable_page_is_corrupt_and_no_words_are_no_text(self) -> None:
         assert failure(pdf(["one", "two"], broken={1, 2}), "a.pdf").status == "corrupt"
         assert failure(pdf(["", ""]), "scan.pdf").status == "no-text"
-
-    def test_title_is_the_file_name_and_what_the_metadata_adds(self) -> None:
-        assert load_bytes(pdf(["x"], title="Annual report"), source="3M_2022_10K.pdf").title == "3M 2022 10K: Annual report"
-        assert load_bytes(pdf(["x"], title="Microsoft Word - x.doc"), source="3M_2022_10K.pdf").title == "3M 2022 10K"
 
 
 class TestTitles:
@@ -217,104 +195,8 @@ class TestText:
     def test_older_encodings_are_recognised(self, encoding: str, text: str) -> None:
         assert load_bytes(text.encode(encoding), source="a.txt").text == text
 
-    def test_a_few_bad_bytes_do_not_spoil_utf8(self) -> None:
-        content = "Grüße aus Köln, schöne Straßen überall, für Käthe, natürlich höchst gemütlich".encode() + b" \xff end"
-        assert load_bytes(content, source="a.txt").text.endswith("gemütlich \ufffd end")
-
-    def test_line_ends_become_line_feeds_and_the_rest_stays(self) -> None:
-        document = load_bytes(b"a \r\nb\rc\n\n\n  d\0e\f", source="a.txt")
-        assert document.text == "a \nb\nc\n\n\n  de\f"
-        assert document.page_starts == ()
-
-
-class TestMarkdown:
-    def test_headings_start_where_their_lines_start(self) -> None:
-        text = "# One #\r\n\r\nwords\r\n\r\n  Two\r\nlines\r\n===\r\n\r\nThree\n---\n###### Six\n"
-        document = from_markdown(text)
-        assert document.text == text.replace("\r\n", "\n")
-        assert [(h.level, h.text) for h in document.headings] == [(1, "One"), (1, "Two lines"), (2, "Three"), (6, "Six")]
-        lines = [document.text[h.start :].split("\n")[0] for h in document.headings]
-        assert lines == ["# One #", "  Two", "Three", "###### Six"]
-
-    def test_what_only_looks_like_a_heading_is_none(self) -> None:
-        text = "```sh\n# comment\n```\n~~~\n# x\n```\n~~~\n\n    # code\n\n#hashtag\n\n- item\n---\n\n<!--\n# out\n-->\n\n> # quoted\n"
-        assert from_markdown(text).headings == ()
-
-    def test_heading_text_is_without_marks(self) -> None:
-        document = from_markdown("## Use **`rag index`** with [links](http://x.y/z) and snake_case {#use}\n")
-        assert document.headings[0].text == "Use rag index with links and snake_case"
-
-    def test_front_matter_gives_the_title_and_no_heading(self) -> None:
-        document = from_markdown('---\nlayout: post\ntitle: "A: day"\n---\n\n# Other\n')
-        assert document.title == "A: day"
-        assert [h.text for h in document.headings] == ["Other"]
-        assert document.text[document.headings[0].start :] == "# Other\n"
-
-    def test_a_rule_at_the_top_is_no_front_matter(self) -> None:
-        assert [h.text for h in from_markdown("---\n\n# One\n\n---\n\n# Two\n").headings] == ["One", "Two"]
-
-    def test_title_is_the_first_top_heading_else_the_name(self) -> None:
-        assert from_markdown("## Minor\n\n# Major\n").title == "Major"
-        assert from_markdown("just words").title == "notes"
-
 
 class TestHtml:
-    def test_headings_have_their_places(self) -> None:
-        document = from_html("<h1>Top <em>most</em><br>line</h1><p>One&nbsp;two.</p><ul><li><h2>In a list</h2>x</li></ul>")
-        assert document.text == "Top most line\n\nOne two.\n\n- In a list\n\nx"
-        assert [(h.level, h.text) for h in document.headings] == [(1, "Top most line"), (2, "In a list")]
-        assert all(document.text.startswith(h.text, h.start) for h in document.headings)
-
-    def test_lists_keep_the_numbers_that_the_page_gives_them(self) -> None:
-        document = from_html(
-            '<ol start="5"><li>five</li><li value="9">nine</li><li value="x">ten</li></ol><ol start="a"><li>one</li></ol>'
-        )
-        assert [line for line in document.text.split("\n") if line] == ["5. five", "9. nine", "10. ten", "1. one"]
-
-    def test_tables_keep_rows_and_lists_their_numbers(self) -> None:
-        table = "<table><tr><th>Year</th><th>Sales</th></tr><tr><td><p>2022</p></td><td></td><td>5</td></tr></table>"
-        document = from_html(f"{table}<ol><li>one<ul><li>inner</li></ul></li><li><p>two</p></li></ol>")
-        assert document.text == "Year | Sales\n2022 | | 5\n\n1. one\n\n  - inner\n\n2. two"
-
-    def test_a_short_page_is_taken_whole(self) -> None:
-        assert from_html("<ol><li>c<li>b</ol><ol><li>x</ol>").text == "1. c\n2. b\n\n1. x"
-
-    def test_a_layout_table_keeps_its_paragraphs_apart(self) -> None:
-        document = from_html(
-            "<table><tr><td><h2>Left</h2>a</td><td><table><tr><td>1</td><td>2</td></tr></table></td></tr></table>"
-        )
-        assert document.text == "Left\n\na\n\n1 | 2"
-
-    def test_preformatted_text_keeps_its_lines(self) -> None:
-        document = from_html("<p>Run:</p><pre><code>if x:\n    <b>y</b>()  \n\nz</code></pre><p>Done</p>")
-        assert document.text == "Run:\n\nif x:\n    y()\n\nz\n\nDone"
-
-    def test_menus_scripts_and_permalinks_are_left_out(self) -> None:
-        furniture = "<nav>Home</nav><script>x</script><div hidden>h</div><p style='display: none'>n</p><footer>©</footer>"
-        document = from_html(f"{furniture}<main><h1>Title<a href='#t'>¶</a></h1><p>Body</p></main><div>Ads</div>")
-        assert document.text == "Title\n\nBody"
-
-    def test_an_article_is_taken_out_of_its_surroundings(self) -> None:
-        story = "".join(
-            f"<p>Sentence {n} of the story tells what happened on that day, and why it mattered.</p>" for n in range(9)
-        )
-        aside = "<div class='related'><a href='/1'>Ten tricks</a> <a href='/2'>Buy now</a></div>"
-        page = f"{aside}<article><h1>The story</h1>{story}</article>{aside}"
-        document = from_html(page, head="<meta property='og:type' content='article'><title>The story - Daily</title>")
-        assert document.title == "The story - Daily"
-        assert "Sentence 8 of the story" in document.text
-        assert "Buy now" not in document.text
-
-    def test_collapsed_and_short_parts_of_a_manual_stay(self) -> None:
-        document = from_html(
-            "<main><h1>f</h1><details open><summary>More</summary><p>A.</p></details><h2>See</h2><p>g</p></main>"
-        )
-        assert document.text == "f\n\nMore\n\nA.\n\nSee\n\ng"
-
-    def test_title_falls_back_to_heading_and_name(self) -> None:
-        assert from_html("<h1>Ducks and geese</h1>", head="<title>untitled</title>").title == "Ducks and geese"
-        assert from_html("<p>words</p>").title == "page"
-
     @pytest.mark.parametrize(
         ("encoding", "declaration"),
         [

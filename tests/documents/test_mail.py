@@ -22,27 +22,6 @@ def outline(document: Document) -> list[tuple[int, str]]:
 
 
 class TestMail:
-    def test_headers_are_metadata_and_the_subject_is_the_title(self) -> None:
-        document = from_mail(message("Größe der Teiche"))
-        assert document.title == "Größe der Teiche"
-        assert document.metadata == {
-            "from": "Ada Brandt <ada@example.org>",
-            "to": "Bob <bob@example.org>",
-            "date": "2024-05-01T10:00:00+02:00",
-        }
-        assert document.text == (
-            "Größe der Teiche\nFrom: Ada Brandt <ada@example.org>\nTo: Bob <bob@example.org>\n"
-            "Date: Wed, 01 May 2024 10:00:00 +0200\n\nHello Bob,\n\nthe pond is open."
-        )
-
-    def test_plain_text_goes_before_html_and_html_is_read_where_there_is_no_other(self) -> None:
-        both = message()
-        both.add_alternative("<p>the <b>HTML</b> pond</p>", subtype="html")
-        assert "HTML" not in from_mail(both).text
-        only = message()
-        only.set_content("<p>the <b>HTML</b> pond</p><table><tr><td>1</td><td>2</td></tr></table>", subtype="html")
-        assert from_mail(only).text.endswith("\n\nthe HTML pond\n\n1 | 2")
-
     def test_attachments_are_read_below_their_names_and_others_named(self) -> None:
         mail = message()
         mail.add_attachment(b"# Depths\n\nTwo metres.\n", maintype="text", subtype="markdown", filename="Tiefe größer.md")
@@ -54,14 +33,6 @@ class TestMail:
         assert place(document, "the pond is open") == "message"
         assert place(document, "second page") == "plan.pdf page 2"
         assert place(document, "Two metres") == "Tiefe größer.md line 3"
-
-    def test_empty_lines_around_an_attachment_leave_the_next_in_its_place(self) -> None:
-        mail = message()
-        for name in ("one.txt", "two.txt"):
-            mail.add_attachment(f"\n\nwords of {name}\n\n\n\n", filename=name)
-        document = from_mail(mail)
-        assert place(document, "words of one.txt") == "one.txt line 3"
-        assert place(document, "words of two.txt") == "two.txt line 3"
 
     def test_passwords_open_what_is_attached(self) -> None:
         mail = message()
@@ -100,16 +71,6 @@ class TestMail:
         unread = "[Attachment, not read: image/svg+xml]\n\n[Attachment, not read: application/pgp-encrypted]"
         assert document.text.endswith(unread)
 
-    def test_attached_messages_are_called_by_their_subjects(self) -> None:
-        mail = message("Outer")
-        mail.add_attachment(message("Größe der Teiche", "the inner words"))
-        assert place(from_mail(mail), "the inner words") == "Größe der Teiche"
-
-    def test_a_message_whose_boundary_never_comes_is_its_text(self) -> None:
-        for kind in ('multipart/mixed; boundary="x"', "multipart/alternative", "multipart/related; boundary=x"):
-            text = f"From: a@b.c\nTo: d@e.f\nContent-Type: {kind}\n\nAll there is.\n"
-            assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\nAll there is.")
-
     def test_messages_in_messages_are_read_to_a_depth(self) -> None:
         mail = message("Message 0", "words 0")
         for number in range(1, 9):
@@ -122,17 +83,6 @@ class TestMail:
         assert "words 0" not in text
         assert "[Attachment, not read: Message 2 (too deep)]" in text
         assert "words 7" in text
-
-    def test_a_mailbox_holds_its_messages_by_number(self) -> None:
-        box = b"".join(
-            b"From ada@example.org Wed May  1 10:00:00 2024\n" + mail.as_bytes() + b"\n"
-            for mail in (message("One", "first\n\n>From here on\n"), message("Two", "second"))
-        )
-        document = load_bytes(box, source="mails.mbox")
-        assert outline(document) == [(1, "One"), (1, "Two")]
-        assert place(document, "first\n\nFrom here on") == "message 1"
-        assert place(document, "second") == "message 2"
-        assert document.title == "mails"
 
     @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp932"])
     def test_old_charsets_and_raw_bytes_are_read(self, encoding: str) -> None:
@@ -154,44 +104,6 @@ class TestMail:
             document = load_bytes(text.encode(encoding), source="a.eml")
             assert document.title == f"{words}, {words}"
             assert document.metadata["from"] == f"{words} <a@b.c>"
-
-    def test_raw_bytes_in_headers_without_a_charset_are_guessed_with_the_text(self) -> None:
-        body = "Пруд перед домом очистили в марте, и теперь в нём снова живут карпы. " * 5
-        text = f"From: Вера <a@b.c>\nTo: d@e.f\nSubject: Пруд\n\n{body}\n"
-        document = load_bytes(text.encode("koi8-r"), source="a.eml")
-        assert (document.title, document.metadata["from"]) == ("Пруд", "Вера <a@b.c>")
-
-    def test_an_invitation_is_read_and_no_text_goes_before_its_own_versions(self) -> None:
-        calendar = "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\nSUMMARY:Pond meeting\nEND:VCALENDAR\n"
-        head = "From: a@b.c\nTo: d@e.f\n"
-        assert "SUMMARY:Pond meeting" in load_bytes(f"{head}{calendar}".encode(), source="a.eml").text
-        page = "Content-Type: text/html\n\n<p>Come to the pond</p>\n"
-        both = f'{head}Content-Type: multipart/alternative; boundary="x"\n\n--x\n{page}--x\n{calendar}--x--\n'
-        assert load_bytes(both.encode(), source="a.eml").text.endswith("\n\nCome to the pond")
-
-    def test_signatures_are_named_and_not_read(self) -> None:
-        mail = message()
-        mail.add_attachment(b"-----BEGIN PGP", maintype="application", subtype="pgp-signature", filename="signature.asc")
-        assert from_mail(mail).text.endswith("the pond is open.\n\n[Attachment, not read: signature.asc]")
-
-    def test_flowed_lines_are_joined(self) -> None:
-        text = "From: a@b.c\nTo: d@e.f\nContent-Type: text/plain; format=flowed\n\nOne long \nline.\n-- \nAda\n"
-        assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\nOne long line.\n--\nAda")
-
-    def test_flowed_lines_that_were_cut_inside_words_are_joined_without_spaces(self) -> None:
-        head = "From: a@b.c\nTo: d@e.f\nContent-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\n\n"
-        text = f"{head}今天天气 \n很好。A long lin \ne that  \ngoes on.\n"
-        assert load_bytes(text.encode(), source="a.eml").text.endswith("\n\n今天天气很好。A long line that goes on.")
-
-    def test_broken_headers_and_parts_are_no_obstacle(self) -> None:
-        text = (
-            "From: =?nonsense?q?x?=\nTo: d@e.f\nSubject: =?utf-8?b?!!!?= words\nDate: never\n"
-            'Content-Type: multipart/mixed; boundary="x"\n\n--x\nContent-Type: text/plain; charset="nowhere"\n'
-            "Content-Transfer-Encoding: base64\n\n@@@@\n--x\nContent-Type: text/plain\n\nbody\n"
-        )
-        document = load_bytes(text.encode(), source="a.eml")
-        assert document.text.endswith("body")
-        assert document.metadata["date"] == "never"
 
 
 def test_parts_that_are_too_many_are_counted_and_not_dropped_without_a_word() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from contextlib import suppress
@@ -11,8 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pdf_writer import pdf
-from pypdf import PdfReader, PdfWriter
 
 from rag.documents import load, load_bytes
 from rag.documents.common.metadata import LARGEST, MOST_KEYS, flatten
@@ -31,76 +28,11 @@ def in_html(head: str, attributes: str = "") -> dict[str, object]:
     return metadata_of(f"<!doctype html><html {attributes}><head>{head}</head><body><p>Words.</p></body></html>", "page.html")
 
 
-def in_pdf(**information: str) -> dict[str, object]:
-    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(["Words."], title="T"))))
-    writer.add_metadata({f"/{key}": value for key, value in information.items()})
-    out = io.BytesIO()
-    writer.write(out)
-    return load_bytes(out.getvalue(), source="report.pdf").metadata
-
-
 class TestFrontMatter:
-    def test_yaml_becomes_flat_json_ready_values(self) -> None:
-        text = (
-            "---\ntitle: A Tower\nAuthor: Ada\ntags: [sea, birds]\ndate: 2024-05-31\nat: 2024-05-31 10:00:00Z\nyear: 1999\n"
-            "ratio: 0.5\ndraft: true\nnothing: ~\nblank: ''\nplace: {name: Ness, depth: {m: 3}}\n"
-            "people: [{name: Ada}, {name: Bo}]\n---\n# Heading\n"
-        )
-        assert metadata_of(text) == {
-            "title": "A Tower",
-            "author": "Ada",
-            "tags": ["sea", "birds"],
-            "date": "2024-05-31",
-            "at": "2024-05-31T10:00:00+00:00",
-            "year": 1999,
-            "ratio": 0.5,
-            "draft": True,
-            "place.name": "Ness",
-            "place.depth.m": 3,
-            "people.name": ["Ada", "Bo"],
-        }
-
-    def test_toml_does_too(self) -> None:
-        text = '+++\ntitle = "A Tower"\ndate = 2024-05-31\n[params]\ntags = ["sea"]\nat = 10:30:00\n+++\nText.\n'
-        document = load_bytes(text.encode(), source="a.md")
-        assert document.title == "A Tower"
-        assert document.metadata == {"title": "A Tower", "date": "2024-05-31", "params.tags": ["sea"], "params.at": "10:30:00"}
-
-    def test_words_that_older_yaml_takes_for_something_else_stay_words(self) -> None:
-        text = "---\nlanguage: no\nzip: 01234\nopens: 12:30\nday: 2024-02-30\nhex: 0x1f\nlarge: 123456789012345678901\n---\n"
-        assert metadata_of(text) == {
-            "language": "no",
-            "zip": "01234",
-            "opens": "12:30",
-            "day": "2024-02-30",
-            "hex": "0x1f",
-            "large": "123456789012345678901",
-        }
-
-    def test_what_breaks_the_rules_is_read_line_by_line(self) -> None:
-        document = load_bytes(
-            b'---\ntitle: "Towers": a history\nauthor:Ada\nbroken: [\n  nested: 1\n---\nText.\n', source="a.md"
-        )
-        assert document.title == 'Towers": a history'
-        assert document.metadata == {"title": 'Towers": a history', "author": "Ada", "broken": "["}
-
     def test_line_by_line_takes_time_in_proportion_to_length(self) -> None:
         started = time.perf_counter()
         assert metadata_of("---\na: [\nb: x" + " " * 300_000 + "y\n---\n")["a"] == "["
         assert time.perf_counter() - started < 5
-
-    def test_a_rule_at_the_top_is_no_front_matter(self) -> None:
-        assert metadata_of("---\n\nSome text.\n\n---\n") == {}
-
-    def test_plain_text_has_it_only_where_it_is_well_formed(self) -> None:
-        document = load_bytes(b"---\ntitle: Minutes of May\nauthor: Ada\n---\nText.", source="a.txt")
-        assert (document.title, document.metadata["author"]) == ("Minutes of May", "Ada")
-        assert load_bytes(b"---\nnote: [this\n---\nText.", source="a.txt").metadata == {}
-        assert load_bytes(b"title: x\n\nText.", source="a.txt").metadata == {}
-
-    def test_the_text_stays_as_it_stands(self) -> None:
-        text = "---\ntitle: A Tower\n---\nText.\n"
-        assert load_bytes(text.encode(), source="a.md").text == text
 
     def test_letters_are_composed_and_what_cannot_be_stored_is_gone(self) -> None:
         text = '---\ntitle: "u\u0308ber"\n"Na\u0308me": "\\ud800x\\0"\n---\n'
@@ -109,24 +41,6 @@ class TestFrontMatter:
 
 
 class TestHtml:
-    def test_the_head_names_author_date_keywords_and_language(self) -> None:
-        head = (
-            "<meta name='Author' content='Ada  Brandt'><meta name='keywords' content='sea, birds; sea'>"
-            "<meta property='article:published_time' content='2024-05-31T10:00:00Z'><meta name='date' content='2020-01-01'>"
-        )
-        assert in_html(head, "lang='en-GB'") == {
-            "author": "Ada Brandt",
-            "keywords": ["sea", "birds"],
-            "date": "2024-05-31T10:00:00Z",
-            "language": "en-GB",
-        }
-
-    def test_schema_org_tells_what_the_meta_elements_do_not(self) -> None:
-        graph = {"@graph": [{"@type": "WebSite"}, {"author": [{"name": "Ada"}, {"name": "Bo"}], "datePublished": "2024-05-31"}]}
-        head = f"<script type='application/ld+json'>not json</script><script type='application/ld+json'>{json.dumps(graph)}</script>"
-        assert in_html(head) == {"author": ["Ada", "Bo"], "date": "2024-05-31"}
-        assert in_html(f"<meta name=author content=Cy>{head}") == {"author": "Cy", "date": "2024-05-31"}
-
     @pytest.mark.parametrize(
         "head",
         [
@@ -146,18 +60,6 @@ class TestHtml:
 
 
 class TestPdf:
-    def test_the_document_information_is_read(self) -> None:
-        found = in_pdf(Author="Ada", Subject="Towers", Keywords="sea, birds;moor", CreationDate="D:20240131093000+01'00'")
-        assert found == {
-            "author": "Ada",
-            "subject": "Towers",
-            "keywords": ["sea", "birds", "moor"],
-            "created": "2024-01-31T09:30:00+01:00",
-        }
-
-    def test_what_programs_write_of_themselves_is_left_out(self) -> None:
-        assert in_pdf(Author="anonymous", Subject="(unspecified)", Keywords=" ", CreationDate="yesterday") == {}
-
     @pytest.mark.parametrize(
         ("stored", "iso"),
         [

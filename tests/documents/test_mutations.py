@@ -17,6 +17,8 @@ from small_files import docx, small_files
 from rag.documents import is_supported
 from rag.documents.loading.workers import Limits, load_all
 
+pytestmark = pytest.mark.own_workers
+
 
 def written(folder: Path, files: dict[str, bytes]) -> list[str]:
     for name, content in files.items():

@@ -167,8 +167,8 @@ def many_alike(folder, count=600):
     return folder
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
-def test_what_else_is_asked_for_changes_no_figure_and_no_reason(tmp_path, empty, mode):
+@pytest.mark.parametrize("mode", ["hybrid", *(pytest.param(mode, marks=pytest.mark.slow) for mode in ("dense", "keyword"))])
+def test_more_measures_change_no_figure_and_no_reason(tmp_path, empty, mode):
     folder = many_alike(tmp_path / "many")
     usual = evaluate_retrieval(folder, index=empty, modes=[mode], metrics=["ndcg@100"])
     deep = evaluate_retrieval(folder, index=empty, modes=[mode], metrics=["ndcg@100", "recall@300"])

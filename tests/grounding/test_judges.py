@@ -49,6 +49,7 @@ def test_nothing_to_judge_starts_no_process(judges):
     assert not judges.pids
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_costs_nothing(judges):
     expected = judges.check_all(SENTENCES, PASSAGES)
     [pid] = judges.pids
@@ -68,6 +69,7 @@ def test_where_no_process_can_judge_sentences_are_judged_here(command, monkeypat
         assert not judges.pids
 
 
+@pytest.mark.slow
 def test_several_threads_get_their_own_verdicts(judges):
     found = {}
 

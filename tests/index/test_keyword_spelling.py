@@ -10,7 +10,7 @@ from rag.index.stamped import read_stamped
 
 
 @pytest.fixture
-def old_index(tmp_path, folder, embedder, keep_workers, monkeypatch):
+def old_index(tmp_path, folder, embedder, monkeypatch):
     """An index with an Arabic word that is found by its stem, made when words were spelled as they stand."""
     (folder / "school.txt").write_text("افتتحت المدرسة الجديدة", encoding="utf-8")
     with monkeypatch.context() as older:

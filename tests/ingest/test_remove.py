@@ -9,8 +9,6 @@ from rag.errors import IndexLockedError, UsageError
 from rag.index.status import index_status
 from rag.ingest.sync import add_documents
 
-pytestmark = pytest.mark.usefixtures("keep_workers")
-
 
 @pytest.fixture
 def filled(index, folder):

@@ -44,18 +44,17 @@ def test_a_folder_without_weights_is_refused(tmp_path):
         weights_revision(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "opening", ["open_verifier('nli:/nowhere/model')", "open_reranker('/nowhere/model')", "open_embedder('/nowhere/model')"]
-)
-def test_a_model_folder_that_is_not_there_is_told_before_heavy_libraries_are_imported(opening):
-    code = f"""
+def test_a_missing_model_folder_is_told_before_heavy_imports():
+    code = """
 import sys
 from rag import specs
 from rag.errors import ModelError
-try:
-    specs.{opening}
-except ModelError as error:
-    print(error, sorted({{"torch", "transformers", "sentence_transformers"}} & set(sys.modules)))
+gone = "/nowhere/model"
+for opened, spec in (specs.open_verifier, "nli:" + gone), (specs.open_reranker, gone), (specs.open_embedder, gone):
+    try:
+        opened(spec)
+    except ModelError as error:
+        print(error, sorted({"torch", "transformers", "sentence_transformers"} & set(sys.modules)))
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told == "/nowhere/model is not a folder. Name the folder that holds the model's config.json. []\n"
+    assert told == "/nowhere/model is not a folder. Name the folder that holds the model's config.json. []\n" * 3

@@ -31,8 +31,6 @@ from rag.sampling import Sampling
 from rag.summaries.folder import LOG, SummaryFolder, file_name
 from rag.types import Document, Message, Usage
 
-pytestmark = pytest.mark.usefixtures("keep_workers")
-
 LIMITED = 1024
 
 

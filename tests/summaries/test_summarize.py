@@ -94,7 +94,10 @@ def test_whatever_a_model_answers_a_summary_ends_and_never_overflows(
 
 
 @pytest.mark.parametrize("chain", ["map-reduce", "refine"])
-@pytest.mark.parametrize("answer", sorted(ANSWERS.keys() - SILENT))
+@pytest.mark.parametrize(
+    "answer",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name == "far too much")) for name in sorted(ANSWERS.keys() - SILENT)],
+)
 def test_in_the_smallest_window_any_answers_make_a_summary(tmp_path, answer, chain):
     source = paged(facts(45))
     model = SummaryModel(ANSWERS[answer], window=512, obedient=False)

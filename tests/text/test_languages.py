@@ -50,9 +50,7 @@ CHINESE = {
         (CHINESE, "现存的长城大多建于哪个朝代？", "changcheng.txt", "明代"),
     ],
 )
-def test_a_question_is_answered_from_the_right_words_of_the_right_file(
-    tmp_path, keep_workers, documents, question, source, said
-):
+def test_a_question_is_answered_from_the_right_words_of_the_right_file(tmp_path, documents, question, source, said):
     for name, text in documents.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     with rag.open_index(tmp_path / "index", create=True) as index:
@@ -73,7 +71,7 @@ def test_a_question_is_answered_from_the_right_words_of_the_right_file(
     ("documents", "question"),
     [(HUNGARIAN, "Ki festette a Mona Lisát?"), (PERSIAN, "پایتخت ژاپن کدام شهر است؟"), (ARABIC, "ما هي عاصمة اليابان؟")],
 )
-def test_a_question_about_something_else_is_refused(tmp_path, keep_workers, documents, question):
+def test_a_question_about_something_else_is_refused(tmp_path, documents, question):
     for name, text in documents.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     with rag.open_index(tmp_path / "index", create=True) as index:
@@ -92,7 +90,7 @@ def multilingual_server():
         yield address
 
 
-def test_a_question_in_one_language_finds_the_answer_in_another(tmp_path, keep_workers, multilingual_server):
+def test_a_question_in_one_language_finds_the_answer_in_another(tmp_path, multilingual_server):
     spec = f"{multilingual_server}?input_type=query,passage#multilingual-e5-small-q4"
     texts = {name: text for documents in (HUNGARIAN, PERSIAN, ARABIC, HINDI, CHINESE) for name, text in documents.items()}
     for name, text in texts.items():

@@ -13,8 +13,6 @@ import rag
 from rag.documents.loading.find import Selection, find_files
 from rag.errors import UsageError
 
-pytestmark = pytest.mark.usefixtures("keep_workers")
-
 
 def found_in(*sources, index_folder=None, known=(), **selection):
     return find_files(sources, selection=Selection(**selection), known=known, index_folder=index_folder)

@@ -18,6 +18,13 @@ from rag.documents.loading.workers import Limits
 from rag.errors import RagError, UsageError
 from rag.reading import MOST_MEMORY, MOST_SECONDS
 
+pytestmark = pytest.mark.own_workers
+
+
+def slow(value):
+    """A parameter for the slow set: each starts processes of its own."""
+    return pytest.param(value, marks=pytest.mark.slow)
+
 
 def files(folder, *names) -> list[str]:
     """Small text files that hold their own names."""
@@ -96,21 +103,24 @@ def test_a_parser_that_hangs_is_ended_after_its_time_and_costs_one_file(tmp_path
 @pytest.mark.parametrize(
     "grow",
     [
-        "x = []\n        while True: x.append(bytearray(10_000_000))",
+        slow("x = []\n        while True: x.append(bytearray(10_000_000))"),
         "bytearray(100_000_000_000)",
-        "x = []\n        try:\n            while True: x.append(bytearray(10_000_000))\n"
-        "        except MemoryError as error: raise worker.DocumentError('broken', status='corrupt') from error",
+        slow(
+            "x = []\n        try:\n            while True: x.append(bytearray(10_000_000))\n"
+            "        except MemoryError as error: raise worker.DocumentError('broken', status='corrupt') from error"
+        ),
     ],
     ids=["little by little", "at once", "taken for a flaw of the file"],
 )
-def test_a_file_that_needs_too_much_memory_is_too_large_and_costs_no_other(tmp_path, monkeypatch, grow):
+def test_a_file_that_needs_too_much_memory_is_too_large(tmp_path, monkeypatch, grow):
     with_parser(f"def parse(text, _):\n    if text == 'b.txt':\n        {grow}\n    return text", monkeypatch)
     outcomes = list(workers.load_all(files(tmp_path, "a.txt", "b.txt", "c.txt"), jobs=1, limits=Limits(memory=200 * 2**20)))
     assert [outcome(one) for one in outcomes] == ["a.txt", "too-large", "c.txt"]
     assert "needs more memory than a file may take. Split it, or allow more." in outcomes[1].failure.message
 
 
-def test_a_parser_that_dies_of_a_refusal_of_memory_is_told_from_one_that_crashes(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_death_by_refused_memory_is_told_from_a_crash(tmp_path, monkeypatch):
     code = (
         "def parse(text, _):\n    x = []\n    try:\n"
         "        while text == 'b.txt': x.append(bytearray(5_000_000)); time.sleep(.01)\n"
@@ -160,13 +170,18 @@ def test_metadata_without_end_are_too_large(tmp_path, monkeypatch):
 # deaths
 
 
-@pytest.mark.parametrize("death", ["os.abort()", "os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"])
-def test_a_worker_that_dies_costs_the_file_in_its_hands_and_no_other(tmp_path, monkeypatch, death):
+@pytest.mark.parametrize(
+    "death",
+    ["os.abort()", slow("os.kill(os.getpid(), signal.SIGSEGV)"), slow("os._exit(0)")],
+    ids=["abort", "segmentation fault", "exit"],
+)
+def test_a_worker_that_dies_costs_its_file_and_no_other(tmp_path, monkeypatch, death):
     with_parser(f"def parse(text, _):\n    if text == 'bad.txt': {death}\n    return text", monkeypatch)
     outcomes = list(workers.load_all(files(tmp_path, "a.txt", "bad.txt", "c.txt", "d.txt"), jobs=2))
     assert [outcome(one) for one in outcomes] == ["a.txt", "corrupt", "c.txt", "d.txt"]
 
 
+@pytest.mark.slow
 def test_a_worker_is_kept_until_it_has_grown(tmp_path, monkeypatch):
     with_parser("def parse(text, _): return str(os.getpid())", monkeypatch)
     paths = files(tmp_path, "a.txt", "b.txt", "c.txt")
@@ -253,7 +268,7 @@ WHILE_PARSING = {
 }
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda ending: ending.name)
+@pytest.mark.parametrize("ending", [signal.SIGKILL, slow(signal.SIGINT), slow(signal.SIGTERM)], ids=lambda ending: ending.name)
 @pytest.mark.parametrize("parsing", WHILE_PARSING.values(), ids=WHILE_PARSING)
 def test_no_process_outlives_the_main_one(tmp_path, monkeypatch, parsing, ending):
     """The parser's processes hold a pipe open; its reader meets the end of it when the last of them is gone."""

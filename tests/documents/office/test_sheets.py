@@ -5,66 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from office_files import cells, load, refused, unpacked, xlsx, zipped
+from office_files import cells, load, refused, xlsx
 
 from rag.documents.office.numbers import general, shown
 from rag.documents.office.sheets import column_name
 
 
 class TestSheets:
-    def test_each_row_is_a_line_and_can_be_found_again(self) -> None:
-        sheets = {"Budget": cells(1, "Item", "Cost") + cells(2, "Fish", 12), "Next year": cells(5, "", "Roses", first="B")}
-        document = load(xlsx(sheets), "xlsx")
-        assert document.text == "Budget\n\nItem | Cost\nFish | 12\n\nNext year\n\nRoses"
-        assert [heading.text for heading in document.headings] == ["Budget", "Next year"]
-        found = {
-            text: document.place_of(start := document.text.index(text), start + len(text)) for text in ("Fish | 12", "Roses")
-        }
-        assert found == {"Fish | 12": "Budget!A2:B2", "Roses": "'Next year'!C5"}
-        assert document.place_of(0, document.text.index("Fish") + 4) == "Budget!A1:B2"
-
-    def test_empty_columns_take_no_room_and_empty_rows_part_tables(self) -> None:
-        far = '<row r="9"><c r="XFD9"><v>1</v></c></row><row r="1048576"/><row r="2000000"><c><v>5</v></c></row>'
-        assert (
-            load(xlsx({"S": cells(1, "a", "", "c") + cells(2, "", "", "d") + far}), "xlsx").text == "S\n\na | c\n| d\n\n| | 1"
-        )
-
-    def test_cells_show_values_and_never_formulas(self) -> None:
-        row = (
-            '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1"><f>1+1</f><v>2</v></c><c r="C1"><f>A1</f></c>'
-            '<c r="D1" t="b"><v>1</v></c><c r="E1" t="e"><v>#DIV/0!</v></c><c r="F1" t="str"><f>x</f><v>text</v></c>'
-            '<c r="G1" t="s"><v>99</v></c><c r="H1" s="1"><v>45322</v></c><c r="I1" s="2"><v>0.125</v></c></row>'
-        )
-        texts = "<si><r><t>rich </t></r><r><t>text</t></r><rPh><t>furigana</t></rPh></si>"
-        text = load(xlsx({"S": row}, texts=texts, formats=["dd/mm/yyyy", "0.0%"]), "xlsx").text
-        assert text == "S\n\nrich text | 2 | TRUE | #DIV/0! | text | 2024-01-31 | 12.5%"
-
-    def test_workbooks_that_count_days_from_1904_are_read_so(self) -> None:
-        row = '<row><c s="1"><v>0.5</v></c><c s="1"><v>43860</v></c></row>'
-        assert load(xlsx({"S": row}, formats=["yyyy-mm-dd"], since_1904=True), "xlsx").text == "S\n\n1904-01-01 | 2024-01-31"
-
-    def test_hidden_sheets_say_so_and_the_ones_only_programs_show_are_left_out(self) -> None:
-        sheets = {"A": cells(1, "a"), "B": cells(1, "b"), "C": cells(1, "c"), "Empty": ""}
-        assert load(xlsx(sheets, states={"B": "hidden", "C": "veryHidden"}), "xlsx").text == "A\n\na\n\nB (hidden)\n\nb"
-
-    def test_a_merged_cell_stands_in_every_row(self) -> None:
-        rows = cells(1, "Fish", "carp") + cells(2, "", "eel")
-        merged = '<mergeCells><mergeCell ref="A1:A2"/><mergeCell ref="B1:B9999999"/><mergeCell ref="nonsense"/></mergeCells>'
-        document = load(xlsx({"S": rows}, after=merged), "xlsx")
-        assert document.text == "S\n\nFish | carp\nFish | eel"
-
     def test_too_many_cells_are_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("rag.documents.office.sheets.MOST_CELLS", 5)
         assert load(xlsx({"S": cells(1, 1, 2, 3) + cells(2, 4, 5)}), "xlsx").text.endswith("4 | 5")
         assert refused(xlsx({"S": cells(1, 1, 2, 3) + cells(2, 4, 5, 6)}), "xlsx").status == "too-large"
-
-    def test_empty_and_binary_workbooks_say_what_they_are(self) -> None:
-        assert refused(xlsx({"S": ""}), "xlsx").status == "no-text"
-        parts = {
-            name.replace("workbook.xml", "workbook.bin"): part.replace(b"workbook.xml", b"workbook.bin")
-            for name, part in unpacked(xlsx({"S": ""})).items()
-        }
-        assert refused(zipped(parts), "xlsx").status == "unsupported"
 
     def test_columns_are_named_as_in_a_spreadsheet(self) -> None:
         assert [column_name(column) for column in (1, 26, 27, 702, 703, 16384)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]

@@ -75,29 +75,12 @@ def pages(document: Document) -> list[str]:
 
 
 class TestReadingOrder:
-    def test_columns_that_are_drawn_line_by_line_are_read_one_after_the_other(self) -> None:
-        lines = zip(LEFT, RIGHT, strict=True)
-        stream = put("Of rivers and the bridges that people built over them", 150, 720, 14)
-        stream += "".join(put(left, 72, 700 - 14 * n) + put(right, 320, 700 - 14 * n) for n, (left, right) in enumerate(lines))
-        stream += put("This line goes over both of the columns and stands at the foot of the page.", 72, 540)
-        assert loaded(drawn(stream)).text.split("\n") == [
-            "Of rivers and the bridges that people built over them",
-            *LEFT,
-            *RIGHT,
-            "This line goes over both of the columns and stands at the foot of the page.",
-        ]
-
     def test_a_word_that_a_column_divides_is_whole(self) -> None:
         left = [*LEFT[:3], "along its banks in the early spring-", "time and otters were seen last year", *LEFT[5:]]
         stream = "".join(
             put(a, 72, 700 - 14 * n) + put(b, 320, 700 - 14 * n) for n, (a, b) in enumerate(zip(left, RIGHT, strict=True))
         )
         assert "in the early springtime and otters" in loaded(drawn(stream)).text
-
-    def test_columns_that_are_drawn_one_after_the_other_stay_so(self) -> None:
-        stream = "".join(put(line, 72, 700 - 14 * n) for n, line in enumerate(LEFT))
-        stream += "".join(put(line, 320, 700 - 14 * n) for n, line in enumerate(RIGHT))
-        assert loaded(drawn(stream)).text.split("\n") == [*LEFT, *RIGHT]
 
     @pytest.mark.parametrize(
         ("matrix", "rotation"), [("0 1 -1 0 792 0", 90), ("-1 0 0 -1 612 792", 180), ("0 -1 1 0 0 612", 270)]
@@ -109,31 +92,8 @@ class TestReadingOrder:
         writer.pages[0].rotate(rotation)
         assert loaded(written(writer)).text.split("\n") == [*LEFT, *RIGHT]
 
-    def test_rows_of_a_table_stay_together(self) -> None:
-        stream = "".join(
-            put(f"Income from rivers and bridges, part {n}", 72, 700 - 14 * n)
-            + "".join(put(f"{n},{column}00,000", 320 + 70 * column, 700 - 14 * n) for column in (1, 2, 3))
-            for n in range(1, 13)
-        )
-        lines = loaded(drawn(stream)).text.split("\n")
-        assert lines[0].split() == "Income from rivers and bridges, part 1 1,100,000 1,200,000 1,300,000".split()
-        assert len(lines) == 12
-
 
 class TestWords:
-    def test_a_word_that_the_end_of_a_page_divides_stands_whole_where_it_begins(self) -> None:
-        assert pages(loaded(pdf(["we met conse-", "quently we left"]))) == ["we met consequently", "we left"]
-
-    def test_it_does_so_across_running_lines(self) -> None:
-        texts = [f"My book\nwe met in town {word} and sat conse-\n{n}" for n, word in enumerate(("one", "two", "three"), 1)]
-        texts = [text.replace("we met", "quently we met") if n else text for n, text in enumerate(texts)]
-        found = pages(loaded(pdf(texts)))
-        assert found[0] == "My book\n\nwe met in town one and sat consequently\n\n1"
-        assert found[1] == "My book\n\nwe met in town two and sat consequently\n\n2"
-
-    def test_a_dash_between_numbers_is_no_divided_word(self) -> None:
-        assert loaded(pdf(["in 1990-", "1995 it rained"])).text == "in 1990-\n\n1995 it rained"
-
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
@@ -158,10 +118,6 @@ class TestWords:
 
 
 class TestRunningLines:
-    def test_headers_and_page_numbers_become_paragraphs_of_their_own(self) -> None:
-        found = pages(loaded(pdf([f"The Annual Report\nText {word} of it.\n{n}" for n, word in enumerate("abcd", 7)])))
-        assert found[1] == "The Annual Report\n\nText b of it.\n\n8"
-
     def test_left_and_right_pages_may_differ(self) -> None:
         texts = [f"{('The book', 'A chapter')[n % 2]} {n + 1}\nbody {n * n}" for n in range(8)]
         assert [part.header for part in parts_of(texts)] == [text.split("\n")[0] for text in texts]
@@ -183,50 +139,6 @@ class TestRunningLines:
             assert [*filter(None, "\n".join((part.header, part.body, part.footer)).split("\n"))] == [
                 *filter(None, text.split("\n"))
             ]
-
-
-class TestOutline:
-    def test_entries_are_headings_where_the_page_has_their_words(self) -> None:
-        writer = PdfWriter(
-            clone_from=PdfReader(io.BytesIO(pdf(["Contents\nto come", "1 First things\nwords\n2 Second\nwords"])))
-        )
-        part = writer.add_outline_item(title="Part I", page_number=None)
-        writer.add_outline_item(title="First  things", page_number=1, parent=part)
-        writer.add_outline_item(title="Second", page_number=1, parent=part)
-        writer.add_outline_item(title="Not on the page", page_number=1)
-        document = loaded(written(writer))
-        assert [(h.level, h.text, document.text[h.start :].split("\n")[0]) for h in document.headings] == [
-            (1, "Part I", "1 First things"),
-            (2, "First things", "1 First things"),
-            (2, "Second", "2 Second"),
-            (1, "Not on the page", "2 Second"),
-        ]
-        assert document.heading_at(document.text.index("Second")) == "Not on the page"
-        assert document.heading_at(document.text.index("words")) == "Part I > First things"
-
-    def test_an_outline_out_of_order_gives_headings_in_the_order_of_the_text(self) -> None:
-        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(["Zebras", "Apes"]))))
-        for title, page in (("Apes", 1), ("Zebras", 0)):
-            writer.add_outline_item(title=title, page_number=page)
-        assert [heading.text for heading in loaded(written(writer)).headings] == ["Zebras", "Apes"]
-
-
-class TestLabels:
-    def test_printed_labels_are_places(self) -> None:
-        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(["preface", "more of it", "the text", "its end"]))))
-        writer.set_page_label(0, 1, "/r")
-        writer.set_page_label(2, 3, "/D", prefix="A-")
-        document = loaded(written(writer))
-        assert document.places is not None
-        assert document.places.labels == ("i", "ii", "A-1", "A-2")
-        assert document.place_of(document.text.index("more"), document.text.index("text")) == "pages ii–A-1"
-        assert document.pages_of(document.text.index("more"), document.text.index("text")) == (2, 3)
-
-    def test_labels_that_are_the_plain_numbers_say_nothing_new(self) -> None:
-        writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf(["a", "b"]))))
-        writer.set_page_label(0, 1, "/D")
-        assert loaded(written(writer)).places is None
-        assert loaded(pdf(["a", "b"])).places is None
 
 
 class TestPasswords:
