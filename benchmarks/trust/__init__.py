@@ -1,0 +1,1 @@
+"""Finding, refusing and checking, on sets that the constants were not fitted on."""
