@@ -215,7 +215,7 @@ def test_a_disk_that_is_full_ends_the_run_and_what_was_written_stays(towers, tmp
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
-        with pytest.raises(UsageError, match=r"answers\.jsonl: .*make room, and run the same again"):
+        with pytest.raises(UsageError, match=r"answers\.jsonl: .*run the same command again"):
             rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1), output=output)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
