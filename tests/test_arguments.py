@@ -160,7 +160,7 @@ ACTS = {
     "history": (lambda: rag.Prompts(history="hello"), "a list of messages"),
     "no document to sum up": (lambda: rag.summarize(5), "source must be the path of a file, or what rag.load gives, not 5"),
     "document": (lambda: rag.ask_document("How tall?", 5, llm="extractive"), "the path of a file"),
-    "words without a model": (lambda: rag.ask_document("How tall?", TOWER, llm="extractive", words=5), "no use for words"),
+    "words without a model": (lambda: rag.ask_document("How tall?", TOWER, llm="extractive", words=5), "cannot use words"),
 }
 
 

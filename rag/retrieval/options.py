@@ -1,4 +1,4 @@
-"""The options of a search. Small to import: commands take their flags and help from here."""
+"""The options of a search. Commands take their flags and help from here, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 class SearchKeywords(TypedDict, total=False):
-    """The options as keyword arguments: a spec may name the reranker."""
+    """The options as keyword arguments. The reranker may be a spec."""
 
     k: int
     mode: Mode
@@ -28,7 +28,7 @@ class SearchKeywords(TypedDict, total=False):
 @described
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How passages are found. Raises UsageError for a value that cannot work."""
+    """The options of `search`. Raises UsageError for an invalid value."""
 
     k: int = option(10, "Passages to find, best first.", least=1)
     mode: Mode = option("hybrid", "Search by meaning (dense), by words (keyword), or both (hybrid).", choices=MODES)
@@ -50,7 +50,7 @@ class SearchOptions:
 
     @classmethod
     def of(cls, keywords: SearchKeywords, *, api_key: str | None = None) -> Self:
-        """The options, checked before the reranker that a spec names is opened. Raises UsageError."""
+        """The options from keyword arguments. All are checked before a reranker's spec is opened. Raises UsageError."""
         refuse_unknown(keywords, SearchKeywords)
         chosen: dict[str, Any] = dict(keywords)
         spec = chosen.pop("reranker") if isinstance(chosen.get("reranker"), str) else None

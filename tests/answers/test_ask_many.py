@@ -236,7 +236,7 @@ def test_a_disk_that_is_full_at_the_end_leaves_the_answers_as_they_came(tmp_path
             file.add(0, {"question": "?", "answer": "!"})
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UsageError, match=r"answers\.jsonl: No space left on device.*make room"):
+    with pytest.raises(UsageError, match=r"answers\.jsonl: No space left on device.*disk space"):
         answer()
     assert json.loads(output.read_text())["answer"] == "!"
     assert [path.name for path in tmp_path.iterdir()] == ["answers.jsonl"]

@@ -79,8 +79,8 @@ def test_without_a_model_what_the_document_does_not_hold_is_not_found():
 @pytest.mark.parametrize(
     ("wishes", "message"),
     [
-        ({"words": 20}, "no use for words"),
-        ({"chain": "refine", "piece_tokens": 500}, "no use for chain, piece_tokens"),
+        ({"words": 20}, "cannot use words"),
+        ({"chain": "refine", "piece_tokens": 500}, "cannot use chain, piece_tokens"),
         ({"sampling": Sampling(temperature=0.5)}, "extractive cannot do temperature"),
         ({"focus": "towers"}, "Leave focus out"),
         ({"wrds": 20}, "Did you mean 'words'"),

@@ -446,7 +446,7 @@ def test_a_session_of_which_nothing_but_empty_bytes_are_left_begins_anew(tmp_pat
 def test_empty_bytes_before_a_text_of_somebody_are_no_loss(tmp_path):
     path = tmp_path / "s.jsonl"
     path.write_bytes(content := b"\0" * 40 + b"Buy milk.")
-    with pytest.raises(IndexStoreError, match="is no turn of a chat"):
+    with pytest.raises(IndexStoreError, match="not a turn of a chat"):
         Session(path)
     assert path.read_bytes() == content
 
@@ -457,7 +457,7 @@ def test_a_file_that_is_no_session_is_refused_with_the_line(tmp_path, line):
     Session(path).add(turn(0))
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line 2, is no turn"):
+    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line 2: not a turn"):
         Session(path)
 
 
@@ -465,7 +465,7 @@ def test_a_file_that_is_no_session_is_refused_with_the_line(tmp_path, line):
 def test_a_file_of_somebody_is_left_as_it_is_also_without_an_end_of_line(tmp_path, content):
     path = tmp_path / "s.jsonl"
     path.write_text(content)
-    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line \d, is no turn of a chat"):
+    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line \d: not a turn of a chat"):
         session_at(path, index=tmp_path)
     assert path.read_text() == content
 
@@ -474,7 +474,7 @@ def test_a_file_that_another_program_wrote_meanwhile_is_left_as_it_is(tmp_path):
     path = tmp_path / "s.jsonl"
     session = Session(path)
     path.write_text("Buy milk.")
-    with pytest.raises(IndexStoreError, match="the last line, is no turn of a chat"):
+    with pytest.raises(IndexStoreError, match="the last line: not a turn of a chat"):
         session.add(turn(0))
     assert path.read_text() == "Buy milk."
 
@@ -492,7 +492,7 @@ def test_links_in_an_index_of_a_stranger_are_not_followed(index, tmp_path):
     mine.write_text("precious\n", encoding="utf-8")
     (index.path / "chats").mkdir()
     (index.path / "chats" / "staff.jsonl").symlink_to(mine)
-    with pytest.raises(IndexStoreError, match="no plain file"):
+    with pytest.raises(IndexStoreError, match="not a regular file"):
         session_at("staff", index=index.path)
     (index.path / "chats" / "staff.jsonl").unlink()
     session = session_at("staff", index=index.path)
@@ -502,7 +502,7 @@ def test_links_in_an_index_of_a_stranger_are_not_followed(index, tmp_path):
     assert mine.read_text("utf-8") == "precious\n"
     (index.path / "chats").rename(tmp_path / "elsewhere")
     (index.path / "chats").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(IndexStoreError, match="no folder of chats"):
+    with pytest.raises(IndexStoreError, match="not a folder of sessions"):
         session_at("staff", index=index.path)
 
 
