@@ -45,10 +45,10 @@ def ask_document(
     """Answer a question from a whole file or loaded document, without a search. Every sentence cites the document's words.
 
     The model reads every piece of the document, and the answers of the pieces are merged as in `summarize`. The options of
-    `summarize` apply, except `focus`. The answer has no hits; its `evidence` (0 to 1) compares the words of question and document.
-    A model that reads a single source (`max_sources` 1) answers anything, so its answer is dropped if the evidence is low.
-    With `llm="extractive"`, no model runs: the answer quotes the best sentences of the passages that share most words with the
-    question, and only `strict`, `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
+    `summarize` apply, except `focus`. The answer has no hits; its `evidence` (0 to 1) compares the words of question and
+    document. A model that reads a single source (`max_sources` 1) answers anything, so its answer is dropped if the evidence is
+    low. With `llm="extractive"`, no model runs: the answer quotes the passages that share most words with the question. These
+    are its hits, and only `strict`, `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
 
         rag.ask_document("Who signs it off?", "contract.pdf", llm="local").text
     """
@@ -65,7 +65,7 @@ async def aask_document(
     if not question.strip():
         raise UsageError("The question is empty.")
     if "focus" in options:
-        raise UsageError("The question is what the answer is about. Leave focus out.")
+        raise UsageError("A question already sets the focus. Leave focus out.")
     whole: SummaryKeywords = {"piece_words": PIECE_WORDS, **options, "focus": question}
     chosen = SummaryOptions.of(whole, is_question=True, usual_words=USUAL_WORDS)
     loaded = document if isinstance(document, Document) else await asyncio.to_thread(loaders.load, document)

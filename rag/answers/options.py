@@ -36,10 +36,10 @@ class AskOptions(SearchOptions):
 
     k: int = like(SearchOptions, "k", default=PASSAGES, help="Passages to find; the model reads as many as fit.")
     sampling: Sampling = option(Sampling(), "How the model chooses tokens.", kind=Sampling, form="what rag.Sampling(…) makes")
-    strict: bool = option(False, "Leave out what the documents do not support.")
+    strict: bool = option(False, "Leave out sentences that the documents do not support.")
     verifier: Verifier | None = option(
         None,
-        "What checks sentences: lexical (default), nli:MODEL or llm:http://HOST:PORT/v1.",
+        "Verifier of the sentences: lexical (default), nli:MODEL or llm:http://HOST:PORT/v1.",
         method="check",
         form="a spec such as 'lexical' or 'nli:MODEL', or a verifier",
         metavar="SPEC",

@@ -77,8 +77,8 @@ def of_another_subject(
 ) -> Iterator[str]:
     """Find numbers that the quotes give only for another subject, while they give the claim's subject another number.
 
-    The subject of a number is the words in front of it in its clause, as far as the quotes contain them. If a quote's clause has
-    only words of the claim in front of the number, its subject counts as another name of the claim's subject.
+    The subject of a number is the words in front of it in its clause, as far as the quotes contain them. If the clause with the
+    equal number shares further words with the claim, and the clause of the subject lacks them, both subjects count as the same.
     """
     claimed, quoted = (frozenset().union(*(clause.words for clause in clauses)) for clauses in (claim, quotes))
     for clause in claim:

@@ -69,7 +69,7 @@ class Template:
             for piece in self.compiled.generate(**values):
                 length += len(piece)
                 if length > most:
-                    raise UsageError(f"{self.place} prints more than {most} characters, far more than it is given.")
+                    raise UsageError(f"{self.place} prints more than {most} characters, far more than its variables contain.")
                 pieces.append(piece)
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise UsageError(f"{self.place} cannot be filled in: {error}.") from error
@@ -159,7 +159,7 @@ def _check_nodes(path: Path, tree: Any) -> None:
         kind = type(node).__name__
         place = f"{path}, line {node.lineno}"
         if kind not in NODES:
-            raise UsageError(f"{place}: a prompt may print, ask (if) and loop (for), and not more; this is {kind}.")
+            raise UsageError(f"{place}: a prompt may print, test (if) and loop (for), but nothing else; this is {kind}.")
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             raise UsageError(
                 f"{place}: no filter '{node.name}'.{nearest(node.name, FILTERS)} Known: {', '.join(sorted(FILTERS))}."
@@ -196,11 +196,11 @@ def _check_names(path: Path, task: str, environment: Any, source: str) -> None:
     used = find_undeclared_variables(environment.parse(source))
     for name in sorted(used - needed - allowed):
         raise UsageError(
-            f"{path} uses '{name}', which it is not given.{nearest(name, needed | allowed)} "
-            f"Given: {', '.join(sorted(needed | allowed))}."
+            f"{path} uses '{name}', which is not one of its variables.{nearest(name, needed | allowed)} "
+            f"Known: {', '.join(sorted(needed | allowed))}."
         )
     for name in sorted(needed - used):
-        raise UsageError(f"{path} does not use {name}; without it the model would not be shown what it is asked about.")
+        raise UsageError(f"{path} does not use {name}, so the model would not see it. Add it to the template.")
 
 
 def _length(value: Any) -> int:

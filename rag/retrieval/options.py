@@ -34,12 +34,12 @@ class SearchOptions:
     mode: Mode = option("hybrid", "Search by meaning (dense), by words (keyword), or both (hybrid).", choices=MODES)
     where: Mapping[str, str] | None = option(
         None,
-        "Only passages that fit: source, title, media_type, page, date, or a name in the metadata.",
+        "Only passages that match: source, title, media_type, page, date, or a name in the metadata.",
         metavar="KEY=GLOB",
     )
     reranker: Reranker | None = option(
         None,
-        "A cross-encoder, or http://HOST:PORT#MODEL, that sorts the passages again.",
+        "Reranker that sorts the passages again: a cross-encoder, or http://HOST:PORT#MODEL.",
         method="scores",
         form="a spec such as a model's name, or what rag.open_reranker gives",
         metavar="SPEC",

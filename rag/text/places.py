@@ -29,11 +29,11 @@ def between(labels: Sequence[str], unit: str) -> str:
         return f"{unit} {cells}".strip()
     if last.startswith(f"{first}, "):
         return f"{unit} {first}".strip()
-    shared, one, other = _apart(first.split(" "), last.split(" "))
-    if shared and shared[-1] in _UNITS and len(one) == len(other) == 1:
-        return f"{unit} {' '.join(shared)}s {one[0]}–{other[0]}".strip()
+    shared, start, end = _apart(first.split(" "), last.split(" "))
+    if shared and shared[-1] in _UNITS and len(start) == len(end) == 1:
+        return f"{unit} {' '.join(shared)}s {start[0]}–{end[0]}".strip()
     if shared and shared[-1].endswith(","):
-        return f"{unit} {' '.join(shared)} {' '.join(one)} – {' '.join(other)}".strip()
+        return f"{unit} {' '.join(shared)} {' '.join(start)} – {' '.join(end)}".strip()
     if unit and (", " in first or ", " in last):
         return f"{unit} {first} – {unit} {last}"
     dash = " – " if " " in first + last else "–"
