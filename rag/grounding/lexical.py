@@ -10,7 +10,7 @@ the words are the same. It knows English best: number words, opposites and units
 and percent cover some other languages. Its word lists are in `rag/text/languages`, its constants in lexical.json.
 
 With a model at hand, prefer `nli:MODEL` (natural language inference, `rag.grounding.nli`) or `llm:URL` (`rag.grounding.llm`).
-`benchmarks/grounding/rules.py` measures the gain of each rule on each data set.
+`benchmarks/rules.py` measures the gain of each rule on each data set.
 """
 
 from __future__ import annotations
