@@ -61,6 +61,7 @@ def ends(pid: int) -> bool:
     return serving._wait_until(lambda: not process_began(pid), 5.0)
 
 
+@pytest.mark.slow
 class TestStarting:
     def test_waits_until_the_server_answers_and_ask_can_find_it(self, fail):
         server = start_server(MODEL)
@@ -168,6 +169,7 @@ class TestStarting:
         assert server.spec.endswith("#mine")
 
 
+@pytest.mark.slow
 class TestWhatGoesWrong:
     def test_a_server_that_dies_shows_the_end_of_its_log_without_colours(self, fail):
         fail("dies")
@@ -255,6 +257,7 @@ class TestWhatGoesWrong:
             start_server("model.gguf")
 
 
+@pytest.mark.slow
 class TestStopping:
     def test_ends_the_server_and_its_children(self, fail, tmp_path):
         fail("child")
@@ -331,6 +334,7 @@ class TestProcesses:
         assert vllm_server._began_told_by_ps(2**22 + 1) == ""
 
 
+@pytest.mark.slow
 class TestCommands:
     def run(self, *arguments: str, code: int = 0) -> str:
         done = CliRunner().invoke(main, ["llm", *arguments])

@@ -18,6 +18,8 @@ from rag.grounding.judges import Judges, usual_number
 from rag.grounding.lexical import LexicalVerifier
 from rag.types import Document, Passage
 
+pytestmark = pytest.mark.slow
+
 PASSAGES = [
     Passage(1, "The tower is 34 metres tall. It was built in 1872 by Ada Brandt.", "a.txt", "Tower", heading="Building"),
     Passage(2, "Sieben Karpfen leben im Teich — 這座塔高三百三十米。", "b.txt", start=7),
@@ -49,7 +51,6 @@ def test_nothing_to_judge_starts_no_process(judges):
     assert not judges.pids
 
 
-@pytest.mark.slow
 def test_a_process_that_dies_costs_nothing(judges):
     expected = judges.check_all(SENTENCES, PASSAGES)
     [pid] = judges.pids
@@ -69,7 +70,6 @@ def test_where_no_process_can_judge_sentences_are_judged_here(command, monkeypat
         assert not judges.pids
 
 
-@pytest.mark.slow
 def test_several_threads_get_their_own_verdicts(judges):
     found = {}
 
@@ -112,7 +112,6 @@ def test_a_batch_is_judged_in_processes_as_each_document_is_alone(tmp_path, monk
     assert 1 <= usual_number() <= 8
 
 
-@pytest.mark.slow
 def test_no_process_outlives_a_run_that_is_killed(tmp_path):
     import subprocess
 

@@ -22,15 +22,11 @@ from faults.kills import (
 from faults.nursery import NOBODY
 from faults.sources import Sources
 
+pytestmark = pytest.mark.slow
+
 index, nursery, place, sources = fixtures.index, fixtures.nursery, fixtures.place, fixtures.sources
 
 DAMAGES = pytest.mark.parametrize("harm", damage.ALL, ids=lambda harm: harm.__name__)
-FAST = (damage.flipped, damage.deleted)
-DAMAGES_OFTEN_FAST = pytest.mark.parametrize(
-    "harm",
-    [pytest.param(harm, marks=[] if harm in FAST else pytest.mark.slow) for harm in damage.ALL],
-    ids=lambda harm: harm.__name__,
-)
 
 
 def kill_often(nursery, place, kills, *, seed, small_layouts=False):
@@ -40,17 +36,14 @@ def kill_often(nursery, place, kills, *, seed, small_layouts=False):
     assert [kill for kill in done if kill.problems] == []
 
 
-@pytest.mark.slow
 def test_killed_a_few_times_an_index_holds_whole_documents_and_the_next_run_completes(nursery, place):
     kill_often(nursery, place, 3, seed=1)
 
 
-@pytest.mark.slow
 def test_killed_at_random_instants_an_index_holds_whole_documents_and_the_next_run_completes(nursery, place):
     kill_often(nursery, place, 15, seed=2, small_layouts=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", ["first run", "next run", "catching up", "repair", "compact"])
 def test_killed_at_any_point_around_a_commit_an_index_loses_nothing(nursery, place, step):
     trial = KillsAtPoints(nursery, place, step=step, seed=3, small_layouts=step in ("next run", "repair"))
@@ -87,7 +80,6 @@ def limits(index, count, *, seed):
     return [0, *chance.sample(near, count // 2), *(chance.randrange(2 * max(sizes)) for _ in range(count // 2))]
 
 
-@pytest.mark.slow
 def test_a_run_without_room_says_so_and_the_next_one_completes(nursery, place, index, sources):
     before = sources.texts()
     sources.step(8)
@@ -109,7 +101,6 @@ def test_a_run_without_room_says_so_and_the_next_one_completes(nursery, place, i
     assert refused > 3
 
 
-@pytest.mark.slow
 def test_the_command_tells_of_a_full_disk_in_words(nursery, index, sources):
     for limit in limits(index, 6, seed=2):
         sources.step(6)
@@ -120,14 +111,12 @@ def test_the_command_tells_of_a_full_disk_in_words(nursery, index, sources):
         assert ended.value == 0 or "Error: " in ended.printed, f"{limit} bytes: {ended.printed}"
 
 
-@pytest.mark.slow
 def test_searching_needs_no_room(nursery, index):
     before = look(nursery, index)
     ended = nursery.run("look", index=str(index), limit_bytes=0)
     assert judge.differences(ended.result(), before) == []
 
 
-@pytest.mark.slow
 def test_searching_derived_files_that_are_behind_needs_no_room(nursery, index, sources):
     before, derived = sources.texts(), copy_derived(index)
     sources.step(6)
@@ -138,7 +127,6 @@ def test_searching_derived_files_that_are_behind_needs_no_room(nursery, index, s
     assert judge.after_a_kill(look(nursery, index), before, sources.texts()) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("at_text", [1, 9, 15])
 def test_a_folder_that_is_closed_in_the_middle_of_a_run_ends_it_in_words(nursery, place, at_text):
     uid = NOBODY if os.getuid() == 0 else None
@@ -170,7 +158,6 @@ def heal(nursery, index, sound, place):
     return judge.differences(first, sound)
 
 
-@pytest.mark.slow
 @DAMAGES
 def test_a_damaged_derived_file_comes_back_from_the_catalog(nursery, place, index, harm):
     sound, start, chance = look(nursery, index), place / "start", random.Random(harm.__name__)
@@ -183,7 +170,7 @@ def test_a_damaged_derived_file_comes_back_from_the_catalog(nursery, place, inde
         assert heal(nursery, index, sound, place) == [], name
 
 
-@DAMAGES_OFTEN_FAST
+@DAMAGES
 def test_all_derived_files_damaged_at_once_come_back_from_the_catalog(nursery, place, index, harm):
     sound, chance = look(nursery, index), random.Random(harm.__name__)
     for path in damage.derived_files(index):
@@ -191,7 +178,6 @@ def test_all_derived_files_damaged_at_once_come_back_from_the_catalog(nursery, p
     assert heal(nursery, index, sound, place) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("instead", ["nothing", "a file", "a link to nothing", "a link to a folder"])
 def test_folders_of_derived_files_that_are_something_else_come_back(nursery, place, index, instead):
     sound = look(nursery, index)
@@ -226,7 +212,6 @@ def test_a_catalog_from_a_backup_makes_the_derived_files_go_back_with_it(nursery
     assert look(nursery, index)["after"] == []
 
 
-@pytest.mark.slow
 def test_an_index_goes_on_from_a_backup_of_its_catalog(nursery, place, index, sources):
     backup = (index / "catalog.sqlite").read_bytes()
     for _ in range(3):
@@ -239,7 +224,6 @@ def test_an_index_goes_on_from_a_backup_of_its_catalog(nursery, place, index, so
     assert judge.differences(look(nursery, index), look(nursery, place / "fresh")) == []
 
 
-@pytest.mark.slow
 @DAMAGES
 def test_a_damaged_catalog_is_told_in_words_or_still_read(nursery, place, index, harm):
     start, chance = place / "start", random.Random(harm.__name__)
@@ -256,7 +240,6 @@ def test_a_damaged_catalog_is_told_in_words_or_still_read(nursery, place, index,
         assert "Traceback" not in told.printed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 @pytest.mark.parametrize("harm", [damage.cut_short, damage.flipped, damage.rubbish, damage.deleted, damage.zeroed])
 def test_what_a_killed_run_left_beside_the_catalog_may_be_damaged(nursery, place, index, sources, harm, suffix):

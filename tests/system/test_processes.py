@@ -14,6 +14,8 @@ from paths import ROOT
 from rag.system import processes
 from rag.system.processes import Pool, StartError, Worker
 
+pytestmark = pytest.mark.slow
+
 ECHO = "serve(lambda request: json.dumps(request).encode() + b'\\n', ends_with_thread=False)"
 PID = "serve(lambda request: str(os.getpid()).encode() + b'\\n', ends_with_thread=False)"
 HANG = "serve(lambda request: time.sleep(600), ends_with_thread=False)"

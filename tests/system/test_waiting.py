@@ -11,6 +11,8 @@ import pytest
 
 from rag.system.waiting import as_completed, result_of, threads
 
+pytestmark = pytest.mark.slow
+
 WAITS = {
     "of a stream": "list(stream(forever()))",
     "of work in a thread": "asyncio.new_event_loop().run_until_complete(within_a_loop())",

@@ -18,12 +18,7 @@ from rag.documents.loading.workers import Limits
 from rag.errors import RagError, UsageError
 from rag.reading import MOST_MEMORY, MOST_SECONDS
 
-pytestmark = pytest.mark.own_workers
-
-
-def slow(value):
-    """A parameter for the slow set: each starts processes of its own."""
-    return pytest.param(value, marks=pytest.mark.slow)
+pytestmark = [pytest.mark.own_workers, pytest.mark.slow]
 
 
 def files(folder, *names) -> list[str]:
@@ -103,12 +98,10 @@ def test_a_parser_that_hangs_is_ended_after_its_time_and_costs_one_file(tmp_path
 @pytest.mark.parametrize(
     "grow",
     [
-        slow("x = []\n        while True: x.append(bytearray(10_000_000))"),
+        "x = []\n        while True: x.append(bytearray(10_000_000))",
         "bytearray(100_000_000_000)",
-        slow(
-            "x = []\n        try:\n            while True: x.append(bytearray(10_000_000))\n"
-            "        except MemoryError as error: raise worker.DocumentError('broken', status='corrupt') from error"
-        ),
+        "x = []\n        try:\n            while True: x.append(bytearray(10_000_000))\n"
+        "        except MemoryError as error: raise worker.DocumentError('broken', status='corrupt') from error",
     ],
     ids=["little by little", "at once", "taken for a flaw of the file"],
 )
@@ -119,7 +112,6 @@ def test_a_file_that_needs_too_much_memory_is_too_large(tmp_path, monkeypatch, g
     assert "needs more memory than a file may take. Split it, or allow more." in outcomes[1].failure.message
 
 
-@pytest.mark.slow
 def test_death_by_refused_memory_is_told_from_a_crash(tmp_path, monkeypatch):
     code = (
         "def parse(text, _):\n    x = []\n    try:\n"
@@ -172,7 +164,7 @@ def test_metadata_without_end_are_too_large(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "death",
-    ["os.abort()", slow("os.kill(os.getpid(), signal.SIGSEGV)"), slow("os._exit(0)")],
+    ["os.abort()", "os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"],
     ids=["abort", "segmentation fault", "exit"],
 )
 def test_a_worker_that_dies_costs_its_file_and_no_other(tmp_path, monkeypatch, death):
@@ -181,7 +173,6 @@ def test_a_worker_that_dies_costs_its_file_and_no_other(tmp_path, monkeypatch, d
     assert [outcome(one) for one in outcomes] == ["a.txt", "corrupt", "c.txt", "d.txt"]
 
 
-@pytest.mark.slow
 def test_a_worker_is_kept_until_it_has_grown(tmp_path, monkeypatch):
     with_parser("def parse(text, _): return str(os.getpid())", monkeypatch)
     paths = files(tmp_path, "a.txt", "b.txt", "c.txt")
@@ -268,7 +259,7 @@ WHILE_PARSING = {
 }
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, slow(signal.SIGINT), slow(signal.SIGTERM)], ids=lambda ending: ending.name)
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda ending: ending.name)
 @pytest.mark.parametrize("parsing", WHILE_PARSING.values(), ids=WHILE_PARSING)
 def test_no_process_outlives_the_main_one(tmp_path, monkeypatch, parsing, ending):
     """The parser's processes hold a pipe open; its reader meets the end of it when the last of them is gone."""
