@@ -99,7 +99,7 @@ class Work:
 
 
 async def map_reduce(pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
-    """The parts of the summary, in order, and the levels of calls. There is one part, unless the window is too small."""
+    """The parts of the summary, in order, and the levels of calls. There is one part if `words` fit one answer."""
     return await _by_stretches(_reduced, pieces, work)
 
 

@@ -24,7 +24,7 @@ class Mark:
     low: float
     high: float
     place: int
-    told: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Bar:
     width: float
     height: float
     name: str
-    told: str
+    label: str
 
 
 def means_plot(figures: Sequence[Figures]) -> Means:
@@ -91,7 +91,7 @@ def gains_plot(gains: Sequence[float]) -> tuple[Bar, ...]:
             width=round(width, 2),
             height=round(abs(gain) / most * middle, 1),
             name="",
-            told=f"{gain:+.3f}",
+            label=f"{gain:+.3f}",
         )
         for place, gain in enumerate(ordered)
     )
