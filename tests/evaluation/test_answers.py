@@ -220,13 +220,13 @@ def test_an_evaluation_is_held_against_one_of_the_same_questions_only(towers, in
     assert {one.p for one in again.comparisons} <= {1.0, None}
     rows = read_lines(tmp_path / "first" / "questions.jsonl")
     for changed, message in (
-        ([{**row, "question": "Another?"} for row in rows], r"is another question there"),
+        ([{**row, "question": "Another?"} for row in rows], r"is another question in that file"),
         ([{**row, "id": f"x{row['id']}"} for row in rows], r"has none of these questions, such as q-paris; it has xq-paris"),
     ):
         write_lines(tmp_path / "first" / "questions.jsonl", changed)
         with pytest.raises(UsageError, match=message):
             evaluate_answers(towers, index=index, llm=Quoting(), compare=[str(tmp_path / "first")])
-    with pytest.raises(UsageError, match=r"no evaluation in dense\. Name a folder"):
+    with pytest.raises(UsageError, match=r"no evaluation in dense\. Name the --output folder"):
         evaluate_answers(towers, index=index, llm=Quoting(), compare=["dense"])
 
 
@@ -240,9 +240,7 @@ def test_a_source_that_is_not_there_is_told_also_where_the_answer_is_right(fille
 
 def test_what_has_no_answers_to_compare_with_is_told(towers, index):
     (towers / "qa.jsonl").unlink()
-    with pytest.raises(
-        UsageError, match=r"has no qa\.jsonl, so nothing says what should be answered\. Write a question a line"
-    ):
+    with pytest.raises(UsageError, match=r"has no qa\.jsonl, so the right answers are unknown\. Write the file"):
         evaluate_answers(towers, index=index, llm=Quoting())
 
 

@@ -147,7 +147,7 @@ def test_one_way_is_held_against_others_and_against_a_run_file(towers, empty, tm
     over = {(one["other"], one["metric"]): one for one in told["comparisons"]}
     assert over[theirs, "P@1"]["difference"] == pytest.approx(0.8)
     assert over["keyword", "ndcg@10"]["p"] == 1.0
-    with pytest.raises(UsageError, match=r"'hybird' is neither a way to search nor a run file\. Did you mean 'hybrid'\?"):
+    with pytest.raises(UsageError, match=r"'hybird' is neither a search mode nor a run file\. Did you mean 'hybrid'\?"):
         evaluate_retrieval(towers, index=empty, compare=["hybird"])
     write_run(tmp_path / "other.run", {"q9": [("d", 1.0)]}, name="x")
     with pytest.raises(UsageError, match="ranks none of these questions, such as q-paris; it ranks q9"):
@@ -225,7 +225,7 @@ def test_a_run_may_call_documents_as_people_do_and_its_ids_are_taken_as_they_sta
     evaluation = evaluate_retrieval(questions, index=empty, compare=[str(run)], metrics=["P@1"])
     assert [figures.means["P@1"] for figures in evaluation.figures] == [1.0, 1.0]
     run.write_text("q1 Q0 z.txt 1 2.0 theirs\n")
-    with pytest.raises(UsageError, match=r"ranks no document of the index, but z\.txt; the index has /docs/"):
+    with pytest.raises(UsageError, match=r"ranks no document of the index, only names such as z\.txt; the index has /docs/"):
         evaluate_retrieval(questions, index=empty, compare=[str(run)])
 
 
@@ -248,7 +248,7 @@ def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
     ("file", "line", "message"),
     [
         ("corpus.jsonl", '{"_id": "x"', r"corpus\.jsonl, line 6: not JSON"),
-        ("corpus.jsonl", '["x"]', r'corpus\.jsonl, line 6: \["x"\] is no JSON object\. Write \{"_id"'),
+        ("corpus.jsonl", '["x"]', r'corpus\.jsonl, line 6: \["x"\] is not a JSON object\. Write \{"_id"'),
         ("corpus.jsonl", '{"text": "x"}', r"corpus\.jsonl, line 6: the key '_id' is missing"),
         ("corpus.jsonl", '{"_id": "x", "text": 7}', r"corpus\.jsonl, line 6: 'text' must be a string, not 7"),
         ("corpus.jsonl", '{"_id": "d-paris", "text": "x"}', r'line 6: the _id "d-paris" is on an earlier line too'),
@@ -257,7 +257,7 @@ def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
         (
             "qrels/test.tsv",
             "q-paris d-paris 1",
-            r"test\.tsv, line 7: .* is no judgement\. Write query-id, corpus-id and score with",
+            r"test\.tsv, line 7: .* is not a judgement\. Write query-id, corpus-id and score, separated",
         ),
         ("qrels/test.tsv", "q-paris\td-paris\thigh", r"test\.tsv, line 7: "),
         ("corpus.jsonl", '{"_id": "x", "text": "\\ud800"}', r'corpus\.jsonl, line 6: "text" holds half of a character'),
@@ -283,14 +283,17 @@ def test_a_malformed_line_is_named_with_its_file_and_what_it_should_be(towers, e
         ({"question": "?", "sorce": "a.md"}, r"line 1: nothing says .* Did you mean 'source'\?"),
         ({"question": " ", "source": "a.md"}, r"line 1: the key 'question' is empty"),
         ({"question": "?", "source": ["a", "b"], "pages": [1]}, r'line 1: "pages" beside 2 sources'),
-        ({"question": "?", "source": "a", "pages": [0]}, r"line 1: 0 is no page\. Pages are whole numbers, counted from 1"),
-        ({"question": "?", "expected": [{"source": "a", "page": 1}, "b"]}, r"some sources have pages and some have none"),
+        ({"question": "?", "source": "a", "pages": [0]}, r"line 1: 0 is not a page\. Pages are whole numbers, counted from 1"),
+        ({"question": "?", "expected": [{"source": "a", "page": 1}, "b"]}, r"some sources have pages and others do not"),
         ({"question": "?", "answerable": "no"}, r"'answerable' must be true or false"),
         ({"question": "?", "answers": ["yes"]}, r"No question in .* says what should be found\. Give each a source"),
         ({"question": "?", "source": None}, r"line 1: nothing says what is expected"),
         ({"question": "?", "answers": [], "sources": []}, r"line 1: nothing says what is expected"),
         ({"question": "?", "answers": ["  "]}, r"line 1: nothing says what is expected"),
-        ({"question": "?", "answers": ["yes"], "answerable": False}, r'line 1: this has no answer, and the answer "yes"'),
+        (
+            {"question": "?", "answers": ["yes"], "answerable": False},
+            r'line 1: the question is not answerable, but has the answer "yes"',
+        ),
         ({"question": "?", "source": "a", "accepted": "yes"}, r"line 1: 'accepted' must be true or false"),
         ({"id": "\ud800", "question": "?", "source": "a"}, r'line 1: "id" holds half of a character'),
         ({"question": "?", "source": "a", "accepted": None}, r"None of the 1 questions in .* is accepted yet"),
@@ -313,7 +316,7 @@ def test_a_question_that_expects_nothing_sensible_is_refused(tmp_path, empty, as
         ),
         (lambda folder: (folder / "qrels" / "test.tsv").write_text(""), r"There are no judgements in"),
         (lambda folder: (folder / "queries.jsonl").write_bytes(b"\xff\xfe"), r"not UTF-8 text\. Save the file as UTF-8"),
-        (lambda folder: (folder / "corpus.jsonl").write_text(""), r"a corpus without a text"),
+        (lambda folder: (folder / "corpus.jsonl").write_text(""), r"a corpus without text"),
     ],
 )
 def test_a_folder_that_is_no_collection_says_what_is_missing(towers, empty, spoil, message):
@@ -332,9 +335,9 @@ def test_questions_without_an_index_and_data_that_are_not_there_are_told(tmp_pat
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ncdg@10", r"'ncdg@10' is no metric\. Did you mean 'ndcg'\? Known are names such as ndcg@10"),
+        ("ncdg@10", r"'ncdg@10' is not a metric\. Did you mean 'ndcg'\? Known: ndcg@10"),
         ("precision", r"'precision' cannot be computed here: .* Does it need a cut-off, as in precision@10\?"),
-        ("__import__('os')", r"is no metric"),
+        ("__import__('os')", r"is not a metric"),
     ],
 )
 def test_a_metric_that_is_none_is_refused_before_anything_is_indexed(towers, empty, embedder, name, message):

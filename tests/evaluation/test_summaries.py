@@ -92,7 +92,7 @@ def test_a_document_that_fails_fails_alone(data, wishes, tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"document": "x"}, r"data\.jsonl, line 1: there is no summary to compare with, but \[\]"),
+        ({"document": "x"}, r"data\.jsonl, line 1: there is no summary to compare with, only \[\]"),
         ({"document": "x", "summaries": [7]}, r"line 1: 'summaries' must be a string or a list of strings"),
         ({"summary": "x"}, r"line 1: there is neither a document nor a source"),
         ({"summary": "x", "source": "gone.txt"}, r"line 1: there is no file .*gone\.txt"),
@@ -102,7 +102,7 @@ def test_a_document_that_fails_fails_alone(data, wishes, tmp_path):
         ),
         (
             {"questions": [{"question_text": "?", "responses": []}], "document": "x", "metadata": {"passage_id": 1}},
-            r"looks like SQuALITY, but \[\] is no summary",
+            r"looks like SQuALITY, but \[\] is not a summary",
         ),
         ({"meeting_transcripts": [{}]}, r"line 1: this looks like QMSum, but 'speaker' is missing"),
         (

@@ -42,7 +42,7 @@ def test_a_merge_of_which_nothing_is_borne_out_leaves_its_parts_in_its_place(tmp
     model = SummaryModel(with_merges("This text is well written and makes good use of words."), window=1024)
     summary = summarize(document(facts(200)), model, tmp_path, chain="map-reduce")
     assert set(supports(summary)) == {"full"}
-    assert any("bore nothing out; the parts stand in their place" in note for note in summary.notes)
+    assert any("does not support at all; their parts are kept instead" in note for note in summary.notes)
     quotes = [citation.start for citation in summary.citations]
     assert quotes == sorted(quotes)
 
@@ -95,7 +95,7 @@ def test_where_strict_leaves_nothing_of_what_a_model_wrote_the_document_says_it(
     summary = summarize(source, SummaryModel(lambda _: "Nobody knows."), tmp_path, words=100, **wishes)
     assert abs(summary.words - 100) <= 15
     assert set(supports(summary)) == {"full"}
-    assert any("does not bear out" in note for note in summary.notes)
+    assert any("does not support" in note for note in summary.notes)
     assert any("sentences of the document itself added" in note for note in summary.notes)
     assert not summarize(source, SummaryModel(lambda _: "Nobody knows."), tmp_path, **wishes).sentences
     assert not summarize(source, SummaryModel(lambda _: "Nothing."), tmp_path, words=100, focus="whales", **wishes).sentences

@@ -484,7 +484,7 @@ def test_a_folder_that_can_no_longer_be_written_to_is_named_with_what_next(tmp_p
             shutil.rmtree(out)
             folder.add(summary)
 
-    with pytest.raises(RagError, match=r"d0\.txt cannot be written to .*out: .*the same command goes on"):
+    with pytest.raises(RagError, match=r"d0\.txt cannot be written to .*out: .*the same command again"):
         write()
 
 

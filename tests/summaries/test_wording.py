@@ -64,13 +64,6 @@ def test_what_is_said_to_whoever_asked_and_headlines_are_no_part_of_a_summary():
     assert statements("Let me know if the mill is sold.") == ["Let me know if the mill is sold."]
 
 
-def test_a_circle_whose_rounds_differ_is_told_once():
-    rounds = [f"{name} said that it was not worth going over in the group," for name in ("Anna", "Bo", "Carl", "Dora", "Eve")]
-    assert statements(" ".join(rounds)) == ["Anna said that it was not worth going over in the group, Bo …"]
-    thrice = " ".join(rounds[:3])
-    assert statements(thrice) == [thrice]
-
-
 SHARES = "; ".join(f"in {year} the share of women on the board was {year % 100} %" for year in range(2019, 2023))
 RENTS = ", ".join(
     f"the tenant shall pay the {what} on the first day of each {when}" for what, when in zip("abcd", "wxyz", strict=True)
