@@ -343,7 +343,7 @@ class TestCommands:
         assert said == f"{MODEL} at {server.url}\n"
         status = self.run("status").splitlines()
         assert status[0].startswith(f"{MODEL} is ready at {server.url} (process {server.pid}, since ")
-        assert status[1:] == ["1 answers under way, 2 waiting; 75% of prompts known before", f"log: {server.log}"]
+        assert status[1:] == ["1 answer under way, 2 waiting; 75% of prompt tokens cached", f"log: {server.log}"]
         assert self.run("stop") == f"Stopped {MODEL} at {server.url}\n"
         assert self.run("stop") == "No server runs.\n"
         assert self.run("status") == "No server runs. Start one with: rag llm start MODEL\n"
@@ -360,4 +360,4 @@ class TestCommands:
         assert self.run("start", MODEL, code=1).startswith(f"Loading {MODEL}; its log is ")
 
     def test_start_without_waiting_says_how_to_go_on(self, fail):
-        assert self.run("start", MODEL, "--wait", "0") == f"{MODEL} is loading; `rag llm status` tells when it is ready.\n"
+        assert self.run("start", MODEL, "--wait", "0") == f"{MODEL} is loading; `rag llm status` shows when it is ready.\n"
