@@ -164,7 +164,7 @@ def test_sources_that_name_nothing_are_refused(index, tmp_path):
     with pytest.raises(UsageError, match=r"Nothing to index in .*empty\. Documents are files such as \.pdf"):
         rag.sync([tmp_path / "empty"], index=index)
     (tmp_path / "empty" / "a.png").write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"1 files of other kinds: \.png"):
+    with pytest.raises(UsageError, match=r"1 file of other kinds: \.png"):
         rag.sync([tmp_path / "empty"], index=index)
 
 
