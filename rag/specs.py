@@ -8,8 +8,9 @@ from contextlib import closing, contextmanager, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
+from rag.addresses import is_url, split_embedder_url, split_llm_url, split_url
 from rag.arguments import require, require_path, require_text
 from rag.errors import SpecError, UsageError, nearest
 from rag.index.index import DEFAULT_EMBEDDER, Index
@@ -30,13 +31,6 @@ EMBEDDER_OBJECT = "(an object)"
 VERIFIERS = ("lexical", "nli:MODEL", "llm:http://HOST:PORT/v1#MODEL")
 RESERVED = frozenset({"minilm", "local", "vllm", "extractive", "lexical", "nli", "llm", "http", "https", "file"})
 """Names that no package can use before the colon of a spec."""
-
-LLM_URL_OPTIONS = ("window", "parallel")
-"""The options in the address of a generator: the context window in tokens, and concurrent streams."""
-
-EMBEDDER_URL_OPTIONS = ("question_prefix", "passage_prefix", "input_type", "max_tokens")
-"""The options in the address of an embedder: the prefixes of texts, the server's names for questions and passages (as in
-input_type=query,passage), and the token limit."""
 
 SERVERS = "servers.json"
 """A file in the cache folder: the servers that were named on this machine. They may get the API key."""
@@ -61,10 +55,10 @@ def _embedder(spec: str, key: str | None) -> Embedder:
         from rag.models.embedders.openvino import open_minilm
 
         return open_minilm()
-    if _is_url(spec):
+    if is_url(spec):
         from rag.models.embedders.http import HttpEmbedder
 
-        url, model, options = _split_embedder_url(spec)
+        url, model, options = split_embedder_url(spec)
         return HttpEmbedder(url, model, api_key=key, **options)
     other: Embedder | None = _of_a_package("embedders", spec, key)
     if other is not None:
@@ -96,11 +90,11 @@ def open_llm(spec: str = "local", *, api_key: str | None = None) -> Generator:
         from rag.models.generators.vllm import VllmGenerator
 
         return VllmGenerator(spec.removeprefix("vllm:"))
-    if _is_url(spec):
+    if is_url(spec):
         from rag.models.generators.http import HttpGenerator
         from rag.models.generators.vllm_server import key_for
 
-        url, model, options = _split_llm_url(spec)
+        url, model, options = split_llm_url(spec)
         return HttpGenerator(url, model, api_key=key_for(url) or _key(api_key), **options)
     other: Generator | None = _of_a_package("generators", spec, _key(api_key))
     if other is not None:
@@ -115,10 +109,10 @@ def open_reranker(spec: str, *, api_key: str | None = None) -> Reranker:
     Raises SpecError, ModelError or MissingExtraError.
     """
     require_text(spec, "A reranker's spec", "a text such as a model's name")
-    if _is_url(spec):
+    if is_url(spec):
         from rag.models.rerankers.http import HttpReranker
 
-        url, model = _split_url(spec, "http://HOST:PORT#MODEL")
+        url, model = split_url(spec, "http://HOST:PORT#MODEL")
         return HttpReranker(url, model, api_key=_key(api_key))
     other: Reranker | None = _of_a_package("rerankers", spec, _key(api_key))
     if other is not None:
@@ -143,7 +137,7 @@ def open_verifier(spec: str = "lexical", *, embedder: Embedder | None = None, ap
         from rag.grounding.nli import NliVerifier
 
         return NliVerifier(rest)
-    if kind == "llm" and _is_url(rest):
+    if kind == "llm" and is_url(rest):
         from rag.grounding.llm import LlmVerifier
 
         url, _, model = rest.partition("#")
@@ -208,7 +202,7 @@ def _open_recorded(spec: str, path: str | Path, api_key: str | None) -> Embedder
         )
     key = _key(api_key)
     is_named = not key or not _may_get_the_key(spec) or _origin(spec) in _known_servers()
-    if _is_url(spec) and not is_named:
+    if is_url(spec) and not is_named:
         raise SpecError(
             f"The index {path} was built with the embedder {spec}, a server that nobody named on this machine yet. Your API key "
             f"is not sent there. If you trust the server, name it once: RAG_EMBEDDER='{spec}'"
@@ -219,7 +213,7 @@ def _open_recorded(spec: str, path: str | Path, api_key: str | None) -> Embedder
 def _may_get_the_key(spec: str) -> bool:
     """Whether a spec names a server, or a package's component, which may use one."""
     name = spec.partition(":")[0]
-    return _is_url(spec) or (name not in RESERVED and name in plugin_names("embedders"))
+    return is_url(spec) or (name not in RESERVED and name in plugin_names("embedders"))
 
 
 def _known_servers() -> list[str]:
@@ -234,7 +228,7 @@ def _remember_server(spec: str) -> None:
 
 
 def _origin(spec: str) -> str:
-    if not _is_url(spec):
+    if not is_url(spec):
         return spec
     parts = urlsplit(spec)
     return f"{parts.scheme}://{parts.netloc}"
@@ -328,67 +322,9 @@ def using_llm(llm: Generator | str) -> Iterator[Generator]:
 
 def _absolute_folder(spec: str | None) -> str | None:
     """A model folder as an absolute path, so that the index finds it from anywhere; other specs as they are."""
-    if spec and not _is_url(spec) and expanded(spec).is_dir():
+    if spec and not is_url(spec) and expanded(spec).is_dir():
         return str(expanded(spec).resolve())
     return spec
-
-
-def _is_url(spec: str) -> bool:
-    return spec.startswith(("http://", "https://"))
-
-
-def _split_url(spec: str, form: str) -> tuple[str, str]:
-    url, _, model = spec.partition("#")
-    if not urlsplit(url).netloc or not model:
-        raise SpecError(f"'{spec}' does not say which model to use. The form is {form}.")
-    return url.rstrip("/"), model
-
-
-def _split_llm_url(spec: str) -> tuple[str, str | None, dict[str, Any]]:
-    """Address, model or None, and options, as in http://HOST:PORT/v1?window=8192#MODEL."""
-    form = "The form is http://HOST:PORT/v1, http://HOST:PORT/v1#MODEL or http://HOST:PORT/v1?window=TOKENS#MODEL."
-    url, model, options = _split_address(spec, LLM_URL_OPTIONS, form)
-    return url, model or None, {name: _number(spec, name, value, form) for name, value in options.items()}
-
-
-def _split_embedder_url(spec: str) -> tuple[str, str, dict[str, Any]]:
-    """Address, model and options, as in http://HOST:PORT/v1?input_type=query,passage#MODEL."""
-    form = "The form is http://HOST:PORT/v1#MODEL or http://HOST:PORT/v1?input_type=query,passage#MODEL."
-    url, model, texts = _split_address(spec, EMBEDDER_URL_OPTIONS, form)
-    if not model:
-        raise SpecError(f"'{spec}' does not say which model to use. {form}")
-    options: dict[str, Any] = {name: value for name, value in texts.items() if name.endswith("_prefix")}
-    if "max_tokens" in texts:
-        options["max_tokens"] = _number(spec, "max_tokens", texts["max_tokens"], form)
-    if "input_type" in texts:
-        kinds = tuple(kind.strip() for kind in texts["input_type"].split(","))
-        if len(kinds) != 2 or not all(kinds):
-            raise SpecError(
-                f"'{spec}': input_type needs a name for questions and one for passages, such as query,passage. {form}"
-            )
-        options["input_types"] = kinds
-    return url, model, options
-
-
-def _split_address(spec: str, known: tuple[str, ...], form: str) -> tuple[str, str, dict[str, str]]:
-    """Address, model (may be empty) and options. Raises SpecError for an unknown option."""
-    try:
-        parts = urlsplit(spec)
-    except ValueError as error:
-        raise SpecError(f"'{spec}' is not an address: {error}. {form}") from error
-    if not parts.netloc:
-        raise SpecError(f"'{spec}' does not say which server to use. {form}")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    for name in options:
-        if name not in known:
-            raise SpecError(f"'{spec}' has an unknown option '{name}'.{nearest(name, known)} {form}")
-    return parts._replace(query="", fragment="").geturl().rstrip("/"), parts.fragment, options
-
-
-def _number(spec: str, name: str, value: str, form: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
-        raise SpecError(f"'{spec}': {name} must be a number from 1, not '{value}'. {form}")
-    return int(value)
 
 
 def _refuse_misspelling(spec: str, names: tuple[str, ...], known: tuple[str, ...], kind: str) -> None:

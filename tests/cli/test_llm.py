@@ -240,7 +240,7 @@ class TestWhatGoesWrong:
         silent.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
         silent.chmod(0o755)
         monkeypatch.setattr(serving, "SECONDS_TO_TELL", 0.1)
-        with pytest.raises(ModelError, match=r"silent did not say within 0\.1 s whether it has vLLM\..*--python"):
+        with pytest.raises(ModelError, match=r"silent did not report within 0\.1 s whether it has vLLM\..*--python"):
             start_server(MODEL, python=str(silent))
 
     def test_a_program_that_this_system_cannot_run_is_told(self, fail, tmp_path):
@@ -327,8 +327,8 @@ class TestProcesses:
         assert process_began(process.pid) == ""
 
     def test_systems_without_proc_ask_ps(self):
-        assert vllm_server._began_told_by_ps(os.getpid()) == vllm_server._began_told_by_ps(os.getpid()) != ""
-        assert vllm_server._began_told_by_ps(2**22 + 1) == ""
+        assert vllm_server._began_by_ps(os.getpid()) == vllm_server._began_by_ps(os.getpid()) != ""
+        assert vllm_server._began_by_ps(2**22 + 1) == ""
 
 
 class TestCommands:
