@@ -10,7 +10,7 @@ RagError                     says what, where and what next in its message
 ├── CallStoreError           the file of finished calls cannot be used
 ├── DocumentError            one document could not be read; `status` is one of `DOCUMENT_STATUSES`
 └── IndexStoreError          an index cannot be opened or written
-    ├── NoIndexError         there is no index at that place
+    ├── NoIndexError         there is no index at the path
     ├── EmbedderMismatchError  the index was built with another embedder
     ├── IndexFormatError     the index was made by another version, or is damaged
     └── IndexLockedError     another process is writing (the message names it)
@@ -82,7 +82,7 @@ class IndexStoreError(RagError):
 
 
 class NoIndexError(IndexStoreError):
-    """There is no index where one was asked for."""
+    """There is no index at the path."""
 
 
 class EmbedderMismatchError(IndexStoreError):

@@ -204,7 +204,7 @@ def _open_recorded(spec: str, path: str | Path, api_key: str | None) -> Embedder
     is_named = not key or not _may_get_the_key(spec) or _origin(spec) in _known_servers()
     if is_url(spec) and not is_named:
         raise SpecError(
-            f"The index {path} was built with the embedder {spec}, a server that nobody named on this machine yet. Your API key "
+            f"The index {path} was built with the embedder {spec}, a server that was not named on this machine yet. Your API key "
             f"is not sent there. If you trust the server, name it once: RAG_EMBEDDER='{spec}'"
         )
     return open_embedder(spec, api_key=key) if is_named else _embedder(spec, None)

@@ -58,8 +58,8 @@ run_file = flag(
     "--run", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what was found as a TREC run."
 )
 embedder = flag("--embedder", metavar="SPEC", help="The embedder of a collection (RAG_EMBEDDER; default minilm).")
-an_index = flag("--index", "index_path", metavar="DIR", help="The index folder. A collection has an index of its own.")
-fresh = flag("--fresh", is_flag=True, help="Ask again what was answered before.")
+an_index = flag("--index", "index_path", metavar="DIR", help="The index folder. A collection has its own index.")
+fresh = flag("--fresh", is_flag=True, help="Ask the model again, even where finished answers are kept.")
 
 
 @eval_group.command("retrieval", short_help="How well search finds what it should.")

@@ -128,11 +128,11 @@ def _ending_soon(tell: Callable[[], None]) -> Iterator[None]:
     import signal
     import threading
 
-    told = threading.Event()
+    has_told = threading.Event()
 
     def tell_once() -> None:
-        if not told.is_set():
-            told.set()
+        if not has_told.is_set():
+            has_told.set()
             tell()
 
     def end() -> None:

@@ -25,7 +25,8 @@ def remove(sources: Sequence[str | Path], *, index: Index | str | Path, wait: fl
     """Remove documents from an index, and forget failed files. The files themselves stay.
 
     A source is a file, a folder (all its documents) or a glob over whole absolute paths. Another writer gets `wait` seconds
-    to finish; IndexLockedError after that. Raises UsageError, before anything is removed, for a source that matches nothing.
+    to finish. Raises IndexLockedError after that. Raises UsageError for a source that matches nothing, before anything is
+    removed.
 
         report = rag.remove(["docs/drafts"], index="indexes/handbook")
         report.removed
