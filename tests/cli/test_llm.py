@@ -183,7 +183,7 @@ class TestWhatGoesWrong:
     def test_a_server_that_hangs_is_ended(self, fail):
         fail("hangs")
         pids: list[int] = []
-        with pytest.raises(ModelError, match=r"was not ready within 0\.3 s\. Give it longer with --wait"):
+        with pytest.raises(ModelError, match=r"was not ready within 0\.3 s\. Allow more time with --wait"):
             start_server(MODEL, wait=0.3, on_wait=lambda server: pids.append(server.pid))
         assert ends(pids[0])
         assert recorded_server() is None
