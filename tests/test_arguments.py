@@ -128,7 +128,7 @@ def test_a_wish_that_cannot_be_is_named_by_all_that_sum_up(tmp_path, wishes, mes
         (TOWER, {}, "sources must be a list of paths and documents"),
         ([TOWER, 5], {}, "Number 2 of sources must be one of the paths and documents, not 5"),
         ([TOWER], {"jobs": "2"}, "jobs must be a whole number"),
-        ([TOWER], {"limits": 300}, "what rag.Limits(…) makes"),
+        ([TOWER], {"limits": 300}, "a rag.Limits(…)"),
         ([TOWER], {"selection": "*.pdf"}, "selection must be"),
         ([TOWER], {"passwords": 5}, "passwords must be a list of texts"),
         ([TOWER], {"progress": print}, "progress must be an object with the methods"),

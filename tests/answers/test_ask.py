@@ -149,7 +149,7 @@ def test_an_answer_that_ended_for_want_of_room_says_so(library):
         for most in (7, 6)
     )
     assert (whole.cut, cut.cut) == (False, True)
-    assert "cut at the most tokens" in answer_footnote(cut)
+    assert "cut at --max-tokens" in answer_footnote(cut)
     assert "cut" not in answer_footnote(whole)
     assert Answer.from_dict(cut.to_dict()).cut
 

@@ -637,7 +637,7 @@ def test_lines_of_stdin_are_a_conversation(rag_chat):
     assert (
         again.stdout.index("It was built in 1872")
         < again.stdout.index("Forgotten.")
-        < again.stdout.index("Nothing was said yet.")
+        < again.stdout.index("There are no turns yet.")
     )
 
 
@@ -653,7 +653,7 @@ def test_json_is_one_object_a_turn_and_an_error_is_one_too(rag_chat):
     assert (lost.returncode, [one["asked"] for one in told[:3]]) == (1, ["/foo", "/sorces now", "/clear all"])
     assert told[0]["error"].startswith("There is no /foo. The commands are /sources,")
     assert "Did you mean '/sources'?" in told[1]["error"]
-    assert told[2]["error"] == "/clear stands alone on its line."
+    assert told[2]["error"] == "/clear must be alone on its line."
     assert told[3]["answerable"]
     failed = rag_chat("--json", "--where", "shlf=x", stdin="How tall is the tower?\n")
     assert failed.returncode == 1

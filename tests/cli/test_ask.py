@@ -123,7 +123,7 @@ def test_a_second_file_of_questions_keeps_the_answers_of_the_first(ask, tmp_path
     (tmp_path / "b.txt").write_text("What does the soup cost?\n")
     assert ask("--index", "i", "--questions", "a.txt", "--output", "o.jsonl").exit_code == 0
     done = ask("--index", "i", "--questions", "b.txt", "--output", "o.jsonl")
-    assert "1 of its answers are to other questions, and stay there." in done.stderr
+    assert "also keeps 1 answer to other questions." in done.stderr
     lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
     assert [line["question"] for line in lines] == ["How tall is the tower?", "What does the soup cost?"]
 
@@ -146,7 +146,7 @@ def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_ans
     [
         ([QUESTION], "Interrupted; nothing is kept."),
         (["--questions", "q.txt"], "Interrupted; nothing is kept."),
-        (["--questions", "q.txt", "--output", "o.jsonl"], "Interrupted; what was finished is kept."),
+        (["--questions", "q.txt", "--output", "o.jsonl"], "Interrupted; finished work is kept."),
     ],
 )
 def test_an_interrupted_command_says_what_is_kept(ask, tmp_path, monkeypatch, options, told):

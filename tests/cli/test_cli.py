@@ -275,7 +275,7 @@ def test_ctrl_c_leaves_a_sound_index_no_traceback_and_no_orphans(rag, tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted; what was finished is kept." in errors
+    assert "Interrupted; finished work is kept." in errors
     assert "Traceback" not in errors
     assert not any(Path(f"/proc/{child}").exists() for child in children)
     assert rag("status", "--index", "i").returncode == 0

@@ -185,7 +185,7 @@ class TestWhatGoesWrong:
     def test_a_server_that_hangs_is_ended(self, fail):
         fail("hangs")
         pids: list[int] = []
-        with pytest.raises(ModelError, match=r"was not ready within 0\.3 s\. Give it longer with --wait"):
+        with pytest.raises(ModelError, match=r"was not ready within 0\.3 s\. Allow more time with --wait"):
             start_server(MODEL, wait=0.3, on_wait=lambda server: pids.append(server.pid))
         assert ends(pids[0])
         assert recorded_server() is None
@@ -242,7 +242,7 @@ class TestWhatGoesWrong:
         silent.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
         silent.chmod(0o755)
         monkeypatch.setattr(serving, "SECONDS_TO_TELL", 0.1)
-        with pytest.raises(ModelError, match=r"silent did not say within 0\.1 s whether it has vLLM\..*--python"):
+        with pytest.raises(ModelError, match=r"silent did not report within 0\.1 s whether it has vLLM\..*--python"):
             start_server(MODEL, python=str(silent))
 
     def test_a_program_that_this_system_cannot_run_is_told(self, fail, tmp_path):
@@ -330,8 +330,8 @@ class TestProcesses:
         assert process_began(process.pid) == ""
 
     def test_systems_without_proc_ask_ps(self):
-        assert vllm_server._began_told_by_ps(os.getpid()) == vllm_server._began_told_by_ps(os.getpid()) != ""
-        assert vllm_server._began_told_by_ps(2**22 + 1) == ""
+        assert vllm_server._began_by_ps(os.getpid()) == vllm_server._began_by_ps(os.getpid()) != ""
+        assert vllm_server._began_by_ps(2**22 + 1) == ""
 
 
 @pytest.mark.slow
@@ -347,7 +347,7 @@ class TestCommands:
         assert said == f"{MODEL} at {server.url}\n"
         status = self.run("status").splitlines()
         assert status[0].startswith(f"{MODEL} is ready at {server.url} (process {server.pid}, since ")
-        assert status[1:] == ["1 answers under way, 2 waiting; 75% of prompts known before", f"log: {server.log}"]
+        assert status[1:] == ["1 answer under way, 2 waiting; 75% of prompt tokens cached", f"log: {server.log}"]
         assert self.run("stop") == f"Stopped {MODEL} at {server.url}\n"
         assert self.run("stop") == "No server runs.\n"
         assert self.run("status") == "No server runs. Start one with: rag llm start MODEL\n"
@@ -364,4 +364,4 @@ class TestCommands:
         assert self.run("start", MODEL, code=1).startswith(f"Loading {MODEL}; its log is ")
 
     def test_start_without_waiting_says_how_to_go_on(self, fail):
-        assert self.run("start", MODEL, "--wait", "0") == f"{MODEL} is loading; `rag llm status` tells when it is ready.\n"
+        assert self.run("start", MODEL, "--wait", "0") == f"{MODEL} is loading; `rag llm status` shows when it is ready.\n"

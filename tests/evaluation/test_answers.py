@@ -8,7 +8,7 @@ import pytest
 from evaluation_data import ANSWERS, CORPUS, HOPELESS, TOWERS, read_lines, write_collection, write_lines
 
 import rag
-from rag.cli.terminal import evaluation_lines
+from rag.cli.figures import evaluation_lines
 from rag.errors import ModelError, UsageError
 from rag.evaluation.answers import evaluate_answers
 from rag.evaluation.measures.scores import (
@@ -235,7 +235,7 @@ def test_a_source_that_is_not_there_is_told_also_where_the_answer_is_right(fille
     asked = {"id": "q1", "question": "How tall is the tower of Paris?", "answers": ["330"], "source": "d-pariss"}
     evaluation = evaluate_answers(write_lines(tmp_path / "q.jsonl", [asked]), index=filled, llm=Quoting())
     assert evaluation.after["unknown_sources"] == ["d-pariss"]
-    assert "1 of the expected sources are not in the index, such as d-pariss" in evaluation_lines(evaluation)
+    assert "not in the index: 1 expected source, such as d-pariss" in evaluation_lines(evaluation)
 
 
 def test_what_has_no_answers_to_compare_with_is_told(towers, index):

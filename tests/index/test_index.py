@@ -270,7 +270,7 @@ def test_a_server_that_only_the_index_names_gets_no_key_until_it_was_named_here(
     monkeypatch.setenv("RAG_API_KEY", "secret")
     with rag.open_index(tmp_path / "index", create=True) as index:
         index.catalog.set_setting("embedder_spec", spec)
-    with rag.open_index(tmp_path / "index") as index, pytest.raises(SpecError, match="not sent there unasked"):
+    with rag.open_index(tmp_path / "index") as index, pytest.raises(SpecError, match="is not sent there"):
         _ = index.embedder
     for named in (spec, None):
         with rag.open_index(tmp_path / "index", embedder=named) as index, pytest.raises(ModelError, match="127"):

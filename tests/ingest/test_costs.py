@@ -118,7 +118,7 @@ def test_passwords_come_from_a_file_one_a_line(command, tmp_path, folder):
 
 @pytest.mark.parametrize(
     ("content", "cause"),
-    [(b"\xff\xfe\xff", "cannot be read as UTF-8 text"), (b"\n\r\n", "holds no password"), (None, "No such file")],
+    [(b"\xff\xfe\xff", "cannot be read as UTF-8 text"), (b"\n\r\n", "contains no password"), (None, "No such file")],
 )
 def test_a_password_file_that_cannot_be_read_or_is_empty_is_told(command, tmp_path, folder, content, cause):
     if content:

@@ -93,7 +93,7 @@ def test_a_file_that_goes_on_changing_is_a_failure_and_tried_again_at_the_next_r
     with monkeypatch.context() as patched:
         while_reading(patched, lambda source: Path(source).write_text("x" * next(numbers), encoding="utf-8"))
         report = rag.sync([folder], index=index)
-    assert [(failure.status, "went on changing" in failure.message) for failure in report.failed] == [("unreadable", True)]
+    assert [(failure.status, "kept changing" in failure.message) for failure in report.failed] == [("unreadable", True)]
     assert sorted(texts(index)) == ["garden.md", "kitchen.txt"]
     assert index.verify() == []
     (folder / "tower.txt").write_text("at rest", encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 from pdf_writer import encrypted, pdf
 
 import rag
-from rag.cli.terminal import report_lines
+from rag.cli.reports import report_lines
 from rag.errors import UsageError
 from rag.ingest.sync import plan_for
 from rag.reading import ChunkSizes, ReadOptions
@@ -164,7 +164,7 @@ def test_sources_that_name_nothing_are_refused(index, tmp_path):
     with pytest.raises(UsageError, match=r"Nothing to index in .*empty\. Documents are files such as \.pdf"):
         rag.sync([tmp_path / "empty"], index=index)
     (tmp_path / "empty" / "a.png").write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"1 files of other kinds: \.png"):
+    with pytest.raises(UsageError, match=r"1 file of other kinds: \.png"):
         rag.sync([tmp_path / "empty"], index=index)
 
 
@@ -329,6 +329,13 @@ def test_what_was_passed_over_is_told_by_its_kind(index, folder):
     line = report_lines(report)[1]
     assert line.startswith("13 passed over: 2 .png, 1 ")
     assert line.endswith(", … (--include GLOB takes files of other kinds)")
+
+
+def test_a_report_counts_in_the_singular_and_plural(index, folder):
+    single = report_lines(rag.sync([folder / "tower.txt"], index=index))[0]
+    assert single.startswith("1 added · 1 document, 1 chunk in ")
+    both = report_lines(rag.sync([folder / "tower.txt", folder / "garden.md"], index=index))[0]
+    assert " · 2 documents, 3 chunks in " in both
 
 
 def test_chunk_sizes_that_cannot_work_leave_the_index_usable(index, folder):

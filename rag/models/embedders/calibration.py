@@ -1,6 +1,6 @@
-"""What the cosines of an embedder mean: constants that hold for that embedder only, from `calibrations/NAME.json`.
+"""The meaning of an embedder's cosines: constants for that embedder only, from `calibrations/NAME.json`.
 
-Another embedder's cosines lie elsewhere. Where an embedder has no calibration, code goes by words alone.
+Other embedders have other ranges of cosines. For an embedder without a calibration, only words count.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ NAME = re.compile(r"[\w-]+")
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Constants of one embedder. Each part has its own origin, for each is fitted by a script of its own."""
+    """Constants of one embedder. Each part has its own origin, since its own script fits it."""
 
     embedder: str
     """The name in `EmbedderIdentity`."""
 
     evidence: Fitted
-    """`weights` (five numbers, in the order of `rag.answers.evidence.measured`), `bias`, and `far`: the cosine to assume for other
-    passages where there are none."""
+    """`weights` (five numbers, in the order of `rag.answers.evidence.measured`), `bias`, and `far`: the cosine assumed for
+    other passages if there are none."""
 
     support: Fitted
-    """`far` and `near`: cosines of unrelated and of equal sentences. `weight`: what nearness counts for beside shared words, 0 to 1."""
+    """`far` and `near`: the cosines of unrelated and of equal sentences. `weight`: the weight of nearness beside shared words,
+    0 to 1."""
 
 
 def calibration_of(identity: EmbedderIdentity | None) -> Calibration | None:
-    """The calibration of an embedder, or None where it has none."""
+    """The calibration of an embedder, or None if it has none."""
     return _calibration(identity.name) if identity is not None else None
 
 

@@ -109,7 +109,7 @@ def test_a_file_that_needs_too_much_memory_is_too_large(tmp_path, monkeypatch, g
     with_parser(f"def parse(text, _):\n    if text == 'b.txt':\n        {grow}\n    return text", monkeypatch)
     outcomes = list(workers.load_all(files(tmp_path, "a.txt", "b.txt", "c.txt"), jobs=1, limits=Limits(memory=200 * 2**20)))
     assert [outcome(one) for one in outcomes] == ["a.txt", "too-large", "c.txt"]
-    assert "needs more memory than a file may take. Split it, or allow more." in outcomes[1].failure.message
+    assert "needs more memory than the limit. Split it, or allow more." in outcomes[1].failure.message
 
 
 def test_death_by_refused_memory_is_told_from_a_crash(tmp_path, monkeypatch):
@@ -121,7 +121,7 @@ def test_death_by_refused_memory_is_told_from_a_crash(tmp_path, monkeypatch):
     with_parser(code, monkeypatch)
     outcomes = list(workers.load_all(files(tmp_path, "a.txt", "b.txt"), jobs=1, limits=Limits(memory=200 * 2**20)))
     assert [outcome(one) for one in outcomes] == ["corrupt", "too-large"]
-    assert "b.txt took more memory than a file may" in outcomes[1].failure.message
+    assert "b.txt took more memory than the limit" in outcomes[1].failure.message
 
 
 def test_a_worker_that_the_system_ended_had_no_more_memory(tmp_path, monkeypatch):
@@ -141,7 +141,7 @@ def test_a_text_without_end_is_too_large(tmp_path):
     paths = [str(tmp_path / "long.txt"), *files(tmp_path, "a.txt")]
     long, short = workers.load_all(paths, limits=Limits(characters=1000))
     assert (outcome(long), outcome(short)) == ("too-large", "a.txt")
-    assert "holds 1,500 characters, and a file may hold 1,000. Split it." in long.failure.message
+    assert "has 1,500 characters, more than the limit of 1,000. Split it." in long.failure.message
 
 
 def test_metadata_without_end_are_too_large(tmp_path, monkeypatch):

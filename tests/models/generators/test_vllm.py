@@ -69,11 +69,11 @@ class TestWithoutVllm:
 
     @pytest.mark.parametrize("name", ["./model", "~/no-such-model", "/no/model", ""])
     def test_a_path_that_is_no_folder_is_no_hub_name(self, fake_engine, name):
-        with pytest.raises(ModelError, match="is no folder"):
+        with pytest.raises(ModelError, match="is not a folder"):
             VllmGenerator(name)
 
     def test_a_folder_without_a_model_is_refused(self, fake_engine, tmp_path):
-        with pytest.raises(ModelError, match=r"holds no config\.json"):
+        with pytest.raises(ModelError, match=r"contains no config\.json"):
             VllmGenerator(str(tmp_path))
 
     def test_gguf_files_are_for_llama_cpp(self, fake_engine, tmp_path):
