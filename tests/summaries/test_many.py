@@ -578,7 +578,7 @@ def test_ctrl_c_keeps_every_finished_call_and_tells_how_to_go_on(tmp_path, texts
         said, seconds = interrupted(run)
         server.goes_on.set()
         assert seconds < 1.5
-        assert f"Every finished call is kept in {calls}. The same command {'without --fresh ' if more else ''}goes on" in said
+        assert f"Finished calls are kept in {calls}. The same command {'without --fresh ' if more else ''}continues" in said
         assert "of 3 documents summarized" in said
         assert kept_in(calls) >= before > 0
 

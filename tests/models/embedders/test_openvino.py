@@ -191,7 +191,7 @@ def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(tiny_folder, mo
     from rag.models.embedders.openvino_graph import prepared_graph
 
     monkeypatch.setenv("RAG_CACHE", str(tiny_folder / "config.json" / "below a file"))
-    with pytest.raises(ModelError, match="Set RAG_CACHE to a folder that can be written to"):
+    with pytest.raises(ModelError, match="Set RAG_CACHE to a writable folder"):
         prepared_graph(tiny_folder)
 
 

@@ -56,7 +56,7 @@ def test_a_hub_model_is_known_by_its_commit_and_an_unknown_one_is_an_error_that_
     first, second = run_python(code, HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1").splitlines()
     assert first == f"acme/tiny {commit}"
     assert "acme/missing could not be loaded" in second
-    assert "check the name and the network" in second
+    assert "Check the name and the network" in second
 
 
 def test_a_path_that_is_no_folder_is_not_looked_up_on_the_hub(tmp_path):
