@@ -85,7 +85,7 @@ class TestArchives:
     def test_other_archives_are_unsupported(self, content: bytes) -> None:
         assert refusal(content).status == "unsupported"
 
-    def test_a_damaged_archive_is_corrupt_unless_a_loader_of_its_name_knows_better(self) -> None:
+    def test_a_damaged_archive_is_corrupt_unless_its_loader_reads_it(self) -> None:
         damaged = archive(mimetype="application/epub+zip")[:40]
         assert refusal(damaged).status == "corrupt"
         assert told(damaged, "book.epub") == "epub"
@@ -162,7 +162,7 @@ class TestTexts:
             assert refusal(content).status == "unsupported"
 
 
-def test_an_archive_that_is_packed_as_documents_are_not_is_called_damaged():
+def test_an_archive_with_an_unusual_compression_is_damaged():
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as file:
         file.writestr("mimetype", "application/epub+zip")

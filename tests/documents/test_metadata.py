@@ -231,7 +231,7 @@ class TestBounds:
         assert left_out == 50_000 - LARGEST // 2
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**63, -(2**80)])
-    def test_numbers_that_json_or_the_catalog_cannot_hold_become_text(self, value: float) -> None:
+    def test_numbers_too_large_for_json_or_the_catalog_become_text(self, value: float) -> None:
         assert flatten({"a": value}) == ({"a": str(value)}, 0)
 
     def test_a_number_that_cannot_even_be_written_is_left_out(self) -> None:
@@ -252,7 +252,7 @@ class TestBounds:
             lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers() | st.none(), inner) | st.sets(st.text()),
         ).filter(lambda value: isinstance(value, dict))
     )
-    def test_whatever_comes_the_outcome_is_flat_bounded_and_json_ready(self, values: dict[object, object]) -> None:
+    def test_any_metadata_becomes_flat_bounded_json(self, values: dict[object, object]) -> None:
         found, _ = flatten(values)
         assert json.loads(json.dumps(found, allow_nan=False)) == found
         json.dumps(found, ensure_ascii=False).encode("utf-8")

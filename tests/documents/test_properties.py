@@ -64,7 +64,7 @@ def test_marked_text_comes_back_whole(text: str, encoding: str) -> None:
 
 
 @given(st.lists(any_text, max_size=4))
-def test_joining_words_leaves_no_marker_and_loses_no_other_character(pages: list[str]) -> None:
+def test_joining_words_loses_only_the_markers(pages: list[str]) -> None:
     joined = join_divided_words(pages)
     assert [page.replace(MARKER, "").replace("-", "") for page in pages] == [page.replace("-", "") for page in joined]
 

@@ -51,7 +51,7 @@ def test_what_has_just_been_written_is_read_each_time(folder, monkeypatch):
     assert sorted(read) == ["a.bin", "b.bin"]
 
 
-def test_a_changed_byte_is_noticed_although_size_and_time_are_put_back(folder, settled):
+def test_a_changed_byte_is_noticed_with_size_and_time_restored(folder, settled):
     path, expected = folder / "a.bin", sums(folder)
     assert are_intact(folder, expected)
     before, content = path.stat(), bytearray(path.read_bytes())

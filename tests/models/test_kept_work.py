@@ -159,7 +159,7 @@ def test_components_keep_their_identities():
     assert LexicalVerifier().identity == "LexicalVerifier [] "
 
 
-def test_a_component_without_an_identity_is_known_by_class_and_name():
+def test_without_identity_class_and_name_identify_a_component():
     assert identity_of(ScriptedGenerator([])) == f"ScriptedGenerator {ScriptedGenerator([]).name}"
 
 

@@ -136,7 +136,7 @@ def test_a_call_is_not_made_twice_and_fresh_makes_it_again(tmp_path):
     assert len(fresh.prompts) == len(first.prompts)
 
 
-def test_only_what_is_new_is_asked_when_the_end_of_a_document_changes(tmp_path):
+def test_a_changed_end_of_a_document_asks_only_about_the_new(tmp_path):
     first = SummaryModel(first_sentences, window=LIMITED)
     text = facts(300)
     all_of([Document(text, "d.txt", "D")], first, tmp_path)
@@ -324,7 +324,7 @@ def test_calls_without_a_store_are_made_each_time():
     assert asyncio.run(twice()) == 2
 
 
-def test_a_folder_gets_one_file_a_document_and_a_log_with_one_line_each(tmp_path, texts):
+def test_a_folder_gets_a_file_and_a_log_line_a_document(tmp_path, texts):
     model = SummaryModel(first_sentences, window=LIMITED)
     failure = rag.FailedSummary("lost.pdf", "corrupt", "lost.pdf is damaged.")
     for _ in range(2):
@@ -356,7 +356,7 @@ def sources_in(out):
     return [json.loads(line)["source"] for line in (out / LOG).read_text().splitlines()]
 
 
-def test_a_log_with_a_torn_line_goes_on_and_two_writers_are_kept_apart(tmp_path):
+def test_a_torn_log_goes_on_and_has_one_writer_at_a_time(tmp_path):
     out = tmp_path / "out"
     add_all(out, failed("a.txt"))
     with (out / LOG).open("a") as log:
@@ -399,7 +399,7 @@ def test_a_lock_that_others_wrote_is_left_as_it_is(tmp_path):
     assert (tmp_path / f"{LOG}.lock").read_text() == "mine"
 
 
-def test_files_of_others_and_changed_summaries_are_not_overwritten(tmp_path):
+def test_other_files_and_edited_summaries_are_not_overwritten(tmp_path):
     one = rag.summarize(documents(1)[0], llm=SummaryModel(first_sentences), calls=tmp_path / "c.sqlite")
     out = tmp_path / "out"
     [first] = add_all(out, one)
@@ -439,7 +439,7 @@ def test_the_command_prints_json_lines_and_nothing_else(served, texts):
     assert "3 summarized, 0 failed" in done.stderr
 
 
-def test_the_command_reports_what_failed_with_code_3_and_reads_stdin(served, texts):
+def test_the_command_reads_stdin_and_exits_with_3_on_failures(served, texts):
     (texts / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
     done = CliRunner().invoke(main, ["summarize", str(texts), "--llm", "fake", "--output", str(texts.parent / "out")])
     assert done.exit_code == 3
@@ -461,7 +461,7 @@ def test_each_text_from_stdin_has_a_summary_of_its_own(served, tmp_path):
     assert len(list(out.glob("stdin-*.md"))) == len(sources_in(out)) == 2
 
 
-def test_a_model_that_is_none_is_refused_before_any_document_is_read(texts):
+def test_an_unknown_model_is_refused_before_reading(texts):
     done = CliRunner().invoke(main, ["summarize", str(texts), "--llm", "extractive"])
     assert (done.exit_code, "cannot sum up" in done.stderr) == (1, True)
 
@@ -475,7 +475,7 @@ def test_a_summary_on_disk_steers_no_terminal_and_holds_no_html(tmp_path):
     assert "A &lt; B" in written
 
 
-def test_a_folder_that_can_no_longer_be_written_to_is_named_with_what_next(tmp_path):
+def test_an_output_folder_that_is_gone_is_named(tmp_path):
     [summary] = all_of(documents(1), SummaryModel(first_sentences), tmp_path)
     out = tmp_path / "out"
 
@@ -488,7 +488,7 @@ def test_a_folder_that_can_no_longer_be_written_to_is_named_with_what_next(tmp_p
         write()
 
 
-def test_a_full_disk_ends_the_run_before_calls_are_paid_for_in_vain(tmp_path, monkeypatch):
+def test_a_full_disk_ends_the_run_before_more_paid_calls(tmp_path, monkeypatch):
     prepare = CallStore._prepare
 
     def on_a_small_disk(store):
@@ -593,7 +593,7 @@ def kept_in(path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_a_run_that_waits_for_a_server_to_count_tokens(tmp_path, texts):
+def test_ctrl_c_ends_a_run_that_waits_for_a_token_count(tmp_path, texts):
     asked, goes_on = threading.Event(), threading.Event()
     with LlmServer([facts(2)], window=LIMITED) as server:
 
@@ -632,7 +632,7 @@ class SumsUp(LlmServer):
 
 
 @pytest.mark.slow
-def test_twenty_documents_killed_in_the_middle_and_resumed_pay_for_nothing_twice(tmp_path):
+def test_twenty_killed_and_resumed_documents_pay_nothing_twice(tmp_path):
     folder = tmp_path / "texts"
     folder.mkdir()
     for number in range(20):

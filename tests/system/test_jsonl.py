@@ -68,7 +68,7 @@ def test_every_record_comes_back(record):
     assert line_of(record).count(b"\n") == 1
 
 
-def test_the_end_of_whole_lines_of_an_empty_file_is_its_beginning(tmp_path):
+def test_the_whole_lines_of_an_empty_file_end_at_0(tmp_path):
     (tmp_path / "a").write_bytes(b"")
     with (tmp_path / "a").open("rb") as file:
         assert end_of_whole_lines(file) == 0

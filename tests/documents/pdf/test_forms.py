@@ -112,7 +112,7 @@ def _widget(kind: str, place: tuple[float, float, float, float], **entries: obje
 
 
 class TestForms:
-    def test_an_answer_of_several_lines_stays_in_one_piece_under_its_question(self) -> None:
+    def test_an_answer_of_several_lines_follows_its_question_whole(self) -> None:
         rain = field("It was raining. " * 20, 72, 540, 400, 690, Ff=NumberObject(SEVERAL_LINES))
         car = field("The car broke. " * 20, 72, 240, 400, 390, Ff=NumberObject(SEVERAL_LINES))
         found = lines(

