@@ -622,11 +622,11 @@ class SumsUp(LlmServer):
         super().__init__(window=LIMITED)
         self.models = [{"id": "double"}]
 
-    def _refusal(self, payload):
+    def refusal(self, payload):
         was_cut_off = "messages" not in payload  # by the kill
-        return Refused(400) if was_cut_off else super()._refusal(payload)
+        return Refused(400) if was_cut_off else super().refusal(payload)
 
-    def _pieces(self, payload):
+    def pieces(self, payload):
         text = shown([Message(**message) for message in payload["messages"]])
         return re.split(r"(?<=[.])", " ".join(text.split()))[:2]
 
