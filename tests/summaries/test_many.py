@@ -489,15 +489,16 @@ def test_an_output_folder_that_is_gone_is_named(tmp_path):
 
 
 def test_a_full_disk_ends_the_run_before_more_paid_calls(tmp_path, monkeypatch):
-    prepare = CallStore._prepare
+    connect = sqlite3.connect
 
-    def on_a_small_disk(store):
-        prepare(store)
-        store._database.execute("PRAGMA max_page_count = 3")
+    def on_a_small_disk(*arguments, **options):
+        database = connect(*arguments, **options)
+        database.execute("PRAGMA max_page_count = 3")
+        return database
 
-    monkeypatch.setattr(CallStore, "_prepare", on_a_small_disk)
+    monkeypatch.setattr(sqlite3, "connect", on_a_small_disk)
     model = SummaryModel(lambda messages: first_sentences(messages) + " " + "Filler. " * 2000, parallel=1, obedient=False)
-    with pytest.raises(CallStoreError, match=r"disk is full .*calls\.sqlite.*goes on"):
+    with pytest.raises(CallStoreError, match=r"full.*calls\.sqlite"):
         all_of(documents(40), model, tmp_path)
     assert len(model.prompts) < 10
 

@@ -96,7 +96,7 @@ class TestOpening:
         assert opened(server, "large").name == "large"
 
     def test_an_unserved_model_is_refused_with_the_nearest_name(self, server):
-        with pytest.raises(SpecError, match="duoble.* mean 'double'"):
+        with pytest.raises(SpecError, match=r"duoble.* mean 'double'"):
             opened(server, "duoble")
 
     def test_an_adapter_has_the_window_of_its_base(self, server):
@@ -109,7 +109,7 @@ class TestOpening:
 
     def test_a_server_that_lists_no_models_needs_a_name(self, server):
         server.routes["/v1/models"] = lambda _: Refused(404, "no")
-        with pytest.raises(servers.RefusedError, match="/v1/models .*address.* /v1") as caught:
+        with pytest.raises(servers.RefusedError, match=r"/v1/models .*address.* /v1") as caught:
             opened(server)
         assert caught.value.status == 404
         server.models = []
@@ -133,7 +133,7 @@ class TestOpening:
     @pytest.mark.parametrize("answer", [b"<html>Welcome</html>", b"{nonsense", b"", b"[" * 100_000])
     def test_a_server_whose_answer_is_not_json_is_refused(self, server, answer):
         server.routes["/v1/models"] = lambda _: answer
-        with pytest.raises(ModelError, match="/v1/models.* JSON"):
+        with pytest.raises(ModelError, match=r"/v1/models.* JSON"):
             opened(server)
 
     def test_a_server_that_is_not_there_is_named(self, server):
@@ -286,7 +286,7 @@ class TestFailures:
     def test_after_five_attempts_the_servers_own_words_are_shown(self, server):
         generator = opened(server)
         server.faults = [Refused(500, {"error": {"message": "out of memory"}})] * 9
-        with pytest.raises(ModelError, match="/v1/chat/completions .*500.* 'out of memory'"):
+        with pytest.raises(ModelError, match=r"/v1/chat/completions .*500.* 'out of memory'"):
             write(generator)
         assert len(server.chats()) == 5
 
@@ -368,7 +368,7 @@ class TestFailures:
     def test_neither_a_stream_nor_an_answer_is_an_error(self, server, sent):
         generator = opened(server)
         server.routes["/v1/chat/completions"] = lambda _: sent
-        with pytest.raises(ModelError, match="list|choices|Paris"):
+        with pytest.raises(ModelError, match=r"list|choices|Paris"):
             write(generator)
 
     def test_a_server_that_stops_counting_tokens_is_an_error(self, server):
@@ -819,7 +819,7 @@ class TestEvents:
         async def first():
             return [data async for data in event_data(endless(), "http://h:1/v1")]
 
-        with pytest.raises(ModelError, match="http://h:1 .*1,000,000 bytes"):
+        with pytest.raises(ModelError, match=r"http://h:1 .*1,000,000 bytes"):
             asyncio.run(first())
         assert sum(read) < 5_000_000
 
