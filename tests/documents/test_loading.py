@@ -1,4 +1,4 @@
-"""What loading a file gives, and what it says when there is nothing to give."""
+"""Loading a file returns a document or raises an error with a status."""
 
 from __future__ import annotations
 

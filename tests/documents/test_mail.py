@@ -1,4 +1,4 @@
-"""E-mail: what becomes of headers, texts and attachments."""
+"""E-mail: headers, texts and attachments in the document's text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damaged files and files made to do harm: each costs itself, with a status that says why, and nothing else.
+"""Damaged and harmful files: each fails alone, with a status that says why.
 
 The long form of the first part is `benchmarks/documents/mutations.py`.
 """
@@ -61,7 +61,7 @@ def billion_laughs(root: str) -> str:
 
 
 def harmful(folder: Path) -> dict[str, bytes]:
-    """Files that attack what reads them. The secret beside them is not theirs to tell."""
+    """Files that attack their reader. They must not reveal the secret beside them."""
     secret = folder / "secret"
     secret.write_text("SECRET", encoding="utf-8")
     outside = f'<!DOCTYPE x [<!ENTITY s SYSTEM "{secret.as_uri()}">]>'

@@ -1,4 +1,4 @@
-"""What holds for every text and every heap of bytes."""
+"""Properties of every text and of any bytes."""
 
 from __future__ import annotations
 
@@ -119,12 +119,12 @@ markup_lines = st.sampled_from(
 
 
 def folded(text: str) -> str:
-    """The text as a reader of a cell or a caption finds it: normalised, on one line."""
+    """The text as a cell or a caption shows it: normalized, on one line."""
     return " ".join(visible(text).split())
 
 
 def at(document: Document, label: str) -> str:
-    """What the document says at all places of that label, less the line feeds that set places apart."""
+    """The text at all places with that label, without the line feeds between places."""
     assert document.places
     ends = [*document.places.starts[1:], len(document.text)]
     spans = zip(document.places.labels, document.places.starts, ends, strict=True)

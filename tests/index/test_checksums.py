@@ -1,4 +1,4 @@
-"""A damaged file is noticed however it was damaged; a sound one is read once."""
+"""Any damage to a file is noticed; a sound file is read once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def settled(monkeypatch):
-    """As if the files had been written long ago."""
+    """Gives the files a time long ago."""
     monkeypatch.setattr(checksums, "SETTLED_NS", -(10**12))
 
 

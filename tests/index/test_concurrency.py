@@ -1,4 +1,4 @@
-"""Many readers beside a writer: never an error, never half a document, and what is committed is soon seen."""
+"""Many readers beside a writer: no errors, no half documents, and commits are soon visible."""
 
 from __future__ import annotations
 

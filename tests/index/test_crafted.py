@@ -1,5 +1,6 @@
-"""Nothing in an index is trusted: what a stranger has put into one gives an error or a result, never a crash, a hang, or a
-file outside of the folder read, changed or removed. All of it happens in processes of its own.
+"""Nothing in an index is trusted. A crafted index gives an error or a result; it never crashes, hangs, or touches other files.
+
+Each test works in processes of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ EVIL = [None, -1, 0, 2**31, 2**63, 1e308, "x", "../../victim", "", [], {}, True]
 
 
 def use(nursery, index, act="use", **arguments):
-    """Use an index in a child, with so much MEMORY. Raises AssertionError for a crash, a hang or an error that is not ours."""
+    """Use an index in a child process within MEMORY. Raises AssertionError for a crash, a hang or an error that is no RagError."""
     ended = nursery.run(act, index=str(index), limit_memory=MEMORY, **arguments)
     assert (ended.signal, ended.hung) == (0, False), ended.printed
     assert not ended.error or ended.is_rag_error, ended.traceback
@@ -29,7 +30,7 @@ def use(nursery, index, act="use", **arguments):
 
 
 def use_in_every_way(nursery, index, sources):
-    """As a reader, as a writer, and as one who mends."""
+    """Read it, write to it and repair it."""
     use(nursery, index)
     use(nursery, index, "sync", folder=str(sources.folder))
     use(nursery, index, "compact")
@@ -167,7 +168,7 @@ def test_the_target_of_a_link_in_an_index_is_left_alone(nursery, place, index, s
 
 @pytest.mark.slow
 def test_new_files_are_not_written_through_links(nursery, place, index, sources):
-    """The names of files that are written beside their place can be guessed."""
+    """An attacker can guess the names of temporary files."""
     victim = place / "victim"
     victim.write_text("dear diary", encoding="utf-8")
     here = nursery.start("use", index=str(index))
@@ -199,7 +200,7 @@ def restore(index, place):
 
 
 def test_derived_files_that_are_stamped_as_they_are_are_used(nursery, index):
-    """Or all that follows would only show that they are not."""
+    """Without this the tests that follow would prove nothing."""
     before = {path: path.stat().st_ino for path in damage.derived_files(index)}
     restamp(index)
     assert use(nursery, index).value["problems"] == []

@@ -1,4 +1,4 @@
-"""An index that was killed at, starved, or damaged by hand: it opens, holds whole documents, and forgets nothing.
+"""An index after kills, full disks and damage: it opens, holds whole documents, and loses nothing.
 
 The long form of the first part is `benchmarks/index/kills.py`.
 """
@@ -73,7 +73,7 @@ def test_compaction_leaves_the_weights_of_a_fresh_index(nursery, place, index, s
 
 
 def limits(index, count, *, seed):
-    """Sizes at which writes shall fail: around those that files have, and any others."""
+    """Sizes at which writes fail: around the sizes of the index's files, and random ones."""
     sizes = [path.stat().st_size for path in index.rglob("*") if path.is_file()]
     near = [max(0, size + step) for size in sizes for step in (-1, 0, 1)]
     chance = random.Random(seed)
@@ -148,7 +148,7 @@ def test_a_folder_made_read_only_ends_a_run_with_a_named_error(nursery, place, a
 
 
 def heal(nursery, index, sound, place):
-    """Search an index with damaged derived files, repair it if verify asks for that, and return what is wrong then."""
+    """Search an index with damaged derived files, repair it if verify asks for it, and return the remaining faults."""
     log = place / "embedded"
     first = nursery.run("look", index=str(index), log=str(log)).result()
     if first["after"]:
@@ -203,7 +203,7 @@ def test_verify_says_what_is_damaged_and_repair_mends_it(nursery, index):
 
 
 def test_derived_files_follow_a_catalog_from_a_backup(nursery, place, index, sources):
-    """The numbers of generations and chunks come again after it, for other documents."""
+    """After a restore, other documents get the same numbers of generations and chunks."""
     backup = (index / "catalog.sqlite").read_bytes()
     sources.step(10)
     nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
@@ -243,7 +243,7 @@ def test_a_damaged_catalog_is_told_in_words_or_still_read(nursery, place, index,
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 @pytest.mark.parametrize("harm", [damage.cut_short, damage.flipped, damage.rubbish, damage.deleted, damage.zeroed])
 def test_damaged_leftovers_of_a_killed_run_do_no_harm(nursery, place, index, sources, harm, suffix):
-    """The newest documents may be lost with it, and come again; what was there before stays."""
+    """The newest documents may be lost and are indexed again; older ones stay."""
     sources.step(10)
     names = nursery.run("count_points", of="sync", arguments={"index": str(index), "folder": str(sources.folder)}).result()
     sources.step(10)
@@ -262,7 +262,7 @@ def test_damaged_leftovers_of_a_killed_run_do_no_harm(nursery, place, index, sou
 
 
 def test_the_harness_notices_what_it_looks_for(nursery, place, index, sources):
-    """A judge that finds nothing would prove nothing."""
+    """A judge that misses faults would prove nothing."""
     sound, texts = look(nursery, index), sources.texts()
     assert judge.after_a_kill(sound, texts, texts) == []
     name = next(iter(texts))

@@ -24,7 +24,7 @@ def vectors_of(count, dimension=16, seed=0):
 
 
 class Vectors:
-    """What a catalog would give: the exact vectors of chunks, those that are gone left out."""
+    """The exact vectors of a catalog's chunks, without the removed ones."""
 
     def __init__(self, ids, vectors):
         self.by_chunk = {int(chunk): vector for chunk, vector in zip(ids, vectors, strict=True)}

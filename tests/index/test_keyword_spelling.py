@@ -1,4 +1,4 @@
-"""An index whose words were spelled by an older version is as good as one made today: they are made anew, without embedding."""
+"""An index with words spelled by an older version gets new words, without embedding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag.index.stamped import read_stamped
 
 @pytest.fixture
 def old_index(tmp_path, folder, embedder, monkeypatch):
-    """An index with an Arabic word that is found by its stem, made when words were spelled as they stand."""
+    """An index of the older spelling, with an Arabic word that only its stem finds."""
     (folder / "school.txt").write_text("افتتحت المدرسة الجديدة", encoding="utf-8")
     with monkeypatch.context() as older:
         older.setattr(keywords, "SPELLING", "words")

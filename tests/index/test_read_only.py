@@ -1,4 +1,4 @@
-"""An index is a folder like any other: it can be read where it cannot be written, moved, copied, and called anything."""
+"""An index is a folder like any other: it can be read-only, moved, copied and renamed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOMEBODY_ELSE = NOBODY if os.getuid() == 0 else None
 
 @contextmanager
 def read_only(index):
-    """Nobody may write inside; afterwards everybody may again. Asserts that nothing was."""
+    """Makes the folder read-only for the test, and asserts that nothing was written."""
     paths = [index, *index.rglob("*")]
     before = {path: contents(path) for path in paths}
     for path in paths:
@@ -35,7 +35,7 @@ def read_only(index):
 
 
 def contents(path):
-    """What is in a file, but for the file in which SQLite's readers note where they are."""
+    """The contents of all files, except the file in which SQLite's readers record their positions."""
     return None if path.is_dir() or path.name.endswith("-shm") else path.read_bytes()
 
 
@@ -150,7 +150,7 @@ def test_two_open_copies_are_independent(nursery, place, index, sources):
 
 @pytest.mark.slow
 def test_a_copy_over_an_index_is_noticed(nursery, place, index, sources):
-    """As when a backup is put back: the files have the names, and may have the times, of those that were there."""
+    """A restored backup has the same file names, and may have the same times."""
     shutil.copytree(index, place / "backup")
     sound = look(nursery, index)
     sources.step(8)

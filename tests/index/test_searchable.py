@@ -1,4 +1,4 @@
-"""The contract of what search and answers need: an index, several that are searched as one, and one that is no folder."""
+"""The contract of `Searchable`: an index, several indexes as one, and an index in memory."""
 
 from __future__ import annotations
 

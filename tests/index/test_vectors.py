@@ -1,4 +1,4 @@
-"""The vectors' files in each of their layouts, against exact search over what the catalog holds."""
+"""The files of vectors in each layout, against exact search over the catalog."""
 
 from __future__ import annotations
 

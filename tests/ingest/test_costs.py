@@ -1,4 +1,4 @@
-"""`rag tokens`: what files cost, before anything is done with them."""
+"""`rag tokens`: the tokens and chunks of files, before they are indexed."""
 
 from __future__ import annotations
 

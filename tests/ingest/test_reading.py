@@ -1,4 +1,4 @@
-"""Indexing while files change, vanish, are renamed or copied, and what their side-cars have to do with it."""
+"""Indexing while files and their side-cars change, vanish, are renamed or copied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model wrote a finished call: the same one elsewhere is the same, another one of that name is not."""
+"""Models are identified by their origin: a move changes nothing, the same name alone proves nothing."""
 
 from __future__ import annotations
 

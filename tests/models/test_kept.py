@@ -1,4 +1,4 @@
-"""A generator that makes no finished call twice."""
+"""A generator that repeats no finished call."""
 
 from __future__ import annotations
 

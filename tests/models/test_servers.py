@@ -1,4 +1,4 @@
-"""What all clients of model servers share."""
+"""The behaviour that all clients of model servers share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summaries of models that write too little or go in circles: brought to their length with what the document bears out."""
+"""Summaries of models that write too little or repeat themselves reach their length with the document's own sentences."""
 
 from __future__ import annotations
 

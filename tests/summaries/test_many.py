@@ -1,4 +1,4 @@
-"""Many documents: the model is kept busy, finished calls are kept, and what fails costs only itself."""
+"""Many documents: the model is busy, finished calls are kept, and a failure costs one document."""
 
 from __future__ import annotations
 
@@ -422,7 +422,7 @@ def test_other_files_and_edited_summaries_are_not_overwritten(tmp_path):
 
 @pytest.fixture
 def served(monkeypatch, tmp_path):
-    """The command line with a model of its own behind `--llm fake`."""
+    """The command line with a test's model behind `--llm fake`."""
     model = SummaryModel(first_sentences, window=LIMITED)
     monkeypatch.setattr("rag.specs.open_llm", lambda spec, **_: model)
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
@@ -536,7 +536,7 @@ def test_the_packaged_model_sums_up_a_document_with_quotes(tmp_path):
 
 
 def summarizing(*arguments, **environment):
-    """`rag summarize` in a process that Ctrl-C reaches, whoever runs the tests."""
+    """`rag summarize` in a process that reacts to Ctrl-C however the tests were started."""
     return subprocess.Popen(
         [sys.executable, str(ROOT / "cli.py"), "summarize", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -585,7 +585,7 @@ def test_ctrl_c_keeps_every_finished_call_and_tells_how_to_go_on(tmp_path, texts
 
 
 def kept_in(path):
-    """Finished calls in a file that another process writes; none before it has made its table."""
+    """Finished calls in a file that another process writes; 0 before it has made its table."""
     if not path.exists():
         return 0
     with closing(sqlite3.connect(path)) as database, suppress(sqlite3.OperationalError):
@@ -617,7 +617,7 @@ def test_ctrl_c_ends_a_run_that_waits_for_a_token_count(tmp_path, texts):
 
 
 class SumsUp(LlmServer):
-    """Answers with the first two sentences of the text that it is shown. It does not say what it is, and so gets eight at once."""
+    """Answers with the first two sentences of its text. A server of unknown kind gets eight calls at once."""
 
     def __init__(self):
         super().__init__(window=LIMITED)

@@ -1,4 +1,4 @@
-"""One document: it ends, it never overflows, nothing is erased, and every quote is the document's own words."""
+"""One document: the work ends, no prompt overflows, nothing is lost, and every quote is exact."""
 
 from __future__ import annotations
 
@@ -460,7 +460,7 @@ def test_thoughts_that_fill_the_answer_get_more_tokens(tmp_path):
 
 
 class KeepsItsThoughts(SummaryModel):
-    """Its server tells of its thoughts nothing but that they took all of the room, where that is less than `needs` tokens."""
+    """A model whose server hides its thoughts. With fewer than `needs` tokens they fill the whole answer."""
 
     needs = 800
 

@@ -1,4 +1,4 @@
-"""What a model wrote, told apart: its sentences, however its lines are broken, and what is no part of a summary."""
+"""A model's answer is split into sentences, and remarks that are no part of a summary go."""
 
 from __future__ import annotations
 

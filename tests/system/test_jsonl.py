@@ -1,4 +1,4 @@
-"""JSON lines: whole ones are kept, the rest of a torn one goes, and what others wrote is left as it is."""
+"""JSON lines: whole lines stay, a torn last line goes, and lines of other programs stay unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The system may hand Ctrl-C to a thread that is not the main one; a wait for ever would then not end."""
+"""Waits end with Ctrl-C even where the system delivers it to another thread."""
 
 from __future__ import annotations
 

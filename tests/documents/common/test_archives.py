@@ -1,4 +1,4 @@
-"""ZIP archives and XML that are made to do harm cost an error with its status, and no more."""
+"""Harmful ZIP archives and XML cause a DocumentError with its status, and nothing worse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
 
 
 def refused(content: bytes, part: str = "part.xml") -> DocumentError:
-    """What opening the archive and reading one part of it raises."""
+    """The error of opening the archive and reading one part of it."""
     with pytest.raises(DocumentError) as caught:
         Archive(content, source="file.zip").read(part)
     assert "file.zip" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Texts in the code pages of Windows, Macintosh and DOS, told apart without a declaration."""
+"""Texts in the code pages of Windows, Macintosh and DOS are recognized without a declaration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a list of sources stands for."""
+"""The files that a list of sources means."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_the_index_is_never_a_source(index, folder):
 
 
 class Unreadable:
-    """An entry of a folder whose files nobody may look at, as one without the right to enter it has them."""
+    """An entry of a folder that the user may list but not enter."""
 
     def __init__(self, entry):
         self.name, self.path = entry.name, entry.path

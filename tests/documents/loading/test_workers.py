@@ -1,4 +1,4 @@
-"""The processes that files are read in: what a parser may do to them, and how they end."""
+"""The worker processes that read files survive their parsers, and end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def with_parser(code: str, monkeypatch) -> None:
 
 
 def with_process(code: str, monkeypatch) -> None:
-    """From here on, workers are processes that say that they are ready and then run the code."""
+    """From here on, workers are processes that report that they are ready and then run the code."""
     monkeypatch.setattr(workers, "WORKER", [sys.executable, "-c", f"import sys\nprint('ready', flush=True)\n{code}"])
 
 
@@ -262,7 +262,7 @@ WHILE_PARSING = {
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda ending: ending.name)
 @pytest.mark.parametrize("parsing", WHILE_PARSING.values(), ids=WHILE_PARSING)
 def test_no_process_outlives_the_main_one(tmp_path, monkeypatch, parsing, ending):
-    """The parser's processes hold a pipe open; its reader meets the end of it when the last of them is gone."""
+    """The parser's processes hold a pipe open, which ends when the last of them has ended."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     if parsing.startswith("open"):

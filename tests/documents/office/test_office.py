@@ -1,4 +1,4 @@
-"""What office files and books give: their text in order, their headings and tables, and where a person finds them."""
+"""Text, headings, tables and places of office files and books."""
 
 from __future__ import annotations
 

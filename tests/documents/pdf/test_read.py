@@ -1,4 +1,4 @@
-"""What a page shows is what the document says: order, words, scripts, labels, headings, encryption."""
+"""The text of a PDF is what its pages show: order, words, scripts, labels, headings, encryption."""
 
 from __future__ import annotations
 
@@ -174,5 +174,5 @@ def test_the_evidence_that_experts_marked_is_on_its_page() -> None:
 
 
 def ascii_only(text: str) -> str:
-    """The data set's evidence has lost all other characters, such as dashes and curved quotes."""
+    """The evidence of the data set lacks all other characters, such as dashes and curved quotes."""
     return re.sub(r"[^\x21-\x7e]", "", text)

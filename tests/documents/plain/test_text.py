@@ -1,4 +1,4 @@
-"""Formats that are text: what becomes of their parts, and where people find them again."""
+"""Plain text formats: their text, headings and places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters choose exactly the passages that their documented meaning says, and refuse what has none."""
+"""Filters choose the passages of their documented meaning, and refuse values without one."""
 
 from __future__ import annotations
 

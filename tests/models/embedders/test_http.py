@@ -1,4 +1,4 @@
-"""The embedder that asks a server, against a real server that misbehaves in every way a server does."""
+"""The embedder over HTTP, against a real server that fails in many ways."""
 
 from __future__ import annotations
 

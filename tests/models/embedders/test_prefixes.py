@@ -1,4 +1,4 @@
-"""What stands in front of questions and passages is what a model was trained with, unless somebody says otherwise."""
+"""Questions and passages get the prefixes that the model was trained with, unless the user names others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_model_is_known_by_the_family_in_its_name(model, question, passage):
 
 
 def asked_of(spec):
-    """What a server is sent for a question and a passage, first of all the probe; and the embedder's identity."""
+    """The texts that a server gets (the probe, a question, a passage), and the embedder's identity."""
     with JsonServer(v1__embeddings=embeddings_route) as server:
         embedder = open_embedder(spec.replace("SERVER", f"{server.url}/v1"))
         embedder.embed_question("carp")

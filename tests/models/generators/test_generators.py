@@ -1,4 +1,4 @@
-"""One contract for every generator, and what llama.cpp in this process promises beyond it."""
+"""The contract of every generator, and the further promises of llama.cpp in this process."""
 
 from __future__ import annotations
 
@@ -346,7 +346,7 @@ def start_program(body: str) -> subprocess.Popen[str]:
 
 
 def outcome(body: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a program, which is killed if it hangs."""
+    """Exit code, output and errors of a program. A program that hangs is killed."""
     program = start_program(body)
     try:
         output, errors = program.communicate(timeout=180)

@@ -1,4 +1,4 @@
-"""The generator that asks a server, against one that fails in every way a server does."""
+"""The generator over HTTP, against a server that fails in many ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When llama.cpp's server is released: never before it is ready, and never while somebody waits without end."""
+"""llama.cpp's server is released after it is ready, and nobody waits for that without end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Server:
 
 
 class Story:
-    """What happened to a server, in order, and the gate that it waits at until it is ready."""
+    """The events of a server in order, and the gate that keeps it from getting ready."""
 
     def __init__(self) -> None:
         self.events: list[str] = []

@@ -1,4 +1,4 @@
-"""vLLM's engine in the process: what can be told without vLLM, and the run of the tests that need it."""
+"""vLLM's engine in the process: the tests that need no vLLM, and a run of the tests that do."""
 
 from __future__ import annotations
 

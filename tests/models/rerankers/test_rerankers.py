@@ -1,4 +1,4 @@
-"""One contract for both rerankers, and then what is particular to each."""
+"""The contract of both rerankers, and the particular behaviour of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.testing import RerankerContract
 
 
 def rerank_route(payload):
-    """The share of the question's words that a passage holds, in an order of the server's own."""
+    """Scores by the share of the question's words in a passage, in another order than the request's."""
     words = set(payload["query"].lower().split())
     results = [
         {"index": i, "relevance_score": len(words & set(text.lower().split())) / len(words)}
