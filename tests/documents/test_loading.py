@@ -108,7 +108,7 @@ class TestFailures:
 
     def test_a_missing_file_and_a_folder_are_unreadable(self, tmp_path: Path) -> None:
         for path in (tmp_path / "missing.pdf", tmp_path):
-            with pytest.raises(DocumentError, match=r"cannot be read: .+ Check the path") as caught:
+            with pytest.raises(DocumentError, match="path") as caught:
                 load(path)
             assert caught.value.status == "unreadable"
 

@@ -127,24 +127,22 @@ def test_a_second_writer_is_told_who_the_first_one_is(index):
 def test_another_embedder_is_refused_with_what_to_do(index):
     fill(index, "red apples")
     other = rag.open_index(index.path, embedder=HashEmbedder(name="other"))
-    with pytest.raises(
-        EmbedderMismatchError, match=r"built with the embedder hash; it was opened with other.*--embedder other --index NEW"
-    ):
+    with pytest.raises(EmbedderMismatchError, match=r"hash.* other.*--embedder other --index NEW"):
         rag.search("apples", index=other)
     same_name = rag.open_index(index.path, embedder=HashEmbedder(dimension=64))
-    with pytest.raises(EmbedderMismatchError, match=r"another version of hash \(different: dimension\)"):
+    with pytest.raises(EmbedderMismatchError, match=r"hash .*dimension"):
         rag.search("apples", index=same_name)
     other.close()
     same_name.close()
 
 
 def test_opening_another_folder_or_file_changes_nothing(tmp_path):
-    with pytest.raises(NoIndexError, match=r"There is no index at .*Make one with: rag index"):
+    with pytest.raises(NoIndexError, match="rag index"):
         rag.open_index(tmp_path / "absent")
     (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
-    with pytest.raises(IndexStoreError, match="holds other files and no index"):
+    with pytest.raises(IndexStoreError, match="other files"):
         rag.open_index(tmp_path, create=True)
-    with pytest.raises(IndexStoreError, match="is a file; an index is a folder"):
+    with pytest.raises(IndexStoreError, match="is a file"):
         rag.open_index(tmp_path / "letter.txt", create=True)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
@@ -155,7 +153,7 @@ def test_another_format_or_a_damaged_catalog_is_refused(index):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(IndexFormatError, match="has format 99; this version of groundtext reads formats 1 to 2"):
+    with pytest.raises(IndexFormatError, match=r"format 99.* 1 to 2"):
         rag.open_index(index.path)
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(IndexFormatError, match="cannot be read"):
@@ -173,7 +171,7 @@ def test_where_chooses_documents_by_glob_in_every_mode(index):
         assert [h.source for h in rag.search("apples", index=index, mode=mode, where={"source": "b.txt", "title": "T"})] == [
             "/docs/b.txt"
         ]
-    with pytest.raises(UsageError, match=r"chosen by 'sources'.*Did you mean 'source'"):
+    with pytest.raises(UsageError, match=r"'sources'.* mean 'source'"):
         rag.search("apples", index=index, where={"sources": "*"})
 
 
@@ -270,7 +268,7 @@ def test_a_server_named_only_by_the_index_gets_no_key(tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_API_KEY", "secret")
     with rag.open_index(tmp_path / "index", create=True) as index:
         index.catalog.set_setting("embedder_spec", spec)
-    with rag.open_index(tmp_path / "index") as index, pytest.raises(SpecError, match="not sent there unasked"):
+    with rag.open_index(tmp_path / "index") as index, pytest.raises(SpecError, match="RAG_API_KEY"):
         _ = index.embedder
     for named in (spec, None):
         with rag.open_index(tmp_path / "index", embedder=named) as index, pytest.raises(ModelError, match="127"):
@@ -280,7 +278,7 @@ def test_a_server_named_only_by_the_index_gets_no_key(tmp_path, monkeypatch):
 def test_a_closed_index_says_so(index):
     fill(index, "red apples")
     index.close()
-    with pytest.raises(IndexStoreError, match=r"is closed. Open it again with rag.open_index"):
+    with pytest.raises(IndexStoreError, match=r"rag.open_index"):
         rag.search("apples", index=index)
 
 
@@ -305,5 +303,5 @@ def test_derived_files_of_the_wrong_kind_are_made_anew(index, embedder):
 
 def test_an_index_of_an_embedder_object_asks_for_that_object(index):
     fill(index, "red apples")
-    with rag.open_index(index.path) as again, pytest.raises(UsageError, match="pass the same one"):
+    with rag.open_index(index.path) as again, pytest.raises(UsageError, match="embedder"):
         rag.search("apples", index=again)

@@ -35,7 +35,7 @@ def read_only(index):
 
 
 def contents(path):
-    """The contents of all files, except the file in which SQLite's readers record their positions."""
+    """The bytes of a file. None for a folder, and for the file in which SQLite's readers record their positions."""
     return None if path.is_dir() or path.name.endswith("-shm") else path.read_bytes()
 
 

@@ -69,10 +69,10 @@ def test_a_folder_and_a_store_are_talked_with_as_one(tmp_path):
 
 
 def test_a_store_keeps_no_named_session():
-    with pytest.raises(UsageError, match="Keep the session in a file"):
+    with pytest.raises(UsageError, match="session"):
         Chat(index=MemoryStore(SHELF), llm="extractive", session="mine")
 
 
 def test_an_address_is_no_folder():
-    with pytest.raises(UsageError, match="is an address"):
+    with pytest.raises(UsageError, match="toy://shelf"):
         rag.open_index("toy://shelf")

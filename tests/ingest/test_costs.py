@@ -65,7 +65,7 @@ def test_folders_are_searched_as_for_indexing(tmp_path, folder):
         str(folder / name) for name in ("garden.md", "kitchen.txt", "tower.txt")
     ]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"Nothing to read in .*empty. Documents are files such as .pdf"):
+    with pytest.raises(UsageError, match=r"empty.* \.pdf"):
         count_costs([tmp_path / "empty"], embedder=HashEmbedder())
     with pytest.raises(UsageError, match="There is no file or folder"):
         count_costs([tmp_path / "absent"], embedder=HashEmbedder())

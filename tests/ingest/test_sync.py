@@ -161,22 +161,22 @@ def test_sources_that_name_nothing_are_refused(index, tmp_path):
     with pytest.raises(UsageError, match="There is no file or folder"):
         rag.sync([tmp_path / "absent"], index=index)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"Nothing to index in .*empty\. Documents are files such as \.pdf"):
+    with pytest.raises(UsageError, match=r"empty.* \.pdf"):
         rag.sync([tmp_path / "empty"], index=index)
     (tmp_path / "empty" / "a.png").write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"1 files of other kinds: \.png"):
+    with pytest.raises(UsageError, match=r"1 .*\.png"):
         rag.sync([tmp_path / "empty"], index=index)
 
 
 def test_chunk_sizes_belong_to_the_index(index, folder):
     rag.sync([folder], index=index, sizes=ChunkSizes(50, 5))
     rag.sync([folder], index=index, sizes=ChunkSizes(50))
-    with pytest.raises(UsageError, match="was made with chunk tokens 50, not 60"):
+    with pytest.raises(UsageError, match=r"50.* 60"):
         rag.sync([folder], index=index, sizes=ChunkSizes(60))
 
 
 def test_chunks_that_the_embedder_cannot_read_are_refused(index, folder):
-    with pytest.raises(UsageError, match="Chunks of 900 tokens do not fit the embedder hash, which reads 1 to 254 tokens"):
+    with pytest.raises(UsageError, match=r"900 .*hash.* 254"):
         rag.sync([folder], index=index, sizes=ChunkSizes(900, 0))
 
 
@@ -258,18 +258,18 @@ def test_a_file_name_that_is_no_text_is_reported(index, folder):
 
 
 def test_an_empty_source_is_not_the_current_folder(index):
-    with pytest.raises(UsageError, match="A source is an empty string"):
+    with pytest.raises(UsageError, match="empty"):
         rag.sync([""], index=index)
 
 
 def test_another_embedder_is_refused_without_anything_to_embed(index, folder):
     rag.sync([folder], index=index)
-    with rag.open_index(index.path, embedder="minillm") as other, pytest.raises(UsageError, match="Did you mean 'minilm'"):
+    with rag.open_index(index.path, embedder="minillm") as other, pytest.raises(UsageError, match="mean 'minilm'"):
         rag.sync([folder], index=other)
 
 
 def test_globs_that_leave_nothing_are_named_as_the_cause(index, folder):
-    with pytest.raises(UsageError, match="3 files left out by --include or --exclude"):
+    with pytest.raises(UsageError, match=r"3 .*--include or --exclude"):
         rag.sync([folder], index=index, exclude=["*"])
 
 
@@ -332,7 +332,7 @@ def test_what_was_passed_over_is_told_by_its_kind(index, folder):
 
 
 def test_chunk_sizes_that_cannot_work_leave_the_index_usable(index, folder):
-    with pytest.raises(UsageError, match="between 0 and half of the chunk"):
+    with pytest.raises(UsageError, match="overlap"):
         rag.sync([folder], index=index, sizes=ChunkSizes(40))
     assert rag.sync([folder], index=index, sizes=ChunkSizes(40, 10)).added == 3
 

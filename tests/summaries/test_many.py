@@ -289,7 +289,7 @@ def test_a_file_that_holds_no_calls_is_refused_and_left_as_it_is(tmp_path):
     foreign = tmp_path / "foreign.sqlite"
     with closing(sqlite3.connect(foreign)) as database:
         database.execute("CREATE TABLE recipes (name)")
-    with pytest.raises(UsageError, match="another program's database"):
+    with pytest.raises(UsageError, match="another program"):
         CallStore(foreign)
     with pytest.raises(UsageError, match="Name another file"):
         CallStore(tmp_path)
@@ -363,7 +363,7 @@ def test_a_torn_log_goes_on_and_has_one_writer_at_a_time(tmp_path):
         log.write('{"source": "tor')
     with SummaryFolder(out) as folder:
         folder.add(failed("b.txt"))
-        with pytest.raises(UsageError, match="Another process"), SummaryFolder(out):
+        with pytest.raises(UsageError, match="process"), SummaryFolder(out):
             pass
     assert sources_in(out) == ["a.txt", "b.txt"]
     (out / LOG).write_text((out / LOG).read_text().rstrip("\n"))
@@ -386,7 +386,7 @@ def test_names_of_files_tell_documents_of_one_name_apart():
 )
 def test_a_log_that_others_wrote_is_refused_and_left_as_it_is(tmp_path, content):
     (tmp_path / LOG).write_text(content)
-    with pytest.raises(UsageError, match=r"summaries.jsonl, line 1: not written by .rag summarize"):
+    with pytest.raises(UsageError, match=r"summaries\.jsonl, line 1:"):
         add_all(tmp_path, failed("a.txt"))
     assert (tmp_path / LOG).read_text() == content
     assert [path.name for path in tmp_path.iterdir()] == [LOG]
@@ -484,7 +484,7 @@ def test_an_output_folder_that_is_gone_is_named(tmp_path):
             shutil.rmtree(out)
             folder.add(summary)
 
-    with pytest.raises(RagError, match=r"d0\.txt cannot be written to .*out: .*the same command goes on"):
+    with pytest.raises(RagError, match=r"d0\.txt .*out: .*same command"):
         write()
 
 

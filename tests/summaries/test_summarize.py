@@ -83,7 +83,7 @@ def test_any_answers_end_in_a_summary_without_overflow(
     path = tmp_path_factory.mktemp("calls") / "calls.sqlite"
     wishes = {"chain": chain, "words": words, "look_back": look_back, "calls": path, "verifier": VerbatimVerifier()}
     if answer in SILENT:
-        with pytest.raises(ModelError, match=r"wrote nothing.* about any"):
+        with pytest.raises(ModelError, match="nothing"):
             rag.summarize(source, llm=model, **wishes)
         return
     summary = rag.summarize(source, llm=model, **wishes)
@@ -218,12 +218,12 @@ def test_two_answers_and_the_room_for_a_third_always_fit(window, instructions, w
 
 
 def test_a_window_under_512_tokens_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(UsageError, match=r"511 tokens\) is too small.*512"):
+    with pytest.raises(UsageError, match=r"511 .*512"):
         summarize(document(facts(5)), SummaryModel(first_sentences, window=511), tmp_path)
 
 
 def test_instructions_that_fill_the_window_are_refused(tmp_path):
-    with pytest.raises(UsageError, match="Shorten the focus"):
+    with pytest.raises(UsageError, match="focus"):
         summarize(document(facts(5)), SummaryModel(first_sentences, window=600), tmp_path, focus="bridges " * 300)
 
 
@@ -362,13 +362,13 @@ def test_nothing_about_the_focus_is_a_result_and_no_error(tmp_path):
 
 
 def test_chains_that_cannot_work_and_empty_texts_are_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"has room for \d+.*--chain auto"):
+    with pytest.raises(UsageError, match="--chain auto"):
         summarize(document(facts(900)), SummaryModel(first_sentences, window=1024), tmp_path, chain="stuff")
     with pytest.raises(DocumentError, match="holds no text"):
         summarize(document(" \n "), SummaryModel(first_sentences), tmp_path)
-    with pytest.raises(UsageError, match="Did you mean 'map-reduce'"):
+    with pytest.raises(UsageError, match="mean 'map-reduce'"):
         summarize(document("a"), SummaryModel(first_sentences), tmp_path, chain="mapreduce")
-    with pytest.raises(UsageError, match=r"no option 'wrods'.*'words'"):
+    with pytest.raises(UsageError, match=r"'wrods'.*'words'"):
         summarize(document("a"), SummaryModel(first_sentences), tmp_path, wrods=3)
 
 
@@ -477,7 +477,7 @@ def test_thoughts_that_a_server_withholds_get_more_tokens(tmp_path):
     assert summarize(document(facts(20)), model, tmp_path, words=40).sentences
     model.needs = 10**6
     for wishes in ({}, {"focus": "the mill"}):
-        with pytest.raises(ModelError, match="nothing but thoughts"):
+        with pytest.raises(ModelError, match="thoughts"):
             summarize(document(facts(30)), model, tmp_path, words=40, **wishes)
 
 
@@ -505,7 +505,7 @@ def test_other_words_ask_no_piece_anew(tmp_path):
 @pytest.mark.parametrize("chain", ["map-reduce", "refine"])
 def test_endless_thoughts_are_a_named_error(tmp_path, chain):
     endless = SummaryModel(lambda messages: "<think>" + "Let me see. " * 9000, window=1024)
-    with pytest.raises(ModelError, match="wrote nothing but thoughts about any of the"):
+    with pytest.raises(ModelError, match="thoughts"):
         summarize(document(facts(60)), endless, tmp_path, chain=chain)
     merging = SummaryModel(
         lambda messages: "<think>Hm" if "sums up parts" in messages[0].content else first_sentences(messages), window=1024

@@ -150,7 +150,7 @@ class TestPasswords:
 
     def test_the_error_says_whether_passwords_were_tried(self) -> None:
         content = encrypted(pdf(["secret"]), user_password="open")
-        with pytest.raises(DocumentError, match="which --password-file can give") as untried:
+        with pytest.raises(DocumentError, match="--password-file") as untried:
             loaded(content)
         with pytest.raises(DocumentError, match="not among those given") as tried:
             loaded(content, passwords=["hunter2"])

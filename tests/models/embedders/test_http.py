@@ -46,7 +46,7 @@ def test_a_server_that_keeps_failing_is_named_with_its_own_words():
         raise Status(500, {"error": {"message": "out of memory"}})
 
     with JsonServer(v1__embeddings=broken) as server:
-        with pytest.raises(ModelError, match=r"http://127.*/v1/embeddings refused with status 500: 'out of memory'"):
+        with pytest.raises(ModelError, match=r"/v1/embeddings .*500.* 'out of memory'"):
             open_http(server)
         assert len(server.requests) == 5
 
@@ -71,7 +71,7 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown():
 def test_a_server_that_is_not_there_is_told_with_its_address():
     with JsonServer() as server:
         url = server.url
-    with pytest.raises(ModelError, match=rf"{url} cannot be reached .*Check that it runs"):
+    with pytest.raises(ModelError, match=url):
         HttpEmbedder(f"{url}/v1", "hash", backoff=0)
 
 
@@ -104,7 +104,7 @@ def test_an_answer_that_is_not_one_vector_a_text_is_refused(answer):
 
 def test_an_answer_that_is_not_json_is_refused():
     page = b"<html>Welcome</html>"
-    with JsonServer(v1__embeddings=lambda payload: page) as server, pytest.raises(ModelError, match=r"Welcome.* not JSON"):
+    with JsonServer(v1__embeddings=lambda payload: page) as server, pytest.raises(ModelError, match="Welcome"):
         open_http(server)
 
 
@@ -136,7 +136,7 @@ def test_a_failure_among_many_batches_is_raised():
 
     with JsonServer(v1__embeddings=moody) as server:
         embedder = open_http(server, batch_size=4)
-        with pytest.raises(ModelError, match=r"status 400: 'cannot read that'"):
+        with pytest.raises(ModelError, match=r"400.* 'cannot read that'"):
             embedder.embed_passages([*(["good"] * 50), "bad"])
 
 

@@ -70,12 +70,12 @@ def test_an_address_can_set_prefixes_and_the_token_limit():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("http://127.0.0.1:1/v1?input_type=query,passage", "does not say which model"),
+        ("http://127.0.0.1:1/v1?input_type=query,passage", "model"),
         ("http://127.0.0.1:1/v1?input_type=query#m", "a question's kind and a passage's"),
         ("http://127.0.0.1:1/v1?input_type=,passage#m", "a question's kind and a passage's"),
-        ("http://127.0.0.1:1/v1?input_types=query,passage#m", "Did you mean 'input_type'"),
-        ("http://127.0.0.1:1/v1?max_tokens=many#m", "max_tokens must be a number from 1, not 'many'"),
-        ("http://#m", "does not say which server"),
+        ("http://127.0.0.1:1/v1?input_types=query,passage#m", "'input_type'"),
+        ("http://127.0.0.1:1/v1?max_tokens=many#m", "max_tokens .*'many'"),
+        ("http://#m", "server"),
     ],
 )
 def test_a_mistaken_address_is_refused_before_any_request(spec, message):
