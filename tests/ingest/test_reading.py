@@ -363,8 +363,13 @@ def test_readers_find_what_is_committed_while_more_is_indexed(index, folder, mon
     assert seen == [[], ["garden.md"], ["garden.md", "kitchen.txt"]]
 
 
-def test_a_second_writer_waits_as_long_as_it_is_told_to(index, folder, embedder):
+def test_a_second_writer_waits_as_long_as_wait_says(index, folder, embedder, monkeypatch):
     entered, leave = threading.Event(), threading.Event()
+    sleep = time.sleep
+
+    def sleep_and_let_the_first_writer_leave(_: float) -> None:
+        leave.set()
+        sleep(0)
 
     def write():
         with rag.open_index(index.path, embedder=embedder) as first, first.writing():
@@ -377,8 +382,9 @@ def test_a_second_writer_waits_as_long_as_it_is_told_to(index, folder, embedder)
     try:
         with pytest.raises(IndexLockedError, match=f"process {os.getpid()} on "):
             rag.sync([folder], index=index, wait=0)
-        threading.Timer(0.2, leave.set).start()
+        monkeypatch.setattr(time, "sleep", sleep_and_let_the_first_writer_leave)
         assert rag.sync([folder], index=index, wait=60).added == 3
+        assert leave.is_set()
     finally:
         leave.set()
         writer.join()

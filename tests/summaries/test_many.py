@@ -76,14 +76,14 @@ def test_documents_that_came_first_finish_first(tmp_path):
 
 
 def test_a_merge_starts_before_all_pieces_are_mapped(tmp_path):
-    text = facts(300)
+    text, merging = facts(300), asyncio.Event()
 
     class WaitsWithTheLastPiece(SummaryModel):
         async def stream(self, prompt, sampling):
+            if "sums up parts" in prompt.messages[0].content:
+                merging.set()
             if shown(prompt.messages).strip() and text.endswith(shown(prompt.messages)):
-                async with asyncio.timeout(60):
-                    while not any("sums up parts" in earlier.messages[0].content for earlier in self.prompts):
-                        await asyncio.sleep(0.001)
+                await asyncio.wait_for(merging.wait(), 60)
             async for piece in super().stream(prompt, sampling):
                 yield piece
 
