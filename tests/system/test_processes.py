@@ -92,7 +92,7 @@ def test_one_that_does_not_start_says_why(started, cause):
     assert cause in str(raised.value)
 
 
-def test_what_interrupts_a_request_ends_the_process_so_that_no_answer_goes_to_another(worker_of, monkeypatch):
+def test_an_interrupted_request_ends_the_process(worker_of, monkeypatch):
     worker = worker_of(ECHO)
     assert worker.ask("first").line == b'"first"\n'
 
