@@ -63,7 +63,7 @@ def test_every_script_is_expected_to_show_something():
     assert {path.name for path in EXAMPLES.glob("*.py")} - TESTED_ELSEWHERE == set(SHOWS)
 
 
-def test_the_notebook_is_kept_without_outputs_and_names_no_place_on_a_machine():
+def test_the_notebook_has_no_outputs_and_no_local_paths():
     for cell in read_notebook().cells:
         assert not cell.get("outputs")
         assert not cell.get("execution_count")

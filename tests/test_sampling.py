@@ -26,7 +26,7 @@ def test_an_option_out_of_range_is_refused_by_name(option, value):
         Sampling(**{option: value})
 
 
-def test_an_option_that_a_model_cannot_do_is_refused_and_never_ignored():
+def test_an_option_that_a_model_cannot_do_is_refused():
     able = ExtractiveGenerator.options
     check_options(Sampling(max_tokens=5, temperature=0.0), model="extractive", able=able)
     with pytest.raises(UsageError, match="extractive cannot do seed, top_p"):

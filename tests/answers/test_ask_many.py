@@ -73,7 +73,7 @@ def heights(answers):
     return [answer.text if isinstance(answer, rag.Answer) else answer.error for answer in answers]
 
 
-def test_answers_come_in_the_order_of_the_questions_and_several_are_asked_at_once(towers):
+def test_questions_are_asked_at_once_and_answered_in_order(towers):
     llm, seen = Echo(), []
     answers = rag.ask_many(QUESTIONS, index=towers, llm=llm, on_answer=seen.append)
     assert [answer.question for answer in answers] == QUESTIONS
@@ -120,7 +120,7 @@ def test_what_failed_is_asked_again_and_what_is_known_is_not(towers, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["index", "k", "sampling", "model"])
-def test_an_answer_that_another_setting_would_change_is_not_reused(towers, tmp_path, change):
+def test_another_setting_asks_again(towers, tmp_path, change):
     output, llm = tmp_path / "answers.jsonl", Echo()
     rag.ask_many(QUESTIONS[:1], index=towers, llm=llm, output=output)
     options = {"k": {"k": 2}, "sampling": {"sampling": rag.Sampling(max_tokens=9)}}.get(change, {})
@@ -133,7 +133,7 @@ def test_an_answer_that_another_setting_would_change_is_not_reused(towers, tmp_p
     assert len(output.read_text().splitlines()) == 1
 
 
-def test_an_answer_of_another_index_is_not_reused_and_one_of_a_rebuilt_index_is(tmp_path):
+def test_a_rebuilt_index_reuses_answers_and_another_does_not(tmp_path):
     output, llm = tmp_path / "answers.jsonl", Echo()
     same = [Document(f"The tower in {town} is {height} m tall.", town, town) for town, height in TOWERS.items()]
     changed = [Document("The tower in Paris is 999 m tall.", "Paris", "Paris"), *same[1:]]
@@ -150,7 +150,7 @@ def test_an_answer_of_another_index_is_not_reused_and_one_of_a_rebuilt_index_is(
 @pytest.mark.parametrize(
     "branch", ["{% if by_example %}Short.{% endif %}", "{% if system == 'x' %}Short.{% endif %}", "Be short."]
 )
-def test_an_answer_is_asked_again_when_any_branch_of_a_template_changes(towers, tmp_path, branch):
+def test_a_change_in_any_branch_of_a_template_asks_again(towers, tmp_path, branch):
     output, llm = tmp_path / "answers.jsonl", Echo()
     template = tmp_path / "prompts" / "answer.system.jinja"
     template.parent.mkdir()
@@ -161,7 +161,7 @@ def test_an_answer_is_asked_again_when_any_branch_of_a_template_changes(towers, 
 
 
 @pytest.mark.slow
-def test_what_an_index_holds_is_told_quickly_also_for_many_documents(towers):
+def test_the_content_key_of_many_documents_is_quick(towers):
     row = (
         "source, title, media_type, size, modified_ns, content_hash, sidecar, indexed_at, characters, first_chunk, chunk_count"
     )
@@ -207,7 +207,7 @@ def test_a_torn_line_is_in_nobodys_way(towers, tmp_path, ids):
             assert len(llm.asked) == 4 - whole
 
 
-def test_a_disk_that_is_full_ends_the_run_and_what_was_written_stays(towers, tmp_path):
+def test_a_full_disk_ends_the_run_and_keeps_what_was_written(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output)
     room = len(b"".join(output.read_bytes().splitlines(keepends=True)[:2])) + 9
@@ -225,7 +225,7 @@ def test_a_disk_that_is_full_ends_the_run_and_what_was_written_stays(towers, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "index"]
 
 
-def test_a_disk_that_is_full_at_the_end_leaves_the_answers_as_they_came(tmp_path, monkeypatch):
+def test_a_disk_full_at_the_end_keeps_the_answers(tmp_path, monkeypatch):
     output = tmp_path / "answers.jsonl"
 
     def full(_):
@@ -242,7 +242,7 @@ def test_a_disk_that_is_full_at_the_end_leaves_the_answers_as_they_came(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["answers.jsonl"]
 
 
-def test_a_folder_that_takes_no_file_is_not_taken_for_another_process():
+def test_a_folder_that_takes_no_file_is_named():
     with (
         pytest.raises(UsageError, match=r"cannot be written to /proc/answers\.jsonl"),
         AnswerFile("/proc/answers.jsonl", [], []),
@@ -281,7 +281,7 @@ def test_strict_is_true_or_false(towers, strict):
 
 
 @pytest.mark.parametrize("change", ["answer", "order", "n"])
-def test_an_answer_is_asked_again_when_the_examples_that_are_chosen_from_change(towers, tmp_path, change):
+def test_other_examples_ask_again(towers, tmp_path, change):
     examples = [Example(f"How tall is the tower in {town}?", f"It is {height} m tall.") for town, height in TOWERS.items()]
     changed = {
         "answer": [*examples[:-1], Example(examples[-1].question, "Very tall.")],
@@ -295,7 +295,7 @@ def test_an_answer_is_asked_again_when_the_examples_that_are_chosen_from_change(
     assert len(llm.asked) == 2
 
 
-def test_a_question_that_failed_before_it_is_asked_stays_in_its_place(towers, tmp_path):
+def test_a_question_that_failed_early_keeps_its_place(towers, tmp_path):
     output, llm = tmp_path / "answers.jsonl", Echo()
     questions = [QUESTIONS[0], FailedAnswer("{torn", "q.jsonl, line 2: not JSON"), QUESTIONS[1]]
     answers = rag.ask_many(questions, index=towers, llm=llm, output=output)
@@ -334,7 +334,7 @@ def test_a_question_that_is_no_valid_text_fails_alone(towers, tmp_path):
     assert [json.loads(line)["question"] for line in output.read_text().splitlines()][1:] == QUESTIONS[:2]
 
 
-def test_within_a_window_questions_on_the_same_passages_follow_each_other(towers, monkeypatch):
+def test_questions_on_the_same_passages_follow_each_other(towers, monkeypatch):
     monkeypatch.setattr(module, "FIRST_WINDOW", 16)
     llm = Echo(parallel=1)
     mixed = [question for _ in range(2) for question in QUESTIONS]
@@ -345,7 +345,7 @@ def test_within_a_window_questions_on_the_same_passages_follow_each_other(towers
     assert all(towns[i] == towns[i + 1] for i in range(0, 10, 2))
 
 
-def test_it_works_inside_a_running_event_loop_and_so_does_its_twin(towers):
+def test_it_works_inside_a_running_event_loop(towers):
     async def both():
         plain = rag.ask_many(QUESTIONS[:2], index=towers, llm=Echo())
         return plain, await rag.aask_many(QUESTIONS[:2], index=towers, llm=Echo())
@@ -376,7 +376,7 @@ class TestQuestionFiles:
         (tmp_path / "q.txt").write_text("One?\nTwo?\n")
         assert read_questions(tmp_path / "q.txt") == (["One?", "Two?"], [1, 2])
 
-    def test_a_line_that_cannot_be_asked_is_named_and_the_others_go_on(self, tmp_path):
+    def test_a_bad_line_is_named_and_the_others_go_on(self, tmp_path):
         lines = [
             {"id": {"a": 1}, "question": "One?"},
             {"id": "x", "question": "Two?"},

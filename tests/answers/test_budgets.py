@@ -106,7 +106,7 @@ def test_whatever_is_packed_fits(kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [EXACT[0], EXACT[2], BOUND[0], BOUND[2]])
-def test_whatever_is_asked_of_whatever_documents_the_server_never_refuses(kind):
+def test_the_server_never_refuses_a_question(kind):
     with serving(kind) as server, opened(server) as llm:
         server.answer = ("The tower rises 34 metres [1]. ", "It has a garden.")
 

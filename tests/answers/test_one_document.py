@@ -44,7 +44,7 @@ def test_what_the_document_does_not_hold_is_not_found(tmp_path):
     assert (answer.answerable, answer.text, answer.citations) == (False, "Not found in these documents.", ())
 
 
-def test_a_small_model_that_answers_whatever_it_is_asked_is_not_believed_without_evidence(tmp_path):
+def test_a_small_model_needs_evidence_to_be_believed(tmp_path):
     document = planted(0.5)
     for most, is_answered in ((1, False), (None, True)):
         model = SummaryModel(lambda messages: PLANTED if "Marigold" in shown(messages) else "Nothing.", window=1024)
@@ -54,7 +54,7 @@ def test_a_small_model_that_answers_whatever_it_is_asked_is_not_believed_without
         assert answer.evidence < 0.1
 
 
-def test_without_a_model_the_best_sentences_of_the_document_are_quoted():
+def test_without_a_model_the_best_sentences_are_quoted():
     document = planted(0.6)
     answer = ask_document("What is the password of the archive?", document, llm="extractive")
     assert answer.answerable
@@ -71,7 +71,7 @@ def test_without_a_model_quotes_have_their_pages():
     assert [citation.pages for citation in answer.citations] == [(2, 2)]
 
 
-def test_without_a_model_what_the_document_does_not_hold_is_not_found():
+def test_without_a_model_a_missing_fact_is_not_found():
     answer = ask_document("Who composed the opera about the Flying Dutchman?", planted(0.5), llm="extractive")
     assert (answer.answerable, answer.text, answer.citations) == (False, "Not found in these documents.", ())
 

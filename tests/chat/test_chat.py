@@ -52,7 +52,7 @@ def small(*answers, **options):
         "Who else?", "What does this mean?", "When was she born?", "Which one is older?", "tell me more about that", "How many?",
     ],
 )  # fmt: skip
-def test_a_question_that_points_back_or_is_a_fragment_leans_on_what_was_said(text):
+def test_a_fragment_or_pronoun_needs_the_conversation(text):
     assert leans_on_earlier(text)
 
 
@@ -98,7 +98,7 @@ def test_what_may_be_a_question_is_no_small_talk(text):
         ("How old is the tower?", None),
     ],
 )
-def test_a_rewriting_has_to_ask_the_same_with_words_of_the_conversation(written, accepted):
+def test_a_rewriting_asks_the_same_in_known_words(written, accepted):
     assert accepted_rewriting(written, "How tall is it?", ["What is the tower?", "The tower was built in 1872."]) == accepted
 
 
@@ -149,7 +149,7 @@ def test_a_rewriting_that_is_none_gives_way_to_the_topic(library):
         assert chat.ask("Who built it?").question == "Who built it? (tall tower)"
 
 
-def test_a_small_model_is_not_asked_to_rewrite_and_sees_nothing_of_the_past(library):
+def test_a_small_model_neither_rewrites_nor_sees_the_past(library):
     model = small(TALL, BUILT, TALL)
     with rag.Chat(index=library, llm=model) as chat:
         chat.ask("How tall is the tower?")
@@ -166,7 +166,7 @@ def test_without_a_model_follow_ups_are_understood_too(library):
         assert "1872" in chat.ask("When was it built?").text
 
 
-def test_a_sentence_that_answers_a_follow_up_need_not_hold_the_topic(library, monkeypatch):
+def test_an_answer_to_a_follow_up_need_not_name_the_topic(library, monkeypatch):
     judged = []
     known = {
         "How tall is the tower?": 0.9,
@@ -202,7 +202,7 @@ def test_what_was_said_stands_before_the_sources(library):
     assert question.content.startswith("<source")
 
 
-def test_a_question_without_an_answer_is_not_shown_to_the_model_again(library):
+def test_an_unanswered_question_is_not_shown_again(library):
     model = scripted("Elephants weigh five tonnes.", BUILT)
     with rag.Chat(index=library, llm=model) as chat:
         assert not chat.ask("How tall is the tower?").answerable
@@ -252,7 +252,7 @@ def test_prompts_and_examples_of_ones_own_hold_in_a_chat(library, tmp_path):
     assert model.prompts[0].messages[0].content == "Ahoy. Speak like a pirate."
 
 
-def test_a_turn_that_failed_is_not_remembered_and_the_chat_goes_on(library):
+def test_a_failed_turn_is_forgotten_and_the_chat_goes_on(library):
     model = ScriptedGenerator([ModelError("out of memory"), [TALL]])
     with rag.Chat(index=library, llm=model) as chat:
         with pytest.raises(ModelError, match="out of memory"):
@@ -307,7 +307,7 @@ def second_index(tmp_path, text, name="lake.txt", embedder=None):
     return opened
 
 
-def test_several_indexes_are_one_knowledge_and_every_source_is_cited_from_its_own(library, tmp_path):
+def test_several_indexes_answer_as_one(library, tmp_path):
     with second_index(tmp_path, "The lake is 12 metres deep.") as second:
         model = scripted("The lake is 12 metres deep.", TALL)
         with rag.Chat(index=[library, second], llm=model) as chat:
@@ -354,7 +354,7 @@ def test_indexes_of_different_embedders_are_refused(library, tmp_path):
 # sessions
 
 
-def test_a_session_is_resumed_by_its_name_in_the_folder_of_the_index(library):
+def test_a_session_is_resumed_by_its_name(library):
     with rag.Chat(index=library, llm=scripted(TALL), session="staff") as chat:
         chat.ask("How tall is the tower?")
     with rag.Chat(index=library, llm=scripted("When was the tower built?", BUILT), session="staff") as chat:
@@ -398,7 +398,7 @@ def turn(number, text="x"):
     return Turn(f"question {number}", f"question {number}", text)
 
 
-def test_a_line_that_a_crash_cut_short_is_no_turn_and_goes_with_the_next(tmp_path):
+def test_a_line_cut_short_by_a_crash_goes_with_the_next_turn(tmp_path):
     path = tmp_path / "s.jsonl"
     session = Session(path)
     for number in range(2):
@@ -421,7 +421,7 @@ def test_a_torn_line_longer_than_a_block_goes_too(tmp_path):
 
 @pytest.mark.parametrize("written", [0, 1, 12, 40, 120])
 @pytest.mark.parametrize("empty", [1, 5000, 70_000])
-def test_the_bytes_that_a_machine_left_empty_as_it_went_down_are_told_of_and_go_with_the_next_turn(tmp_path, written, empty):
+def test_empty_bytes_of_a_crash_warn_and_go_with_the_next_turn(tmp_path, written, empty):
     path = tmp_path / "s.jsonl"
     session = Session(path)
     session.add(turn(0))
@@ -435,7 +435,7 @@ def test_the_bytes_that_a_machine_left_empty_as_it_went_down_are_told_of_and_go_
     assert [one.asked for one in Session(path).told().turns] == ["question 0", "question 2"]
 
 
-def test_a_session_of_which_nothing_but_empty_bytes_are_left_begins_anew(tmp_path):
+def test_a_session_of_empty_bytes_only_starts_again(tmp_path):
     path = tmp_path / "s.jsonl"
     path.write_bytes(b"\0" * 4096)
     with pytest.warns(UserWarning, match="bytes are empty"):
@@ -462,7 +462,7 @@ def test_a_file_that_is_no_session_is_refused_with_the_line(tmp_path, line):
 
 
 @pytest.mark.parametrize("content", ["Buy milk.", '{"note": 1}', "First.\nSecond."])
-def test_a_file_of_somebody_is_left_as_it_is_also_without_an_end_of_line(tmp_path, content):
+def test_a_file_that_is_no_session_is_left_alone(tmp_path, content):
     path = tmp_path / "s.jsonl"
     path.write_text(content)
     with pytest.raises(IndexStoreError, match=r"s\.jsonl, line \d: not a turn of a chat"):
@@ -470,7 +470,7 @@ def test_a_file_of_somebody_is_left_as_it_is_also_without_an_end_of_line(tmp_pat
     assert path.read_text() == content
 
 
-def test_a_file_that_another_program_wrote_meanwhile_is_left_as_it_is(tmp_path):
+def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path):
     path = tmp_path / "s.jsonl"
     session = Session(path)
     path.write_text("Buy milk.")
@@ -514,7 +514,7 @@ def unwritable(library):
     return library
 
 
-def test_where_a_session_cannot_be_kept_that_is_said_at_the_start_and_the_chat_goes_on(unwritable):
+def test_a_chat_goes_on_without_a_session_and_warns(unwritable):
     with (
         pytest.warns(UserWarning, match=r"staff\.jsonl cannot be written: .* --session PATH\.jsonl\. Without it"),
         rag.Chat(index=unwritable, llm=scripted(TALL), session="staff") as chat,
@@ -524,7 +524,7 @@ def test_where_a_session_cannot_be_kept_that_is_said_at_the_start_and_the_chat_g
         assert chat.ask("How tall is the tower?").answerable
 
 
-def test_what_was_said_before_is_known_where_it_can_be_read_but_not_written(library):
+def test_a_read_only_session_is_still_remembered(library):
     with rag.Chat(index=library, llm=scripted(TALL), session="staff") as chat:
         chat.ask("How tall is the tower?")
     lock = library.path / "chats" / "staff.jsonl.lock"
@@ -539,7 +539,7 @@ def test_what_was_said_before_is_known_where_it_can_be_read_but_not_written(libr
     assert (library.path / "chats" / "staff.jsonl").read_bytes() == content
 
 
-def test_an_answer_is_not_lost_when_its_turn_cannot_be_kept_any_more(library):
+def test_an_answer_survives_when_its_turn_cannot_be_kept(library):
     with rag.Chat(index=library, llm=scripted(TALL, "When was the tower built?", BUILT), session="staff") as chat:
         lock = library.path / "chats" / "staff.jsonl.lock"
         lock.unlink(missing_ok=True)
@@ -550,7 +550,7 @@ def test_an_answer_is_not_lost_when_its_turn_cannot_be_kept_any_more(library):
         assert [turn.asked for turn in chat.history] == ["How tall is the tower?", "When was it built?"]
 
 
-def test_a_file_of_ones_own_that_cannot_be_written_is_refused_at_the_start(library, tmp_path):
+def test_an_own_file_that_cannot_be_written_is_refused(library, tmp_path):
     (tmp_path / "talk.jsonl.lock").mkdir()
     with pytest.raises(IndexStoreError, match=r"talk\.jsonl cannot be written"):
         rag.Chat(index=library, llm=scripted(), session=tmp_path / "talk.jsonl")
@@ -701,7 +701,7 @@ with rag.Chat(index=index, llm=Hanging([])) as chat:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_ctrl_c_stops_an_answer_and_not_the_chat_and_ctrl_d_leaves(rag_chat, tmp_path):
+def test_ctrl_c_stops_the_answer_and_ctrl_d_the_chat(rag_chat, tmp_path):
     import pty
 
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}", "TERM": "dumb"}

@@ -68,14 +68,14 @@ def test_the_question_is_embedded_while_the_model_is_opened(embedder, monkeypatc
 
 
 @pytest.mark.parametrize(("graph", "mode"), [("a graph", "keyword"), (None, "hybrid")])
-def test_no_embedder_is_loaded_ahead_that_may_not_be_needed_or_may_take_long(embedder, monkeypatch, graph, mode):
+def test_no_slow_or_unneeded_embedder_is_loaded_ahead(embedder, monkeypatch, graph, mode):
     monkeypatch.setattr("rag.models.embedders.openvino_graph.stored_graph", lambda _: graph)
     done = ask("--llm", "nothing", "--mode", mode)
     assert (done.exit_code, done.stderr.startswith("Error: 'nothing' names no generator.")) == (1, True)
     assert not embedder.embedded.is_set()
 
 
-def test_what_goes_wrong_ahead_is_told_where_it_is_needed_and_once(embedder, monkeypatch):
+def test_a_failure_ahead_is_reported_once_and_when_needed(embedder, monkeypatch):
     failed = threading.Event()
 
     def fails(*_, **__):
@@ -94,7 +94,7 @@ def test_what_goes_wrong_ahead_is_told_where_it_is_needed_and_once(embedder, mon
     assert ask().stderr == "Error: The embedder is broken.\n"
 
 
-def test_httpx_is_imported_without_its_command_which_can_still_be():
+def test_httpx_is_imported_without_its_command():
     code = (
         "import sys; from rag.cli.ahead import import_httpx; import_httpx()\n"
         "print('rich' in sys.modules, sys.modules['httpx'].Client.__name__)\n"

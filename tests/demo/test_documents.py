@@ -87,7 +87,7 @@ def test_the_demo_shows_four_formats_in_few_bytes() -> None:
     assert sum(path.stat().st_size for path in files) < 200_000
 
 
-def test_every_page_of_the_handbook_is_full_of_text_and_ends_with_its_number() -> None:
+def test_handbook_pages_are_full_and_end_with_their_number() -> None:
     pages = pdf_pages(DOCUMENTS / "handbook.pdf")
     assert len(pages) == 5
     for number, text in enumerate(pages, start=1):

@@ -76,7 +76,7 @@ def source(prompt, name):
     return next(passage.text for passage in prompt.passages if passage.source == name)
 
 
-def test_right_and_rightly_refused_answers_have_no_reason_to_fail(towers, index, tmp_path):
+def test_right_answers_and_refusals_have_no_reason_to_fail(towers, index, tmp_path):
     told = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl")
     figures = told.to_dict()
     assert list(figures)[:3] == ["documents", "questions", "answered"]
@@ -89,7 +89,7 @@ def test_right_and_rightly_refused_answers_have_no_reason_to_fail(towers, index,
     assert told.reasons == {}
 
 
-def test_every_figure_is_that_of_the_rows_and_the_rows_can_be_held_against_another_evaluation(towers, index, tmp_path):
+def test_figures_are_means_of_rows_and_rows_can_be_compared(towers, index, tmp_path):
     one = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl")
     write_report(tmp_path / "one", one)
     rows = {row["id"]: row for row in read_lines(tmp_path / "one" / "questions.jsonl")}
@@ -117,7 +117,7 @@ def test_evaluating_again_embeds_nothing_and_asks_no_model(towers, index, embedd
     assert two.reasons == one.reasons
 
 
-def test_a_stopped_evaluation_goes_on_where_it_was_also_when_nobody_names_a_file(towers, index, tmp_path, monkeypatch):
+def test_a_stopped_evaluation_resumes_without_a_named_file(towers, index, tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     asked = []
 
@@ -181,9 +181,7 @@ PARIS = {"question": "How tall is the tower in Paris?", "answers": ["330 m tall"
         ({"question": PARIS["question"], "answerable": False}, lambda _: "Not found in these documents.", None, ""),
     ],
 )
-def test_a_question_that_fails_has_the_first_step_that_lost_what_was_expected(
-    tmp_path, filled, monkeypatch, asked, said, sources, reason
-):
+def test_the_reason_is_the_first_step_that_failed(tmp_path, filled, monkeypatch, asked, said, sources, reason):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     if reason == NOT_RETRIEVED:  # dense search ranks whatever there is, so it must not reach that far
         monkeypatch.setattr("rag.evaluation.answers.found_for", lambda *_: Found([("d-paris", 1.0)], None))
@@ -194,7 +192,7 @@ def test_every_reason_has_a_meaning():
     assert set(MEANINGS) == set(IN_ORDER)
 
 
-def test_a_question_that_could_not_be_asked_is_left_out_of_the_figures_and_counted(towers, index, tmp_path):
+def test_a_failed_question_is_counted_and_not_measured(towers, index, tmp_path):
     tired = Quoting(lambda prompt: ModelError("tired") if "Tokyo" in prompt.question else prompt.passages[0].text)
     told = evaluate_answers(towers, index=index, llm=tired, output=tmp_path / "a.jsonl")
     assert told.after["failed"] == 1
@@ -203,7 +201,7 @@ def test_a_question_that_could_not_be_asked_is_left_out_of_the_figures_and_count
     assert (row["id"], row["reason"], row["error"]) == ("q-tokyo", FAILED, "tired")
 
 
-def test_a_hopeless_question_that_is_answered_and_a_good_one_that_is_refused_count_against_refusals(towers, index, tmp_path):
+def test_wrong_answers_and_wrong_refusals_lower_refusal_figures(towers, index, tmp_path):
     hopeless = {**HOPELESS, "question": "How tall is the tower in Paris?"}
     write_lines(towers / "qa.jsonl", [*ANSWERS[1:], hopeless])
     shy = Quoting(lambda prompt: "Not found in these documents." if "Tokyo" in prompt.question else prompt.passages[0].text)
@@ -213,7 +211,7 @@ def test_a_hopeless_question_that_is_answered_and_a_good_one_that_is_refused_cou
     assert means["citation_recall"] == pytest.approx(3 / 4)
 
 
-def test_an_evaluation_is_held_against_one_of_the_same_questions_only(towers, index, tmp_path):
+def test_only_evaluations_of_the_same_questions_compare(towers, index, tmp_path):
     first = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl")
     write_report(tmp_path / "first", first)
     again = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl", compare=[str(tmp_path / "first")])
@@ -230,7 +228,7 @@ def test_an_evaluation_is_held_against_one_of_the_same_questions_only(towers, in
         evaluate_answers(towers, index=index, llm=Quoting(), compare=["dense"])
 
 
-def test_a_source_that_is_not_there_is_told_also_where_the_answer_is_right(filled, tmp_path, monkeypatch):
+def test_an_unknown_source_is_reported_beside_a_right_answer(filled, tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     asked = {"id": "q1", "question": "How tall is the tower of Paris?", "answers": ["330"], "source": "d-pariss"}
     evaluation = evaluate_answers(write_lines(tmp_path / "q.jsonl", [asked]), index=filled, llm=Quoting())
@@ -259,13 +257,13 @@ class TestFigures:
         assert token_f1("", [""]) == 1.0
         assert token_f1("anything", []) == 0.0
 
-    def test_recall_and_containment_tell_long_answers_from_wrong_ones(self):
+    def test_recall_and_containment_accept_long_answers(self):
         assert token_recall("It is 330 m tall", ["330 m high"]) == pytest.approx(2 / 3)
         assert contains("It is 330 m tall.", ["330 m"]) == 1.0
         assert contains("It is 330 feet and 9 m tall.", ["330 m"]) == 0.0
         assert contains("1330 m", ["330 m"]) == 0.0
 
-    def test_an_answer_with_another_number_is_not_right_however_many_words_it_shares(self):
+    def test_an_answer_with_another_number_is_wrong(self):
         assert is_right("The tower is 330 m tall.", ["330 m tall"])
         assert not is_right("The tower is 333 m tall.", ["330 m tall"])
         assert is_right("In 1872, and 34,229 crowns were paid.", ["34229 crowns", "never"])
@@ -299,7 +297,7 @@ class TestFigures:
         assert citation_recall([], relevant) == 0.0
 
 
-def test_ones_own_questions_without_sources_are_measured_by_their_answers(filled, tmp_path, monkeypatch):
+def test_own_questions_without_sources_are_scored_by_answers(filled, tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     asked = [{"question": f"How tall is the tower in {town.title()}?", "answer": f"{TOWERS[town]} m"} for town in TOWERS]
     told = evaluate_answers(write_lines(tmp_path / "q.jsonl", asked), index=filled, llm=Quoting(), limit=3)

@@ -53,7 +53,7 @@ def towns(index):
     return index
 
 
-def test_drafts_are_tied_to_their_passages_and_none_is_accepted_yet(towns, tmp_path):
+def test_drafts_name_their_passages_and_are_not_accepted_yet(towns, tmp_path):
     made = draft_questions(index=towns, llm=Drafter(), output=tmp_path / "q.jsonl", count=4)
     assert (made.written, made.before, made.useless) == (4, 0, 0)
     rows = read_lines(tmp_path / "q.jsonl")
@@ -112,7 +112,7 @@ def test_a_file_of_another_kind_is_named_and_left_as_it_is(towns, tmp_path, cont
     assert path.read_bytes() == content
 
 
-def test_questions_without_ids_are_counted_and_a_last_line_without_an_end_is_kept(towns, tmp_path):
+def test_missing_ids_and_a_missing_last_newline_do_no_harm(towns, tmp_path):
     path = tmp_path / "q.jsonl"
     path.write_text('{"question": "A?", "answers": ["x"]}\n{"question": "B?", "answers": ["y"]}')
     made = draft_questions(index=towns, llm=Drafter(), output=path, count=3)
@@ -145,7 +145,7 @@ def test_a_draft_that_its_passage_does_not_bear_out_is_left_out(towns, tmp_path,
     assert read_lines(tmp_path / "q.jsonl") == []
 
 
-def test_a_model_that_only_quotes_and_an_index_without_passages_are_told(towns, tmp_path):
+def test_a_model_that_only_quotes_is_refused(towns, tmp_path):
     with pytest.raises(UsageError, match="'extractive' quotes and cannot write questions"):
         draft_questions(index=towns, llm="extractive", output=tmp_path / "q.jsonl")
     with pytest.raises(UsageError, match="no further passage of 25 words or more"):

@@ -88,7 +88,7 @@ def test_an_index_with_documents_of_others_is_left_alone(towers, empty):
     assert empty.catalog.counts()[0] == 1
 
 
-def test_ones_own_questions_are_asked_of_ones_own_index_by_source_and_page(tmp_path, empty):
+def test_own_questions_expect_sources_and_pages(tmp_path, empty):
     pages = (
         "The cistern holds 60,000 litres.\n",
         "Volunteers sleep in the boathouse.\n",
@@ -195,7 +195,7 @@ def test_what_ties_is_judged_in_the_order_that_search_shows(tmp_path, empty):
         assert rank == 1 + [hit.source for hit in rag.search("tower", index=empty, mode=mode)].index("d0")
 
 
-def test_a_passage_is_not_in_the_context_where_others_of_one_document_fill_it(tmp_path, empty):
+def test_one_document_may_fill_the_context(tmp_path, empty):
     long = " ".join(f"The cistern holds {number} litres of cistern water." for number in range(400))
     add_documents(
         [Document(long, "/d/long.txt", ""), Document("A cistern was once dug here by monks, who left.", "/d/log.txt", "")],
@@ -215,7 +215,7 @@ def test_ids_of_a_collection_are_whole_and_not_ends_of_paths(towers, empty):
     assert evaluation.after["unknown_sources"] == ["5"]
 
 
-def test_a_run_may_call_documents_as_people_do_and_its_ids_are_taken_as_they_stand(tmp_path, empty):
+def test_a_run_may_name_documents_by_file_name_or_id(tmp_path, empty):
     add_documents(
         [Document("The tower is tall.", "/docs/a%20b.txt", ""), Document("A bridge.", "/docs/c.txt", "")], index=empty
     )
@@ -269,7 +269,7 @@ def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
         ),
     ],
 )
-def test_a_malformed_line_is_named_with_its_file_and_what_it_should_be(towers, empty, file, line, message):
+def test_a_malformed_line_is_named_with_its_file(towers, empty, file, line, message):
     with (towers / file).open("a", encoding="utf-8") as open_file:
         open_file.write(line + "\n")
     with pytest.raises(UsageError, match=message):
@@ -325,7 +325,7 @@ def test_a_folder_that_is_no_collection_says_what_is_missing(towers, empty, spoi
         evaluate_retrieval(towers, index=empty)
 
 
-def test_questions_without_an_index_and_data_that_are_not_there_are_told(tmp_path):
+def test_questions_need_an_index_and_data_must_exist(tmp_path):
     with pytest.raises(UsageError, match=r"holds questions only\. Name the index"):
         evaluate_retrieval(write_lines(tmp_path / "q.jsonl", [{"question": "?", "source": "a"}]))
     with pytest.raises(UsageError, match=r"There is no .*nowhere"):
@@ -340,7 +340,7 @@ def test_questions_without_an_index_and_data_that_are_not_there_are_told(tmp_pat
         ("__import__('os')", r"is not a metric"),
     ],
 )
-def test_a_metric_that_is_none_is_refused_before_anything_is_indexed(towers, empty, embedder, name, message):
+def test_an_unknown_metric_is_refused_before_indexing(towers, empty, embedder, name, message):
     with pytest.raises(UsageError, match=message):
         evaluate_retrieval(towers, index=empty, metrics=[name])
     assert embedder.embedded == []
@@ -370,7 +370,7 @@ def test_a_line_that_is_no_line_of_a_run_is_named(tmp_path, line):
 
 
 class TestStatistics:
-    def test_an_interval_holds_the_mean_and_narrows_with_more_questions(self):
+    def test_an_interval_narrows_with_more_questions(self):
         chance = random.Random(1)
         few, many = ([chance.random() for _ in range(count)] for count in (20, 2000))
         widths = []
@@ -397,7 +397,7 @@ class TestStatistics:
         gains = {"a": 1.0, "b": 2.0, "c": 3.0}
         assert compare("m", "x", gains, "y", dict.fromkeys(gains, 0.0)).p == pytest.approx(2 / 8)
 
-    def test_what_was_rounded_when_it_was_written_down_does_not_differ(self):
+    def test_rounded_figures_do_not_differ(self):
         values = {str(number): 1 / 3 for number in range(14)}
         told = compare("f1", "a", values, "b", {name: round(value, 6) for name, value in values.items()})
         assert (told.difference, told.p) == (0.0, 1.0)
@@ -444,7 +444,7 @@ def test_what_has_no_pages_is_its_first_page():
 
 
 @pytest.mark.slow
-def test_keyword_search_over_a_published_collection_finds_what_it_did(tmp_path):
+def test_keyword_search_scores_well_on_xquad(tmp_path):
     data = SHARED_DATA / "xquad" / "en"
     if not data.is_dir():
         pytest.skip(f"{data} is not there")

@@ -37,7 +37,7 @@ def wishes(tmp_path):
     return {"calls": tmp_path / "calls.sqlite", "words": 60, "verifier": VerbatimVerifier()}
 
 
-def test_summaries_are_scored_beside_the_best_of_their_references(data, wishes):
+def test_a_summary_is_scored_against_its_best_reference(data, wishes):
     evaluation = evaluate_summaries(data, llm=SummaryModel(first_sentences), **wishes)
     told = evaluation.to_dict()
     assert list(told)[:6] == ["summaries", "rouge1", "rouge2", "rougeL", "rougeLsum", "supported"]
@@ -71,7 +71,7 @@ def test_other_scripts_have_words_too(reference, near, far):
     assert rouge.scores(near, [reference])["rouge1"] > 0.5 > rouge.scores(far, [reference])["rouge1"]
 
 
-def test_a_second_evaluation_makes_no_call_again_and_can_be_held_against_the_first(data, wishes, tmp_path):
+def test_a_second_evaluation_calls_nothing_and_compares(data, wishes, tmp_path):
     one = evaluate_summaries(data, llm=SummaryModel(first_sentences), **wishes)
     write_report(tmp_path / "out", one)
     model = SummaryModel(first_sentences)

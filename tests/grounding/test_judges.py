@@ -93,7 +93,7 @@ def test_processes_end_with_the_judges():
         os.kill(pid, 0)
 
 
-def test_a_batch_is_judged_in_processes_as_each_document_is_alone(tmp_path, monkeypatch):
+def test_a_batch_gets_the_verdicts_of_single_documents(tmp_path, monkeypatch):
     used = []
     monkeypatch.setattr(
         Judges,
@@ -128,7 +128,7 @@ def test_no_process_outlives_a_run_that_is_killed(tmp_path):
         time.sleep(0.02)
 
 
-def test_after_their_end_sentences_are_judged_here_and_no_process_is_started():
+def test_closed_judges_judge_here_and_start_no_process():
     with Judges(1) as judges:
         pass
     assert judges.check_all(SENTENCES, PASSAGES) == [LexicalVerifier().check(sentence, PASSAGES) for sentence in SENTENCES]

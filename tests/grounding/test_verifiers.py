@@ -115,7 +115,7 @@ class TestServingModel:
 
 @pytest.mark.slow
 class TestCrossEncoder:
-    def test_the_score_is_the_probability_of_entailment_for_the_best_quote(self, nli):
+    def test_the_score_is_the_entailment_of_the_best_quote(self, nli):
         from scipy.special import softmax
 
         judged, _ = nli.check("Seven carp live in the pond.", [POND])
@@ -142,6 +142,6 @@ class TestCrossEncoder:
         with pytest.raises(ModelError, match=r"no label 'entailment' \(its labels: label_0\)"):
             NliVerifier(str(folder), device="cpu")
 
-    def test_a_sentence_longer_than_the_model_reads_is_refused_with_a_way_out(self, nli):
+    def test_a_sentence_longer_than_the_model_reads_is_refused(self, nli):
         with pytest.raises(ModelError, match=r"fills the 128 tokens.*--verifier lexical"):
             nli.check("carp " * 300, [POND])

@@ -136,7 +136,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("name", "content", "message"), BAD.values(), ids=BAD)
-def test_a_mistake_is_told_when_the_prompts_are_made_with_file_and_line(tmp_path, name, content, message):
+def test_a_mistake_in_a_template_is_refused_at_once(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UsageError, match=message):
         Prompts(tmp_path)
@@ -204,7 +204,7 @@ def test_examples_of_ones_own_take_the_place_of_the_packaged_one():
     assert "Vereen family bought the mill in 1911." in messages[1].content
 
 
-def test_the_most_similar_examples_are_chosen_and_the_best_stands_next_to_the_question():
+def test_the_nearest_example_is_next_to_the_question():
     embedder = HashEmbedder()
     examples = [
         Example(q, "a") for q in ("What costs soup?", "How tall is the mast?", "Who is it?", "How tall is the old tower?")
@@ -278,7 +278,7 @@ def pack(prompts, *, window, hits, max_sources=None):
     )
 
 
-def test_what_was_said_gives_way_first_then_examples_then_sources():
+def test_history_gives_way_first_then_examples_then_sources():
     prompts = Prompts(examples=EXAMPLES, history=(*TALK, Message("user", "Later?"), Message("assistant", "Later.")))
     hits = [hit(number) for number in range(1, 4)]
     seen = []
@@ -304,7 +304,7 @@ def test_what_was_said_gives_way_first_then_examples_then_sources():
     ]
 
 
-def test_chosen_examples_give_way_one_by_one_the_least_similar_first():
+def test_the_least_similar_example_gives_way_first():
     examples = [Example(f"How tall is the {thing} tower?", "It is tall.") for thing in ("a", "b", "c")]
     prompts = Prompts(examples=NearestExamples(examples, HashEmbedder(), 9))
     lighter, left = prompts, []

@@ -44,7 +44,7 @@ def written(folder: Path, text: str) -> Path:
         ('path = "index"', 'pth = "index"', r"\[index\]: unknown key 'pth'\. Did you mean 'path'\?"),
     ],
 )
-def test_an_unknown_table_or_key_is_refused_with_the_nearest_name(tmp_path, line, replacement, message):
+def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path, line, replacement, message):
     path = written(tmp_path, GOOD.replace(line, replacement))
     with pytest.raises(SettingsError, match=message) as caught:
         recipes.read(path)
@@ -109,7 +109,7 @@ def test_a_recipe_that_is_not_there_is_named(tmp_path):
         recipes.read(tmp_path / "nowhere.toml")
 
 
-def test_relative_paths_start_at_the_recipe_wherever_it_is_read_from(tmp_path, monkeypatch):
+def test_relative_paths_start_at_the_recipe(tmp_path, monkeypatch):
     written(tmp_path, GOOD + 'output = "out/answers.jsonl"')
     monkeypatch.chdir(tmp_path.parent)
     recipe = recipes.read(Path(tmp_path.name, "recipe.toml"))
@@ -129,7 +129,7 @@ def test_the_ready_made_recipe_names_every_key_there_is():
             assert f"`{key}`" in page
 
 
-def test_a_run_indexes_the_folder_and_answers_in_the_order_of_the_recipe(tmp_path, folder, monkeypatch):
+def test_a_run_indexes_and_answers_in_order(tmp_path, folder, monkeypatch):
     """A server on this machine embeds by hashing words: the run opens its models by their specs, as any other does."""
     monkeypatch.chdir(tmp_path.parent)
     (folder / "empty.txt").touch()
@@ -150,7 +150,7 @@ def test_a_run_indexes_the_folder_and_answers_in_the_order_of_the_recipe(tmp_pat
     assert json.loads(line) == answers[0].to_dict()
 
 
-def test_sources_that_are_not_there_end_the_run_before_a_question_is_asked(tmp_path):
+def test_missing_sources_end_the_run_before_any_question(tmp_path):
     recipe = recipes.read(written(tmp_path, GOOD.replace('"documents"', '"elsewhere"')))
     with pytest.raises(UsageError, match=r"There is no file or folder .*elsewhere"):
         next(recipe.run())
@@ -183,7 +183,7 @@ def ready_made(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_ready_made_recipe_runs_from_anywhere_and_writes_one_line_an_answer(ready_made, tmp_path):
+def test_the_packaged_recipe_writes_a_line_an_answer(ready_made, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = run_command(ready_made, elsewhere)
@@ -202,7 +202,7 @@ def test_the_ready_made_recipe_runs_from_anywhere_and_writes_one_line_an_answer(
 
 
 @pytest.mark.slow
-def test_without_output_the_answers_go_to_stdout_and_a_failed_file_to_the_exit_code(ready_made, tmp_path):
+def test_without_output_answers_go_to_stdout(ready_made, tmp_path):
     (tmp_path / "rag" / "demo" / "documents" / "broken.pdf").write_bytes(b"%PDF-1.4 and nothing more")
     text = ready_made.read_text(encoding="utf-8")
     ready_made.write_text(text.replace("output =", "# output ="), encoding="utf-8")
@@ -213,7 +213,7 @@ def test_without_output_the_answers_go_to_stdout_and_a_failed_file_to_the_exit_c
 
 
 @pytest.mark.slow
-def test_an_output_that_cannot_be_written_is_told_before_anything_is_indexed(ready_made, tmp_path):
+def test_an_unwritable_output_is_refused_before_indexing(ready_made, tmp_path):
     ready_made.write_text(
         ready_made.read_text(encoding="utf-8").replace("../answers.jsonl", "../no/such/folder/a.jsonl"), encoding="utf-8"
     )

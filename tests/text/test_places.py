@@ -59,7 +59,7 @@ def test_a_span_is_where_it_begins_to_where_it_ends(places, start, end, expected
 
 
 @given(st.sets(st.integers(1, 50), max_size=8), st.integers(0, 60), st.integers(0, 20))
-def test_the_place_of_a_character_is_the_last_that_begins_at_or_before_it(starts, at, length):
+def test_a_character_has_the_last_place_before_it(starts, at, length):
     starts = (0, *sorted(starts))
     places = Places("", starts, tuple(map(str, starts)))
     first = max(start for start in starts if start <= at)
