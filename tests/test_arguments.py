@@ -35,6 +35,8 @@ OPTIONS = [
     ({"verifier": 5}, "a spec such as 'lexical'"),
     ({"llm": None}, "llm must be a spec such as 'local'"),
     ({"index": None}, "index must be the path"),
+    ({"strict": "no"}, "strict must be True or False"),
+    ({"strict": None}, "strict must be True or False"),
 ]
 
 

@@ -119,7 +119,7 @@ def test_prompt_and_answer_always_fit_the_window(index, tmp_path, window):
 
 
 def test_a_window_too_small_for_one_source_is_refused(library):
-    with pytest.raises(UsageError, match=r"has no room for the question.*--max-tokens"):
+    with pytest.raises(UsageError, match="--max-tokens"):
         rag.ask("How tall is the tower?", index=library, llm=scripted("x", window=40), sampling=Sampling(max_tokens=30))
 
 
@@ -134,7 +134,7 @@ def test_ask_and_aask_work_inside_a_running_event_loop(library):
 
 def test_a_model_that_spends_its_tokens_on_thoughts_is_an_error(library):
     sampling = Sampling(max_tokens=3)
-    with pytest.raises(ModelError, match=r"scripted used up its 3 tokens before it wrote an answer\. .*--max-tokens"):
+    with pytest.raises(ModelError, match=r"scripted .*\b3\b.*--max-tokens"):
         rag.ask("How tall is the tower?", index=library, llm=scripted("<think>", " a", " b"), sampling=sampling)
 
 
@@ -149,7 +149,7 @@ def test_an_answer_that_ended_for_want_of_room_says_so(library):
         for most in (7, 6)
     )
     assert (whole.cut, cut.cut) == (False, True)
-    assert "cut at --max-tokens" in answer_footnote(cut)
+    assert "cut" in answer_footnote(cut)
     assert "cut" not in answer_footnote(whole)
     assert Answer.from_dict(cut.to_dict()).cut
 
@@ -319,12 +319,6 @@ def test_two_versions_of_a_document_are_not_mixed(index, monkeypatch):
     answer = rag.ask("How tall is the tower by the pond?", index=index, llm=model)
     assert len(model.prompts[0].passages) == len(answer.hits) == 2
     assert all(passage.text in text for passage in model.prompts[0].passages)
-
-
-@pytest.mark.parametrize("k", [0, -2])
-def test_a_number_of_passages_below_1_is_refused(library, k):
-    with pytest.raises(UsageError, match=f"must be at least 1, not {k}"):
-        rag.ask("How tall is the tower?", index=library, llm=scripted("x"), k=k)
 
 
 def test_what_only_the_words_have_found_counts_with_its_cosine(index):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import re
 import resource
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -18,6 +21,7 @@ from rag.answers.question_file import read_questions
 from rag.errors import ModelError, UsageError
 from rag.ingest import sync as ingest
 from rag.prompts import Example, NearestExamples
+from rag.system.files import BusyError
 from rag.testing import fakes
 from rag.types import Document, Usage
 
@@ -165,8 +169,8 @@ def test_the_content_key_of_many_documents_is_quick(towers):
     row = (
         "source, title, media_type, size, modified_ns, content_hash, sidecar, indexed_at, characters, first_chunk, chunk_count"
     )
-    with towers.catalog.transaction():
-        towers.catalog._connection.executemany(
+    with closing(sqlite3.connect(towers.path / "catalog.sqlite")) as connection, connection:
+        connection.executemany(
             f"INSERT INTO documents ({row}, metadata) VALUES (?, 't', 'text/plain', 1, 1, ?, '', '', 1, 0, 0, '{{}}')",
             [(f"/docs/{number}.txt", f"{number:032x}") for number in range(100_000)],
         )
@@ -215,7 +219,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_written(towers, tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
-        with pytest.raises(UsageError, match=r"answers\.jsonl: .*run the same command again"):
+        with pytest.raises(UsageError, match=r"answers\.jsonl"):
             rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1), output=output)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -236,7 +240,7 @@ def test_a_disk_full_at_the_end_keeps_the_answers(tmp_path, monkeypatch):
             file.add(0, {"question": "?", "answer": "!"})
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UsageError, match=r"answers\.jsonl: No space left on device.*disk space"):
+    with pytest.raises(UsageError, match=r"answers\.jsonl.*No space left on device"):
         answer()
     assert json.loads(output.read_text())["answer"] == "!"
     assert [path.name for path in tmp_path.iterdir()] == ["answers.jsonl"]
@@ -244,40 +248,31 @@ def test_a_disk_full_at_the_end_keeps_the_answers(tmp_path, monkeypatch):
 
 def test_a_folder_that_takes_no_file_is_named():
     with (
-        pytest.raises(UsageError, match=r"cannot be written to /proc/answers\.jsonl"),
+        pytest.raises(UsageError, match=r"/proc/answers\.jsonl") as caught,
         AnswerFile("/proc/answers.jsonl", [], []),
     ):
         pass
+    assert not isinstance(caught.value.__cause__, BusyError)
 
 
 def test_a_file_that_another_run_writes_is_refused(tmp_path):
     output = tmp_path / "answers.jsonl"
     with (
         AnswerFile(output, [], []),
-        pytest.raises(UsageError, match="Another process writes"),
+        pytest.raises(UsageError, match=r"answers\.jsonl") as caught,
         AnswerFile(output, [], []),
     ):
         pass
+    assert isinstance(caught.value.__cause__, BusyError)
 
 
 @pytest.mark.parametrize(
-    ("ids", "told"),
-    [
-        ([1, float("nan")], "Number 2 of ids must be a text or a finite number, not nan"),
-        ([True, 2], "Number 1 of ids"),
-        (["a", "a"], "'a', which number 1 is already"),
-        ([1, "1"], "'1', which number 1 is already"),
-    ],
+    ("ids", "named"),
+    [([1, float("nan")], "2 of ids .*nan"), ([True, 2], "1 of ids .*True"), (["a", "a"], "'a'"), ([1, "1"], "'1'")],
 )
-def test_ids_that_name_no_single_question_are_refused(towers, ids, told):
-    with pytest.raises(UsageError, match=told):
+def test_ids_that_name_no_single_question_are_refused(towers, ids, named):
+    with pytest.raises(UsageError, match=named):
         rag.ask_many(QUESTIONS[:2], index=towers, llm=Echo(), ids=ids)
-
-
-@pytest.mark.parametrize("strict", ["no", 1, None])
-def test_strict_is_true_or_false(towers, strict):
-    with pytest.raises(UsageError, match="strict must be True or False"):
-        rag.ask(QUESTIONS[0], index=towers, llm=Echo(), strict=strict)
 
 
 @pytest.mark.parametrize("change", ["answer", "order", "n"])
@@ -311,7 +306,7 @@ def test_a_question_that_failed_early_keeps_its_place(towers, tmp_path):
 def test_a_file_that_holds_something_else_is_left_alone(towers, tmp_path, content, fresh):
     output = tmp_path / "notes.jsonl"
     output.write_text(content)
-    with pytest.raises(UsageError, match="line 1: not an answer written"):
+    with pytest.raises(UsageError, match=r"notes\.jsonl, line 1"):
         rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output, fresh=fresh)
     assert output.read_text() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "notes.jsonl"]
@@ -393,11 +388,11 @@ class TestQuestionFiles:
         assert [one for one in questions if isinstance(one, str)] == ["Two?", "Three?", "Seven?", "Eight?"]
         assert ids == [1, "x", "line 3", 4, 5, 6, 7, 3, 9]
         errors = list(failed.values())
-        assert "q.jsonl, line 1: 'id' must be a string or a whole number" in errors[0]
-        assert "q.jsonl, line 4: line 2 has the id 'x' already" in errors[1]
-        assert "q.jsonl, line 5: 'id' must be" in errors[2]
-        assert "q.jsonl, line 6: 'question' must be a string, not 6" in errors[3]
-        assert "q.jsonl, line 9: not JSON" in errors[4]
+        assert re.search(r"q\.jsonl, line 1: 'id'", errors[0])
+        assert re.search(r"q\.jsonl, line 4: .*line 2.* 'x'", errors[1])
+        assert re.search(r"q\.jsonl, line 5: 'id'", errors[2])
+        assert re.search(r"q\.jsonl, line 6: 'question'.* 6", errors[3])
+        assert re.search(r"q\.jsonl, line 9: .*JSON", errors[4])
 
     @pytest.mark.parametrize("content", ['{"question": ""}', '{"answer": "x"}', "{torn", "[1]", ""])
     def test_a_line_without_a_question_is_named(self, tmp_path, content):
