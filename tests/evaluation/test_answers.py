@@ -103,7 +103,7 @@ def test_figures_are_means_of_rows_and_rows_can_be_compared(towers, index, tmp_p
     over = {one["metric"]: one for one in told["comparisons"]}
     assert over["contains"]["difference"] == pytest.approx(told["contains"] - 1.0)
     assert over["contains"]["questions"] == 5
-    with pytest.raises(UsageError, match=r"has none of the figures f1, exact"):
+    with pytest.raises(UsageError, match=r"qa\.jsonl.*f1, exact"):
         evaluate_answers(towers, index=index, llm=wrong, compare=[str(towers / "qa.jsonl")])
 
 
@@ -218,13 +218,13 @@ def test_only_evaluations_of_the_same_questions_compare(towers, index, tmp_path)
     assert {one.p for one in again.comparisons} <= {1.0, None}
     rows = read_lines(tmp_path / "first" / "questions.jsonl")
     for changed, message in (
-        ([{**row, "question": "Another?"} for row in rows], r"is another question in that file"),
-        ([{**row, "id": f"x{row['id']}"} for row in rows], r"has none of these questions, such as q-paris; it has xq-paris"),
+        ([{**row, "question": "Another?"} for row in rows], "q-paris"),
+        ([{**row, "id": f"x{row['id']}"} for row in rows], "q-paris.*xq-paris"),
     ):
         write_lines(tmp_path / "first" / "questions.jsonl", changed)
         with pytest.raises(UsageError, match=message):
             evaluate_answers(towers, index=index, llm=Quoting(), compare=[str(tmp_path / "first")])
-    with pytest.raises(UsageError, match=r"no evaluation in dense\. Name the --output folder"):
+    with pytest.raises(UsageError, match="dense"):
         evaluate_answers(towers, index=index, llm=Quoting(), compare=["dense"])
 
 
@@ -233,12 +233,12 @@ def test_an_unknown_source_is_reported_beside_a_right_answer(filled, tmp_path, m
     asked = {"id": "q1", "question": "How tall is the tower of Paris?", "answers": ["330"], "source": "d-pariss"}
     evaluation = evaluate_answers(write_lines(tmp_path / "q.jsonl", [asked]), index=filled, llm=Quoting())
     assert evaluation.after["unknown_sources"] == ["d-pariss"]
-    assert "not in the index: 1 expected source, such as d-pariss" in evaluation_lines(evaluation)
+    assert [line for line in evaluation_lines(evaluation) if "d-pariss" in line and line.startswith("1 ")]
 
 
 def test_what_has_no_answers_to_compare_with_is_told(towers, index):
     (towers / "qa.jsonl").unlink()
-    with pytest.raises(UsageError, match=r"has no qa\.jsonl, so the right answers are unknown\. Write the file"):
+    with pytest.raises(UsageError, match=r"towers .*qa\.jsonl"):
         evaluate_answers(towers, index=index, llm=Quoting())
 
 

@@ -81,9 +81,7 @@ def test_a_collections_own_index_follows_its_corpus(towers, monkeypatch, tmp_pat
 
 def test_an_index_with_documents_of_others_is_left_alone(towers, empty):
     add_documents([Document("My own words.", "/home/me/notes.md", "notes")], index=empty)
-    with pytest.raises(
-        UsageError, match=r"holds 1 documents that are not in .*towers, such as /home/me/notes\.md\. Name a new"
-    ):
+    with pytest.raises(UsageError, match=r"\b1 doc.*towers.*/home/me/notes\.md"):
         evaluate_retrieval(towers, index=empty)
     assert empty.catalog.counts()[0] == 1
 
@@ -116,7 +114,7 @@ def test_own_questions_expect_sources_and_pages(tmp_path, empty):
     assert rows["cat"]["found"][0] == "/docs/a/notes.md"
     assert rows["gone"]["reason"] == NOT_INDEXED
     assert (evaluation.before["queries"], evaluation.after["unjudged"]) == (3, 1)
-    with pytest.raises(UsageError, match=r"The source 'notes\.md' may be /docs/a/notes\.md or /docs/b/notes\.md\. Write more"):
+    with pytest.raises(UsageError, match=r"'notes\.md'.*/docs/a/notes\.md.*/docs/b/notes\.md"):
         evaluate_retrieval(write_lines(tmp_path / "q.jsonl", [{"question": "?", "source": "notes.md"}]), index=empty)
 
 
@@ -147,10 +145,10 @@ def test_one_way_is_held_against_others_and_against_a_run_file(towers, empty, tm
     over = {(one["other"], one["metric"]): one for one in told["comparisons"]}
     assert over[theirs, "P@1"]["difference"] == pytest.approx(0.8)
     assert over["keyword", "ndcg@10"]["p"] == 1.0
-    with pytest.raises(UsageError, match=r"'hybird' is neither a search mode nor a run file\. Did you mean 'hybrid'\?"):
+    with pytest.raises(UsageError, match=r"'hybird'.*'hybrid'"):
         evaluate_retrieval(towers, index=empty, compare=["hybird"])
     write_run(tmp_path / "other.run", {"q9": [("d", 1.0)]}, name="x")
-    with pytest.raises(UsageError, match="ranks none of these questions, such as q-paris; it ranks q9"):
+    with pytest.raises(UsageError, match=r"q-paris.*q9"):
         evaluate_retrieval(towers, index=empty, compare=[str(tmp_path / "other.run")])
 
 
@@ -225,7 +223,7 @@ def test_a_run_may_name_documents_by_file_name_or_id(tmp_path, empty):
     evaluation = evaluate_retrieval(questions, index=empty, compare=[str(run)], metrics=["P@1"])
     assert [figures.means["P@1"] for figures in evaluation.figures] == [1.0, 1.0]
     run.write_text("q1 Q0 z.txt 1 2.0 theirs\n")
-    with pytest.raises(UsageError, match=r"ranks no document of the index, only names such as z\.txt; the index has /docs/"):
+    with pytest.raises(UsageError, match=r"z\.txt.*/docs/"):
         evaluate_retrieval(questions, index=empty, compare=[str(run)])
 
 
@@ -247,26 +245,18 @@ def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
 @pytest.mark.parametrize(
     ("file", "line", "message"),
     [
-        ("corpus.jsonl", '{"_id": "x"', r"corpus\.jsonl, line 6: not JSON"),
-        ("corpus.jsonl", '["x"]', r'corpus\.jsonl, line 6: \["x"\] is not a JSON object\. Write \{"_id"'),
-        ("corpus.jsonl", '{"text": "x"}', r"corpus\.jsonl, line 6: the key '_id' is missing"),
-        ("corpus.jsonl", '{"_id": "x", "text": 7}', r"corpus\.jsonl, line 6: 'text' must be a string, not 7"),
-        ("corpus.jsonl", '{"_id": "d-paris", "text": "x"}', r'line 6: the _id "d-paris" is on an earlier line too'),
-        ("queries.jsonl", '{"_id": "x", "text": " "}', r"queries\.jsonl, line 6: the key 'text' is empty"),
-        ("queries.jsonl", '{"_id": "q-paris", "text": "x"}', r'line 6: the _id "q-paris" is on an earlier line'),
-        (
-            "qrels/test.tsv",
-            "q-paris d-paris 1",
-            r"test\.tsv, line 7: .* is not a judgement\. Write query-id, corpus-id and score, separated",
-        ),
+        ("corpus.jsonl", '{"_id": "x"', r"corpus\.jsonl, line 6: .*JSON"),
+        ("corpus.jsonl", '["x"]', r'corpus\.jsonl, line 6: \["x"\].*\{"_id"'),
+        ("corpus.jsonl", '{"text": "x"}', r"corpus\.jsonl, line 6: .*'_id'"),
+        ("corpus.jsonl", '{"_id": "x", "text": 7}', r"corpus\.jsonl, line 6: 'text'.*7"),
+        ("corpus.jsonl", '{"_id": "d-paris", "text": "x"}', 'line 6: .*_id "d-paris"'),
+        ("queries.jsonl", '{"_id": "x", "text": " "}', r"queries\.jsonl, line 6: .*'text'"),
+        ("queries.jsonl", '{"_id": "q-paris", "text": "x"}', 'line 6: .*_id "q-paris"'),
+        ("qrels/test.tsv", "q-paris d-paris 1", r"test\.tsv, line 7: .*query-id, corpus-id and score"),
         ("qrels/test.tsv", "q-paris\td-paris\thigh", r"test\.tsv, line 7: "),
-        ("corpus.jsonl", '{"_id": "x", "text": "\\ud800"}', r'corpus\.jsonl, line 6: "text" holds half of a character'),
-        ("corpus.jsonl", '{"_id": "x", "text": "x", "title": "\\ud800"}', r'line 6: "title" holds half of a character'),
-        (
-            "qrels/test.tsv",
-            "q-pari\td-paris\t1",
-            r"the query-id \"q-pari\" is not in .*queries\.jsonl\. Did you mean 'q-paris'\?",
-        ),
+        ("corpus.jsonl", '{"_id": "x", "text": "\\ud800"}', r'corpus\.jsonl, line 6: "text".*character'),
+        ("corpus.jsonl", '{"_id": "x", "text": "x", "title": "\\ud800"}', 'line 6: "title".*character'),
+        ("qrels/test.tsv", "q-pari\td-paris\t1", r"\"q-pari\".*queries\.jsonl.*'q-paris'"),
     ],
 )
 def test_a_malformed_line_is_named_with_its_file(towers, empty, file, line, message):
@@ -279,24 +269,21 @@ def test_a_malformed_line_is_named_with_its_file(towers, empty, file, line, mess
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"question": "?"}, r"line 1: nothing says what is expected: a source, an answer, or answerable"),
-        ({"question": "?", "sorce": "a.md"}, r"line 1: nothing says .* Did you mean 'source'\?"),
-        ({"question": " ", "source": "a.md"}, r"line 1: the key 'question' is empty"),
-        ({"question": "?", "source": ["a", "b"], "pages": [1]}, r'line 1: "pages" beside 2 sources'),
-        ({"question": "?", "source": "a", "pages": [0]}, r"line 1: 0 is not a page\. Pages are whole numbers, counted from 1"),
-        ({"question": "?", "expected": [{"source": "a", "page": 1}, "b"]}, r"some sources have pages and others do not"),
-        ({"question": "?", "answerable": "no"}, r"'answerable' must be true or false"),
-        ({"question": "?", "answers": ["yes"]}, r"No question in .* says what should be found\. Give each a source"),
-        ({"question": "?", "source": None}, r"line 1: nothing says what is expected"),
-        ({"question": "?", "answers": [], "sources": []}, r"line 1: nothing says what is expected"),
-        ({"question": "?", "answers": ["  "]}, r"line 1: nothing says what is expected"),
-        (
-            {"question": "?", "answers": ["yes"], "answerable": False},
-            r'line 1: the question is not answerable, but has the answer "yes"',
-        ),
-        ({"question": "?", "source": "a", "accepted": "yes"}, r"line 1: 'accepted' must be true or false"),
-        ({"id": "\ud800", "question": "?", "source": "a"}, r'line 1: "id" holds half of a character'),
-        ({"question": "?", "source": "a", "accepted": None}, r"None of the 1 questions in .* is accepted yet"),
+        ({"question": "?"}, "line 1: .*source.*answer.*answerable"),
+        ({"question": "?", "sorce": "a.md"}, "line 1: .*'source'"),
+        ({"question": " ", "source": "a.md"}, "line 1: .*'question'"),
+        ({"question": "?", "source": ["a", "b"], "pages": [1]}, 'line 1: "pages".*2 sources'),
+        ({"question": "?", "source": "a", "pages": [0]}, "line 1: 0 .*[Pp]age"),
+        ({"question": "?", "expected": [{"source": "a", "page": 1}, "b"]}, "line 1: .*sources.*pages"),
+        ({"question": "?", "answerable": "no"}, "line 1: 'answerable'"),
+        ({"question": "?", "answers": ["yes"]}, r"q\.jsonl .*source"),
+        ({"question": "?", "source": None}, "line 1: .*source.*answer.*answerable"),
+        ({"question": "?", "answers": [], "sources": []}, "line 1: .*source.*answer.*answerable"),
+        ({"question": "?", "answers": ["  "]}, "line 1: .*source.*answer.*answerable"),
+        ({"question": "?", "answers": ["yes"], "answerable": False}, 'line 1: .*"yes"'),
+        ({"question": "?", "source": "a", "accepted": "yes"}, "line 1: 'accepted'"),
+        ({"id": "\ud800", "question": "?", "source": "a"}, 'line 1: "id".*character'),
+        ({"question": "?", "source": "a", "accepted": None}, r"\b1\b.*q\.jsonl.*accepted"),
     ],
 )
 def test_a_question_that_expects_nothing_sensible_is_refused(tmp_path, empty, asked, message):
@@ -308,15 +295,15 @@ def test_a_question_that_expects_nothing_sensible_is_refused(tmp_path, empty, as
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "corpus.jsonl").unlink(), r"has no corpus\.jsonl\. A collection has"),
-        (lambda folder: (folder / "queries.jsonl").unlink(), r"queries\.jsonl cannot be read: No such file"),
+        (lambda folder: (folder / "corpus.jsonl").unlink(), r"towers .*corpus\.jsonl"),
+        (lambda folder: (folder / "queries.jsonl").unlink(), r"queries\.jsonl.*No such file"),
         (
             lambda folder: (folder / "qrels" / "test.tsv").rename(folder / "qrels" / "dev.tsv"),
-            r"Known: dev\. Name one with --split",
+            "dev.*--split",
         ),
-        (lambda folder: (folder / "qrels" / "test.tsv").write_text(""), r"There are no judgements in"),
-        (lambda folder: (folder / "queries.jsonl").write_bytes(b"\xff\xfe"), r"not UTF-8 text\. Save the file as UTF-8"),
-        (lambda folder: (folder / "corpus.jsonl").write_text(""), r"a corpus without text"),
+        (lambda folder: (folder / "qrels" / "test.tsv").write_text(""), r"test\.tsv"),
+        (lambda folder: (folder / "queries.jsonl").write_bytes(b"\xff\xfe"), r"queries\.jsonl.*UTF-8"),
+        (lambda folder: (folder / "corpus.jsonl").write_text(""), "corpus"),
     ],
 )
 def test_a_folder_that_is_no_collection_says_what_is_missing(towers, empty, spoil, message):
@@ -326,18 +313,18 @@ def test_a_folder_that_is_no_collection_says_what_is_missing(towers, empty, spoi
 
 
 def test_questions_need_an_index_and_data_must_exist(tmp_path):
-    with pytest.raises(UsageError, match=r"holds questions only\. Name the index"):
+    with pytest.raises(UsageError, match=r"q\.jsonl.*index"):
         evaluate_retrieval(write_lines(tmp_path / "q.jsonl", [{"question": "?", "source": "a"}]))
-    with pytest.raises(UsageError, match=r"There is no .*nowhere"):
+    with pytest.raises(UsageError, match="nowhere"):
         evaluate_retrieval(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ncdg@10", r"'ncdg@10' is not a metric\. Did you mean 'ndcg'\? Known: ndcg@10"),
-        ("precision", r"'precision' cannot be computed here: .* Does it need a cut-off, as in precision@10\?"),
-        ("__import__('os')", r"is not a metric"),
+        ("ncdg@10", "'ncdg@10'.*'ndcg'.*ndcg@10"),
+        ("precision", "'precision'.*precision@10"),
+        ("__import__('os')", "__import__"),
     ],
 )
 def test_an_unknown_metric_is_refused_before_indexing(towers, empty, embedder, name, message):
@@ -432,7 +419,7 @@ class TestPage:
         assert json.loads((tmp_path / "out" / "deep" / "report.json").read_text()) == evaluation.to_dict()
         assert len(read_lines(tmp_path / "out" / "deep" / "questions.jsonl")) == 5
         (tmp_path / "file").touch()
-        with pytest.raises(UsageError, match="The report cannot be written to"):
+        with pytest.raises(UsageError, match=r"file/x"):
             write_report(tmp_path / "file" / "x", evaluation)
 
 
