@@ -123,7 +123,7 @@ def test_the_sentence_before_or_the_title_explains_it():
         ("Le musée est ouvert le mardi.", "Le musée est ouvert tous les jours sauf le mardi."),
     ],
 )
-def test_what_a_source_excepts_it_does_not_bear_out(sentence, source):
+def test_what_a_source_excepts_is_not_supported(sentence, source):
     assert support(sentence, Passage(1, source, "m.txt")) == "partial"
     assert support(source, Passage(1, source, "m.txt")) == "full"
 

@@ -1,4 +1,4 @@
-"""How the passages of hybrid search come to their order, beyond the fusion of two scores."""
+"""The order of the passages of hybrid search, beyond the fusion of two scores."""
 
 from __future__ import annotations
 
