@@ -1,4 +1,4 @@
-"""What `rag ask` begins before its turn comes."""
+"""Work that `rag ask` starts ahead, while other parts load."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = 30
 
 
 class NotedEmbedder(HashEmbedder):
-    """Tells when it was asked for a question."""
+    """Sets `embedded` when it embeds a question."""
 
     def __init__(self):
         super().__init__()
@@ -35,7 +35,7 @@ class NotedEmbedder(HashEmbedder):
 
 @pytest.fixture
 def embedder(tmp_path, monkeypatch):
-    """That of the index `i`, as if it were the packaged one and its graph made already."""
+    """The embedder of the index `i`. It takes the place of the packaged embedder, whose graph seems to be there."""
     monkeypatch.chdir(tmp_path)
     for name in ("RAG_LLM", "RAG_INDEX", "RAG_EMBEDDER"):
         monkeypatch.delenv(name, raising=False)
@@ -71,7 +71,7 @@ def test_the_question_is_embedded_while_the_model_is_opened(embedder, monkeypatc
 def test_no_slow_or_unneeded_embedder_is_loaded_ahead(embedder, monkeypatch, graph, mode):
     monkeypatch.setattr("rag.models.embedders.openvino_graph.stored_graph", lambda _: graph)
     done = ask("--llm", "nothing", "--mode", mode)
-    assert (done.exit_code, done.stderr.startswith("Error: 'nothing' names no generator.")) == (1, True)
+    assert (done.exit_code, done.stderr.startswith("Error: 'nothing'")) == (1, True)
     assert not embedder.embedded.is_set()
 
 
@@ -88,7 +88,7 @@ def test_a_failure_ahead_is_reported_once_and_when_needed(embedder, monkeypatch)
 
     monkeypatch.setattr("rag.specs.open_embedder", fails)
     refused = ask("--llm", "nothing")
-    assert refused.stderr.startswith("Error: 'nothing' names no generator.")
+    assert refused.stderr.startswith("Error: 'nothing'")
     assert "broken" not in refused.stderr
     monkeypatch.setattr("rag.specs.open_llm", opened)
     assert ask().stderr == "Error: The embedder is broken.\n"
