@@ -1,4 +1,4 @@
-"""The shape of the house, held against the code."""
+"""Rules of the code base: what imports load, which files are how long, what has help."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_every_public_name_is_there_and_documented():
     assert {"load", "split", "open_index", "sync", "search", "open_llm", "ask", "aask", "check"} <= set(rag.__all__)
     for name in rag.__all__:
         assert getattr(rag, name).__doc__ or name == "__version__"
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="nothing"):
         rag.nothing  # noqa: B018
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -252,7 +253,7 @@ class TestInstalledPackage:
         )
         assert json.loads(asked.stdout)["citations"][0]["source"] == "tower.toy"
         refused = run(installed, *rag, "index", "docs", "--index", "toy://harbour", code=1)
-        assert "toy://harbour is an address" in refused.stderr
+        assert "toy://harbour" in refused.stderr
 
     def test_a_source_is_found(self, installed):
         code = "from rag.specs import open_source; print(open_source('toy://shelf').items())"
@@ -260,7 +261,7 @@ class TestInstalledPackage:
 
     def test_a_component_that_cannot_be_imported_names_its_package(self, installed):
         done = run(installed, ROOT / "cli.py", "ask", "x", "--index", "shelf", "--llm", "broken:1", code=1)
-        assert "The package toy-shelf offers 'broken' in groundtext.generators" in done.stderr
+        assert re.search(r"package toy-shelf .*'broken'.*groundtext\.generators", done.stderr)
 
 
 class Entry:
@@ -353,7 +354,7 @@ def test_a_folder_of_a_model_comes_before_a_package(offer, tmp_path, monkeypatch
 
 def test_a_misspelled_name_is_told_those_of_packages(offer):
     offer(lambda rest: None)
-    with pytest.raises(SpecError, match="Did you mean 'toy'"):
+    with pytest.raises(SpecError, match=r"'toi'.*'toy'"):
         open_llm("toi")
 
 
@@ -371,7 +372,7 @@ def fails(rest):
 )
 def test_a_package_that_fails_is_named(offer, thing, reason):
     offer(thing)
-    with pytest.raises(PluginError, match=f"The package toy offers 'toy' in groundtext.generators, .*{reason}"):
+    with pytest.raises(PluginError, match=rf"package toy .*groundtext\.generators.*{reason}"):
         open_llm("toy:big")
 
 
@@ -386,7 +387,7 @@ def test_an_error_of_the_model_is_passed_on(offer):
 
 def test_a_loader_without_suffixes_is_named(offer):
     offer(object())
-    with pytest.raises(PluginError, match=r"groundtext.loaders, .*no 'suffixes'"):
+    with pytest.raises(PluginError, match=r"groundtext\.loaders.*'suffixes'"):
         is_supported("a.toy")
 
 
@@ -404,5 +405,5 @@ def test_no_loader_takes_a_suffix_of_ours(offer):
 
 def test_an_unknown_scheme_says_which_are_known(offer):
     offer(fails)
-    with pytest.raises(SpecError, match=r"'tyo' is unknown.* 'toy'"):
+    with pytest.raises(SpecError, match=r"'tyo'.*'toy'"):
         rag.search("Why?", index="tyo://shelf")

@@ -29,5 +29,5 @@ def test_an_option_out_of_range_is_refused_by_name(option, value):
 def test_an_option_that_a_model_cannot_do_is_refused():
     able = ExtractiveGenerator.options
     check_options(Sampling(max_tokens=5, temperature=0.0), model="extractive", able=able)
-    with pytest.raises(UsageError, match="extractive cannot do seed, top_p"):
+    with pytest.raises(UsageError, match=r"extractive .*seed, top_p"):
         check_options(Sampling(seed=1, top_p=0.5), model="extractive", able=able)

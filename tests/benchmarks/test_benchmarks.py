@@ -1,4 +1,4 @@
-"""The benchmarks' driver: what a page's numbers are, what counts as worse than the kept result, and what the README quotes."""
+"""The driver of the benchmarks: figures of a page, comparison with the kept result, and figures in the README."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ class TestComparison:
 
     def test_a_file_that_is_no_result_is_named(self, tmp_path):
         (tmp_path / "x.json").write_text("[]", encoding="utf-8")
-        with pytest.raises(SystemExit, match=r"x\.json is no result"):
+        with pytest.raises(SystemExit, match=r"x\.json"):
             compare.read_result(tmp_path / "x.json")
 
 
@@ -209,14 +209,14 @@ class TestChecks:
     def test_every_check_is_of_a_script_that_the_quick_form_runs(self):
         assert {check.script for check in CHECKS} <= {command.script for part in PARTS.values() for command in part}
 
-    @pytest.mark.parametrize(
-        "check",
-        [check for check in CHECKS if check.script not in THROUGH_VLLM],
-        ids=lambda check: f"{check.script}: {check.name}",
-    )
-    def test_what_is_compared_is_in_a_kept_result(self, check):
-        kept = [compare.read_result(path)["pages"].get(check.script, {}) for path in KEPT_RESULTS]
-        assert any(check.of(section.get("figures", {})) for section in kept)
+    def test_what_is_compared_is_in_a_kept_result(self):
+        kept = [compare.read_result(path)["pages"] for path in KEPT_RESULTS]
+
+        def is_kept(check):
+            return any(check.of(pages.get(check.script, {}).get("figures", {})) for pages in kept)
+
+        here = [check for check in CHECKS if check.script not in THROUGH_VLLM]
+        assert [f"{check.script}: {check.name}" for check in here if not is_kept(check)] == []
 
     @pytest.mark.parametrize(
         "path", [path for path in KEPT_RESULTS if '"quick"' in path.read_text("utf-8")], ids=lambda path: path.name

@@ -37,11 +37,11 @@ def written(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("line", "replacement", "message"),
     [
-        ("[sources]", "[source]", r"unknown table \[source\]\. Did you mean 'sources'\? Known: sources, index, ask\."),
-        ("[index]", "[Zebra]", r"unknown table \[Zebra\]\. Known: "),
-        ("questions =", "question =", r"\[ask\]: unknown key 'question'\. Did you mean 'questions'\?"),
-        ('llm = "extractive"', 'lllm = "extractive"', r"\[ask\]: unknown key 'lllm'\. Did you mean 'llm'\?"),
-        ('path = "index"', 'pth = "index"', r"\[index\]: unknown key 'pth'\. Did you mean 'path'\?"),
+        ("[sources]", "[source]", r"\[source\].*'sources'.*sources, index, ask"),
+        ("[index]", "[Zebra]", r"\[Zebra\].*sources, index, ask"),
+        ("questions =", "question =", r"\[ask\]: .*'question'.*'questions'"),
+        ('llm = "extractive"', 'lllm = "extractive"', r"\[ask\]: .*'lllm'.*'llm'"),
+        ('path = "index"', 'pth = "index"', r"\[index\]: .*'pth'.*'path'"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path, line, replacement, message):
@@ -54,14 +54,14 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path, line, replace
 @pytest.mark.parametrize(
     ("line", "replacement", "message"),
     [
-        ('["documents"]', '"documents"', r"\[sources\]: 'paths' must be a list of strings"),
-        ('["documents"]', '["documents", 3]', r"\[sources\]: 'paths' must be a list of strings"),
-        ('"index"', "7", r"\[index\]: 'path' must be a string, not 7"),
-        ('"index"', '"index"\nchunk_tokens = "many"', r"\[index\]: 'chunk_tokens' must be a whole number"),
-        ('"extractive"', '"extractive"\nk = true', r"\[ask\]: 'k' must be a whole number, not true"),
-        ('"extractive"', '"extractive"\nk = 2.5', r"\[ask\]: 'k' must be a whole number, not 2.5"),
-        ('"extractive"', '"extractive"\nstrict = "yes"', r"\[ask\]: 'strict' must be true or false"),
-        ('"extractive"', '"extractive"\ntemperature = "hot"', r"\[ask\]: 'temperature' must be a number"),
+        ('["documents"]', '"documents"', r"\[sources\]: 'paths'"),
+        ('["documents"]', '["documents", 3]', r"\[sources\]: 'paths'"),
+        ('"index"', "7", r"\[index\]: 'path'.*7"),
+        ('"index"', '"index"\nchunk_tokens = "many"', r"\[index\]: 'chunk_tokens'"),
+        ('"extractive"', '"extractive"\nk = true', r"\[ask\]: 'k'.*true"),
+        ('"extractive"', '"extractive"\nk = 2.5', r"\[ask\]: 'k'.*2\.5"),
+        ('"extractive"', '"extractive"\nstrict = "yes"', r"\[ask\]: 'strict'"),
+        ('"extractive"', '"extractive"\ntemperature = "hot"', r"\[ask\]: 'temperature'"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_and_shown(tmp_path, line, replacement, message):
@@ -76,36 +76,36 @@ def test_a_whole_number_serves_where_a_number_is_wanted(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('paths = ["documents"]', r"\[sources\]: the key 'paths' is missing"),
-        ('path = "index"', r"\[index\]: the key 'path' is missing"),
-        ('questions = ["How tall is the tower?"]', r"\[ask\]: the key 'questions' is (missing|empty)"),
+        ('paths = ["documents"]', r"\[sources\]: .*'paths'"),
+        ('path = "index"', r"\[index\]: .*'path'"),
+        ('questions = ["How tall is the tower?"]', r"\[ask\]: .*'questions'"),
     ],
 )
-def test_what_a_recipe_cannot_do_without_is_named(tmp_path, line, message):
+def test_a_missing_key_is_named(tmp_path, line, message):
     with pytest.raises(SettingsError, match=message):
         recipes.read(written(tmp_path, GOOD.replace(line, "")))
 
 
-def test_empty_lists_are_as_good_as_missing(tmp_path):
-    with pytest.raises(SettingsError, match=r"\[ask\]: the key 'questions' is (missing|empty)"):
+def test_an_empty_list_of_questions_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match=r"\[ask\]: .*'questions'"):
         recipes.read(written(tmp_path, GOOD.replace('["How tall is the tower?"]', "[]")))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[sources", "is not valid TOML"),
-        ('sources = "documents"', r"'sources' must be a table, written \[sources\]"),
-        ("", r"the table \[sources\] is missing"),
+        ("[sources", "TOML"),
+        ('sources = "documents"', r"'sources'.*\[sources\]"),
+        ("", r"\[sources\]"),
     ],
 )
-def test_a_file_that_is_no_recipe_is_refused_in_words(tmp_path, text, message):
+def test_a_file_that_is_no_recipe_is_refused(tmp_path, text, message):
     with pytest.raises(SettingsError, match=message):
         recipes.read(written(tmp_path, text))
 
 
-def test_a_recipe_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read: No such file"):
+def test_a_missing_recipe_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"nowhere\.toml.*No such file"):
         recipes.read(tmp_path / "nowhere.toml")
 
 
@@ -130,7 +130,7 @@ def test_the_ready_made_recipe_names_every_key_there_is():
 
 
 def test_a_run_indexes_and_answers_in_order(tmp_path, folder, monkeypatch):
-    """A server on this machine embeds by hashing words: the run opens its models by their specs, as any other does."""
+    """The run opens its models by their specs. The embedder is a server that hashes words."""
     monkeypatch.chdir(tmp_path.parent)
     (folder / "empty.txt").touch()
     reports = []
@@ -152,7 +152,7 @@ def test_a_run_indexes_and_answers_in_order(tmp_path, folder, monkeypatch):
 
 def test_missing_sources_end_the_run_before_any_question(tmp_path):
     recipe = recipes.read(written(tmp_path, GOOD.replace('"documents"', '"elsewhere"')))
-    with pytest.raises(UsageError, match=r"There is no file or folder .*elsewhere"):
+    with pytest.raises(UsageError, match="elsewhere"):
         next(recipe.run())
 
 
@@ -219,5 +219,5 @@ def test_an_unwritable_output_is_refused_before_indexing(ready_made, tmp_path):
     )
     done = run_command(ready_made, tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "cannot be written" in done.stderr
+    assert "no/such/folder" in done.stderr
     assert not (tmp_path / "indexes").exists()

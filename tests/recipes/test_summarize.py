@@ -36,17 +36,17 @@ def written(folder, text):
 @pytest.mark.parametrize(
     ("line", "replacement", "message"),
     [
-        ("[sources]", "[source]", r"unknown table \[source\]\. Did you mean 'sources'\?"),
-        ("[summarize]", "[ask]", r"the table \[index\] is missing"),
-        ("[summarize]", "[summarise]", r"unknown table \[summarise\]\. Did you mean 'summarize'\?"),
-        ("words =", "wrods =", r"\[summarize\]: unknown key 'wrods'\. Did you mean 'words'\?"),
-        ("= 50", "= true", r"\[summarize\]: 'words' must be a whole number, not true"),
-        ("= 50", "= 0", r"\[summarize\]: words must be at least 1, not 0"),
-        ('["documents"]', '"documents"', r"\[sources\]: 'paths' must be a list of strings"),
-        ('["documents"]', '[" "]', r"\[sources\]: paths must be a list of strings"),
-        ('output = "out"', 'llm = "local"', r"\[summarize\]: the key 'output' is missing"),
-        ('"out"', '"documents/out"', "lies among the sources"),
-        ("words = 50", 'chain = "stuf"', "'chain' must be one of auto, stuff, .*Did you mean 'stuff'"),
+        ("[sources]", "[source]", r"\[source\].*'sources'"),
+        ("[summarize]", "[ask]", r"\[index\]"),
+        ("[summarize]", "[summarise]", r"\[summarise\].*'summarize'"),
+        ("words =", "wrods =", r"\[summarize\]: .*'wrods'.*'words'"),
+        ("= 50", "= true", r"\[summarize\]: 'words'.*true"),
+        ("= 50", "= 0", r"\[summarize\]: words .*0"),
+        ('["documents"]', '"documents"', r"\[sources\]: 'paths'"),
+        ('["documents"]', '[" "]', r"\[sources\]: paths"),
+        ('output = "out"', 'llm = "local"', r"\[summarize\]: .*'output'"),
+        ('"out"', '"documents/out"', r"\[summarize\]: 'output'"),
+        ("words = 50", 'chain = "stuf"', "'chain'.*auto, stuff, .*'stuff'"),
     ],
 )
 def test_a_mistake_is_refused_with_its_place(tmp_path, line, replacement, message):
