@@ -29,7 +29,7 @@ def tree_of(path):
 
 
 def names_in_strings(path):
-    """Strings of a file, except those in the command line of another process (-m MODULE), which imports nothing here."""
+    """Strings of a file, except commands of other processes (-m MODULE), which import nothing here."""
     nodes = list(ast.walk(tree_of(path)))
     lists = [
         [child.value for child in node.elts if isinstance(child, ast.Constant)] for node in nodes if isinstance(node, ast.List)

@@ -1,4 +1,4 @@
-"""The pages: their links lead somewhere, the index lists them, and examples of components run."""
+"""The pages of docs/: links lead somewhere, the index is complete, examples of components run."""
 
 from __future__ import annotations
 

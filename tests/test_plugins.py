@@ -1,4 +1,4 @@
-"""A package of somebody else's adds a component of every kind, and touches none of our code."""
+"""Another package adds a component of every kind without a change to our code."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ class TestVerifier(VerifierContract):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The folder of an installed package, which a process sees with it on PYTHONPATH."""
+    """The folder of an installed package. `run` puts it on PYTHONPATH."""
     folder = tmp_path_factory.mktemp("toy")
     (folder / "project" / "toy_shelf").mkdir(parents=True)
     (folder / "project" / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
@@ -321,7 +321,7 @@ def test_a_package_gets_the_key_if_it_takes_one(offer):
     assert open_llm("toy:big", api_key="secret").answers == [["big"]]
 
 
-def test_an_index_of_a_stranger_gives_no_package_the_key(offer, tmp_path, monkeypatch):
+def test_a_foreign_index_gives_no_package_the_key(offer, tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     offer(Embeds)
     document = load_bytes(b"The tower is tall.", source="t.txt")
@@ -352,7 +352,7 @@ def test_a_folder_of_a_model_comes_before_a_package(offer, tmp_path, monkeypatch
         open_embedder("toy")
 
 
-def test_a_misspelled_name_is_told_those_of_packages(offer):
+def test_a_misspelled_name_suggests_a_package(offer):
     offer(lambda rest: None)
     with pytest.raises(SpecError, match=r"'toi'.*'toy'"):
         open_llm("toi")

@@ -1,4 +1,4 @@
-"""Sampling options: out of range ones are refused, and so are those that a model cannot do."""
+"""Sampling options out of range, or beyond a model, are refused."""
 
 import pytest
 

@@ -154,7 +154,7 @@ def test_an_answer_that_ended_for_want_of_room_says_so(library):
     assert Answer.from_dict(cut.to_dict()).cut
 
 
-def test_markers_are_no_words_of_a_text_that_is_checked():
+def test_check_ignores_markers_in_a_text():
     (sentence,) = rag.check("The tower is 34 metres tall [1].", sources=["The tower is 34 metres tall."])
     assert (sentence.text, sentence.support, sentence.citations) == ("The tower is 34 metres tall.", "full", (1,))
 
@@ -186,7 +186,7 @@ def test_sources_come_first_and_the_question_last(library):
     assert '<source id="2"' in user.content
 
 
-def test_a_model_is_shown_no_more_sources_than_it_can_tell_apart(library):
+def test_a_model_is_shown_max_sources_at_most(library):
     model = scripted("The tower is 34 metres tall.")
     model.max_sources = 1
     answer = rag.ask("How tall is the tower?", index=library, llm=model, k=3)
@@ -245,7 +245,7 @@ def test_a_model_that_says_not_found_is_not_quoted_on_it(index):
     assert (answer.answerable, answer.text, answer.sentences) == (False, NOT_FOUND, ())
 
 
-def test_a_sentence_with_not_is_no_repetition_of_the_one_without(library):
+def test_a_sentence_with_not_is_no_repetition(library):
     pieces = ("The tower is 34 metres tall. ", "The tower is not 34 metres tall.")
     assert len(rag.ask("How tall is the tower?", index=library, llm=scripted(*pieces)).sentences) == 2
 
@@ -321,7 +321,7 @@ def test_two_versions_of_a_document_are_not_mixed(index, monkeypatch):
     assert all(passage.text in text for passage in model.prompts[0].passages)
 
 
-def test_what_only_the_words_have_found_counts_with_its_cosine(index):
+def test_keyword_candidates_have_their_cosines(index):
     texts = ["What is it that is in the box of the queen?", "A zither hangs there.", "Roses grow here.", "Carp swim."]
     add_documents([Document(text, str(number), "") for number, text in enumerate(texts)], index=index)
     question = "What is it that is in the zither of the king?"

@@ -1,4 +1,4 @@
-"""Many questions at once: in order, kept, gone on with, and none that fails takes others along."""
+"""Many questions: order, saved answers, resumed runs, and failures that stay single."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUESTIONS = [f"How tall is the tower in {town}?" for town in TOWERS]
 
 
 class Echo:
-    """Quotes the first line of the first source; counts how often it is asked and how many ask at once."""
+    """Quotes the first source. Counts its questions, and how many come at the same time."""
 
     name = "echo"
     window = 4096
@@ -96,7 +96,7 @@ def test_a_question_that_fails_does_not_fail_the_others(towers):
     assert "empty" in failed[1].error
 
 
-def test_a_stopped_run_goes_on_where_it_was(towers, tmp_path):
+def test_a_stopped_run_resumes(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     with pytest.raises(KeyboardInterrupt):
         rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1, dies_after=3), output=output)
@@ -113,7 +113,7 @@ def test_a_stopped_run_goes_on_where_it_was(towers, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "index"]
 
 
-def test_what_failed_is_asked_again_and_what_is_known_is_not(towers, tmp_path):
+def test_only_failed_questions_are_asked_again(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     rag.ask_many(QUESTIONS, index=towers, llm=Echo(fails_for="Tokyo"), output=output)
     llm = Echo()
@@ -148,7 +148,7 @@ def test_a_rebuilt_index_reuses_answers_and_another_does_not(tmp_path):
                 ingest.add_documents([document], index=index)
             texts += [one.text for one in rag.ask_many(QUESTIONS[:1], index=index, llm=llm, k=1, output=output)]
     assert ["330" in text for text in texts] == [True, False, False, True]
-    assert len(llm.asked) == 3  # the file keeps one answer to a question; the third index holds what the second does
+    assert len(llm.asked) == 3  # one answer a question is kept; the third index equals the second
 
 
 @pytest.mark.parametrize(
@@ -197,14 +197,14 @@ def test_answers_to_other_questions_stay_in_the_file(towers, tmp_path):
 
 
 @pytest.mark.parametrize("ids", [pytest.param((), marks=pytest.mark.slow), ["a", "b", "c", "d", "e"]], ids=["none", "letters"])
-def test_a_torn_line_is_in_nobodys_way(towers, tmp_path, ids):
+def test_a_torn_line_does_no_harm(towers, tmp_path, ids):
     output = tmp_path / "answers.jsonl"
     rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output, ids=ids)
     first, second = output.read_bytes().splitlines(keepends=True)[:2]
     for whole, part in ((0, first), (1, second)):
         for end in range(1, 20, 3):
             output.write_bytes(whole * first + part[:end])
-            with pytest.raises(KeyboardInterrupt):  # what was torn is not in the way of what comes after it
+            with pytest.raises(KeyboardInterrupt):  # the torn part does not spoil the lines after it
                 rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1, dies_after=1), output=output, ids=ids)
             llm = Echo()
             rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output, ids=ids)
@@ -312,7 +312,7 @@ def test_a_file_that_holds_something_else_is_left_alone(towers, tmp_path, conten
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "notes.jsonl"]
 
 
-def test_a_link_stays_a_link_and_a_device_is_no_file(towers, tmp_path):
+def test_a_link_stays_a_link_and_a_device_is_refused(towers, tmp_path):
     real, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
     link.symlink_to(real)
     rag.ask_many(QUESTIONS[:1], index=towers, llm=Echo(), output=link)
@@ -322,7 +322,7 @@ def test_a_link_stays_a_link_and_a_device_is_no_file(towers, tmp_path):
         rag.ask_many(QUESTIONS[:1], index=towers, llm=Echo(), output="/dev/null")
 
 
-def test_a_question_that_is_no_valid_text_fails_alone(towers, tmp_path):
+def test_a_question_with_invalid_text_fails_alone(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     answers = rag.ask_many(["How tall is the tower? \udce9", *QUESTIONS[:2]], index=towers, llm=Echo(), output=output)
     assert isinstance(answers[0], FailedAnswer)
@@ -349,7 +349,7 @@ def test_it_works_inside_a_running_event_loop(towers):
     assert heights(first) == heights(second)
 
 
-def test_an_error_that_nobody_expects_ends_the_run(towers, monkeypatch):
+def test_an_unexpected_error_ends_the_run(towers, monkeypatch):
     async def broken(*_, **__):
         raise ZeroDivisionError
 
@@ -358,7 +358,7 @@ def test_an_error_that_nobody_expects_ends_the_run(towers, monkeypatch):
         rag.ask_many(QUESTIONS, index=towers, llm=Echo())
 
 
-def test_no_questions_are_no_answers(towers):
+def test_no_questions_give_no_answers(towers):
     assert rag.ask_many([], index=towers, llm=Echo()) == []
 
 
@@ -402,7 +402,7 @@ class TestQuestionFiles:
 
 
 class TestCallsThatAreKept:
-    """With `calls`, whatever was finished is not asked again, though no answer is kept."""
+    """With `calls`, no finished call is made again, even without a file of answers."""
 
     def asked(self, towers, tmp_path, **options):
         model = Echo()

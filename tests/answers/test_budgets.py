@@ -39,7 +39,7 @@ NO_ROOM = "--max-tokens"  # the way out that the message names
 
 @contextmanager
 def serving(kind: str) -> Iterator[LlmServer]:
-    """A server with one of the tokenizers, which it does or does not tell of."""
+    """A server with one of the tokenizers. Only some kinds count tokens for the client."""
     tokens, _, told = kind.partition(", ")
     with LlmServer(tokens=tokens) as server:
         server.tokenizes = told == "counted by the server"

@@ -140,7 +140,7 @@ def test_the_next_distinct_hit_takes_the_place_of_a_copy():
 
 
 @given(st.lists(st.text(max_size=40), max_size=12), st.integers(1, 12))
-def test_the_best_hit_is_always_kept_and_ranks_are_counted_anew(texts, n):
+def test_the_best_hit_is_kept_and_ranks_are_renumbered(texts, n):
     kept = distinct(ranked(*texts), n)
     assert [h.rank for h in kept] == list(range(1, len(kept) + 1))
     assert [h.text for h in kept[:1]] == texts[:1]

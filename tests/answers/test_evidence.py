@@ -73,7 +73,7 @@ def test_evidence_grows_with_each_cosine_and_with_the_words(low, high, other):
     assert evidence(QUESTION, [OFF], meaning=meaning(low)) < evidence(QUESTION, [NEAR], meaning=meaning(low))
 
 
-def test_a_passage_that_stands_above_the_others_tells_more():
+def test_a_passage_far_ahead_of_others_is_more_evidence():
     assert meaning(0.6, 0.5, 0.3).lead == pytest.approx(0.2)
     assert meaning(0.6).lead == pytest.approx(0.35)
     alone, among_many = meaning(0.6, 0.3, 0.3), meaning(0.6, 0.59, 0.58)
@@ -108,21 +108,21 @@ def test_a_note_near_a_report_hardly_changes_the_lead():
 
 
 @given(st.lists(st.tuples(CHANCE, st.integers(0, 2)), max_size=60))
-def test_what_is_compared_begins_with_the_best_and_falls(near):
+def test_compared_cosines_fall_from_the_best(near):
     cosines = compared(near)
     assert cosines == sorted(cosines, reverse=True)
     assert cosines[:1] == sorted((cosine for cosine, _ in near), reverse=True)[:1]
     assert len(cosines) <= COSINES
 
 
-def test_words_count_where_one_sentence_holds_them_together():
+def test_words_count_together_in_one_sentence():
     together = hit("Seven carp live in the pond. It is deep.")
     apart = hit("Seven live here. It is a pond. A carp is a fish.")
     shares = [measured(QUESTION, [one], meaning(0.5))[3] for one in (together, apart)]
     assert shares == [1.0, pytest.approx(1 / 3)]
 
 
-def test_what_is_asked_is_more_than_what_the_title_has():
+def test_words_beyond_the_title_count():
     about = hit("The pond is deep. It lies in the park.", title="The pond of the carp")
     answers = hit("Many live here. It lies in the park.", title="The pond of the carp")
     assert measured(QUESTION, [answers], meaning(0.5))[4] > measured(QUESTION, [about], meaning(0.5))[4]
@@ -136,7 +136,7 @@ def test_only_sentences_with_most_words_are_embedded():
     assert read[0][:2] == ["Seven carp live in the pond.", "The pond is deep."]
 
 
-def test_by_words_alone_where_an_embedder_is_another():
+def test_without_cosines_evidence_is_that_of_words():
     assert evidence("carp", [NEAR]) > THRESHOLD > evidence("carp", [OFF])
     assert evidence("carp", [NEAR], meaning=meaning()) == evidence("carp", [NEAR])
 

@@ -1,4 +1,4 @@
-"""A question over one document that is longer than the window, without an index."""
+"""A question about one document that is longer than the window, without an index."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_fact_is_found_at_any_depth_and_quoted(tmp_path, at):
     assert answer.evidence > 0.9
 
 
-def test_what_the_document_does_not_hold_is_not_found(tmp_path):
+def test_a_missing_fact_is_not_found(tmp_path):
     answer = ask(Document(facts(200), "long.txt", "Long"), tmp_path)
     assert (answer.answerable, answer.text, answer.citations) == (False, "Not found in these documents.", ())
 
@@ -85,7 +85,7 @@ def test_without_a_model_a_missing_fact_is_not_found():
         ({"focus": "towers"}, "focus"),
     ],
 )
-def test_what_cannot_be_met_without_a_model_is_refused(wishes, named):
+def test_options_that_need_a_model_are_refused(wishes, named):
     with pytest.raises(UsageError, match=named):
         ask_document("What is the password of the archive?", planted(0), llm="extractive", **wishes)
 

@@ -85,7 +85,7 @@ class TestFigures:
         with pytest.raises(ValueError, match="zip"):
             figures_of(table(("ms", "10,000"), [("hybrid", (15.8, 27.1))]))
 
-    def test_rows_that_begin_alike_are_told_apart_by_their_words(self):
+    def test_rows_with_one_beginning_are_named_by_more_words(self):
         rows = [("scifact", 300, "dense", 0.6707), ("scifact", 300, "hybrid", 0.7351, Figure(0.0109, -0.0008, 0.023))]
         found = figures_of(table(("collection", "questions", "search", "nDCG@10", "gain"), rows))
         assert found["scifact, dense | nDCG@10"].value == 0.6707
@@ -115,7 +115,7 @@ class TestFigures:
         assert find(found, "hybrid | *") == Figure(7, 7, 7)
         assert find(found, "dense | *") is None
 
-    def test_json_gives_back_what_it_was_given(self):
+    def test_figures_survive_json(self):
         figures = {"a | b": Figure(2, 1, 4), "c": Figure(3, 3, 3)}
         assert from_json(json.loads(json.dumps(to_json(figures)))) == figures
 
@@ -147,7 +147,7 @@ class TestComparison:
         assert verdicts(result(recall=0.95), result(recall=0.94))[RECALL.name] == WORSE
         assert verdicts(result(mistakes=0), result(mistakes=1))[MISTAKES.name] == WORSE
 
-    def test_what_is_not_measured_any_more_or_failed_counts_as_worse(self):
+    def test_missing_and_failed_measurements_are_worse(self):
         failed = {"command": "speed.py --rounds 3", "failed": "no memory (exit code 1)"}
         for new in (page(), failed):
             new.get("figures", {}).pop("Speed | peer | ours over its", None)
@@ -163,7 +163,7 @@ class TestComparison:
             assert why in outcomes[0].verdict
             assert not compare.is_worse(outcomes)
 
-    def test_a_regression_is_told_from_what_to_what_with_the_spread(self):
+    def test_a_regression_is_printed_with_values_and_spread(self):
         kept, new = result(), result(page((1.2, 1.1, 1.3)), machine="server")
         text = compare.told(compare.compare(kept, new, (SPEED, RECALL)), kept, new)
         assert "- speed.py, speed beside a peer: from 2 [1.9–2.1] to 1.2 [1.1–1.3], **worse**" in text
@@ -209,7 +209,7 @@ class TestChecks:
     def test_every_check_is_of_a_script_that_the_quick_form_runs(self):
         assert {check.script for check in CHECKS} <= {command.script for part in PARTS.values() for command in part}
 
-    def test_what_is_compared_is_in_a_kept_result(self):
+    def test_every_check_has_a_kept_result(self):
         kept = [compare.read_result(path)["pages"] for path in KEPT_RESULTS]
 
         def is_kept(check):
@@ -335,7 +335,7 @@ class TestDriver:
         assert command.line(Path("/data"), Path("/p.svg")) == ["x.py", "/data/xquad/en", "--plot", "/p.svg"]
         assert command.shown == "x.py DATA/xquad/en --plot PLOT"
 
-    def test_what_goes_through_vllm_is_left_out_where_there_is_none(self, tmp_path, monkeypatch):
+    def test_without_vllm_its_benchmarks_are_left_out(self, tmp_path, monkeypatch):
         command = replace(PARTS["answers"][0], needs=())
         monkeypatch.setattr("benchmarks.harness.parts.VLLM_ENVIRONMENT", tmp_path)
         assert "make vllm" in command.obstacle(tmp_path)

@@ -80,8 +80,8 @@ def test_small_talk_is_told_from_questions():
         ("How tall is the tower?", "How tall is the tower?"),
         (' Whole question: "How tall is the tower?"\n\nIt is 34 m.', "How tall is the tower?"),
         ("The last question is: How tall is the tower?", "How tall is the tower?"),
-        ("The tower is 34 metres.", None),  # an answer, and not what was asked
-        ("How tall is the Eiffel Tower in Paris, France?", None),  # not from the conversation
+        ("The tower is 34 metres.", None),  # an answer, not the question
+        ("How tall is the Eiffel Tower in Paris, France?", None),  # words from outside the conversation
         ("How tall is it?", None),
         ("How tall is the tower " + "tower " * 100, None),
         ("", None),
@@ -132,7 +132,7 @@ def test_the_first_question_is_never_rewritten(library):
     assert len(model.prompts) == 1
 
 
-def test_a_rewriting_that_is_none_gives_way_to_the_topic(library):
+def test_a_failed_rewriting_falls_back_to_the_topic(library):
     model = scripted(TALL, "I am a helpful assistant.", BUILT)
     with rag.Chat(index=library, llm=model) as chat:
         chat.ask("How tall is the tower?")
@@ -144,7 +144,7 @@ def test_a_small_model_neither_rewrites_nor_sees_the_past(library):
     with rag.Chat(index=library, llm=model) as chat:
         chat.ask("How tall is the tower?")
         assert chat.ask("Who built it?").question == "Who built it? (tall tower)"
-        assert chat.ask("And how tall?").question == "And how tall? (tower)"  # still of the latest whole question
+        assert chat.ask("And how tall?").question == "And how tall? (tower)"  # the topic of the latest whole question
     assert all(len(prompt.passages) == 1 for prompt in model.prompts)
     assert [prompt.question for prompt in model.prompts] == ["How tall is the tower?", "Who built it?", "And how tall?"]
     assert [len(prompt.messages) for prompt in model.prompts] == [4, 4, 4]
@@ -181,7 +181,7 @@ def test_small_talk_gets_a_reply_that_rests_on_nothing(library, said):
         assert chat.ask("How tall is it, the tower?").question == "How tall is it, the tower?"  # nothing to lean on
 
 
-def test_what_was_said_stands_before_the_sources(library):
+def test_history_comes_before_the_sources(library):
     model = scripted(TALL, BUILT)
     with rag.Chat(index=library, llm=model, system="You help new staff.") as chat:
         chat.ask("How tall is the tower?")
@@ -218,7 +218,7 @@ class Endless(list):
         return self[0]
 
 
-def test_old_turns_are_summed_up_once_they_take_too_much_room(library):
+def test_old_turns_are_summarized_when_they_fill_the_window(library):
     answers = [f"{TALL} {BUILT}"] * 6 + ["We spoke about the tower."] + [TALL] * 2
     model = scripted(*answers, window=720)
     with rag.Chat(index=library, llm=model, sampling=Sampling(max_tokens=40)) as chat:
@@ -253,7 +253,7 @@ def test_a_failed_turn_is_forgotten_and_the_chat_goes_on(library):
         assert chat.ask("How tall is the tower?").answerable
 
 
-def test_a_cancelled_turn_is_not_remembered_and_the_chat_goes_on(library):
+def test_a_cancelled_turn_is_forgotten_and_the_chat_goes_on(library):
     class Hanging(ScriptedGenerator):
         async def stream(self, prompt, sampling):
             if len(self.prompts) == 0:
@@ -372,7 +372,7 @@ def test_a_chat_without_a_session_writes_nothing(library):
     assert not (library.path / "chats").exists()
 
 
-def test_what_was_cleared_stays_in_the_file_and_is_forgotten(library, tmp_path):
+def test_cleared_turns_stay_in_the_file_only(library, tmp_path):
     path = tmp_path / "talk.jsonl"
     with rag.Chat(index=library, llm=scripted(TALL, BUILT), session=path) as chat:
         chat.ask("How tall is the tower?")
@@ -432,7 +432,7 @@ def test_a_session_of_empty_bytes_only_starts_again(tmp_path):
     assert [one.asked for one in Session(path).told().turns] == ["question 0"]
 
 
-def test_empty_bytes_before_a_text_of_somebody_are_no_loss(tmp_path):
+def test_empty_bytes_before_foreign_text_are_left_alone(tmp_path):
     path = tmp_path / "s.jsonl"
     path.write_bytes(content := b"\0" * 40 + b"Buy milk.")
     with pytest.raises(IndexStoreError, match=r"s\.jsonl"):
@@ -476,7 +476,7 @@ def test_any_text_survives_a_session(tmp_path):
     assert Session(tmp_path / "s.jsonl").told().turns[0].answer.startswith("ünï \u2028 \x85 \x00 \x1b[31m \n\r 🏳️")
 
 
-def test_links_in_an_index_of_a_stranger_are_not_followed(index, tmp_path):
+def test_links_in_an_index_are_not_followed(index, tmp_path):
     mine = tmp_path / "mine.txt"
     mine.write_text("precious\n", encoding="utf-8")
     (index.path / "chats").mkdir()
@@ -574,7 +574,7 @@ def write_turns(path, first, barrier):
 
 
 @pytest.mark.slow
-def test_processes_that_write_at_once_lose_no_turn(tmp_path):
+def test_processes_that_write_together_lose_no_turn(tmp_path):
     path = tmp_path / "s.jsonl"
     processes = multiprocessing.get_context("spawn")
     barrier = processes.Barrier(3)
@@ -659,7 +659,7 @@ def test_json_is_one_object_a_turn_and_an_error_is_one_too(rag_chat):
         (["--index", "absent"], "absent"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_asked(rag_chat, arguments, message):
+def test_mistakes_end_the_chat_before_any_question(rag_chat, arguments, message):
     done = rag_chat(*arguments, stdin="How tall is the tower?\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
@@ -711,7 +711,7 @@ def test_ctrl_c_stops_the_answer_and_ctrl_d_the_chat(rag_chat, tmp_path):
         return before
 
     def rest():
-        """What comes until the end."""
+        """All that comes before the end."""
         nonlocal seen
         with suppress(OSError):  # the other end of the terminal is closed
             while part := os.read(terminal, 4096):

@@ -34,7 +34,7 @@ def no_calls(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ask(tmp_path, monkeypatch):
-    """Runs `rag ask` in a folder with a document and an index of it."""
+    """Run `rag ask` in a folder with a document and its index."""
     monkeypatch.chdir(tmp_path)
     for name in ("RAG_LLM", "RAG_INDEX", "RAG_EMBEDDER"):
         monkeypatch.delenv(name, raising=False)
@@ -50,7 +50,7 @@ def ask(tmp_path, monkeypatch):
     return run
 
 
-def test_two_documents_at_once_are_refused_with_what_to_do(ask):
+def test_two_documents_at_once_are_refused(ask):
     done = ask("--document", "tower.txt", "--document", "other.txt", QUESTION)
     assert done.exit_code == 2
     assert "--document" in done.stderr
@@ -82,7 +82,7 @@ def test_an_option_that_cannot_apply_to_one_document_is_refused(ask, options, re
         (["--nearest-examples", "2"], "--examples FILE"),
     ],
 )
-def test_what_no_model_would_read_is_refused(ask, options, message):
+def test_prompts_without_a_model_are_refused(ask, options, message):
     done = ask(QUESTION, "--index", "i", *options)
     assert (done.exit_code, done.stdout) == (2, "")
     assert re.search(message, " ".join(done.stderr.split()))
@@ -112,7 +112,7 @@ def test_one_document_takes_every_option_that_applies(ask):
     assert shown.stdout.startswith("The tower is 34 metres tall [1].")
 
 
-def test_what_a_generator_without_a_model_cannot_do_is_said(ask):
+def test_sampling_without_a_model_is_refused(ask):
     done = ask(QUESTION, "--document", "tower.txt", "--temperature", "0.5")
     assert (done.exit_code, "temperature" in done.stderr) == (1, True)
     lost = ask(QUESTION, "--document", "absent.txt")

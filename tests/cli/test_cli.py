@@ -61,7 +61,7 @@ def indexed(rag, folder):
         (["run", "absent.toml"], 1, r"absent\.toml.*No such file or directory"),
     ],
 )  # fmt: skip
-def test_mistakes_are_told_without_a_traceback(monkeypatch, folder, tmp_path, arguments, code, message):
+def test_a_mistake_shows_no_traceback(monkeypatch, folder, tmp_path, arguments, code, message):
     (tmp_path / "nothing").mkdir()
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, arguments)
@@ -122,7 +122,7 @@ def test_the_whole_path_in_json(rag, folder):
 
 
 @pytest.mark.slow
-def test_what_a_person_reads(indexed):
+def test_output_for_people(indexed):
     done = indexed("ask", "How tall is the tower?", "--llm", "extractive", "--index", "i")
     assert done.stdout.startswith("The tower is 34 metres tall [1].")
     assert "[1] documents/tower.txt" in done.stdout
@@ -189,7 +189,7 @@ def test_hidden_files_and_links_are_taken_when_asked_for(rag, folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_removing_says_what_is_gone_and_that_it_may_come_back(indexed):
+def test_removing_names_documents_and_warns_of_their_return(indexed):
     done = indexed("remove", "documents/tower.txt", "--index", "i")
     assert done.stdout.startswith("removed  documents/tower.txt\n1 removed · 2 documents, ")
     assert "come back with the next `rag index`" in done.stdout
@@ -202,7 +202,7 @@ def test_removing_says_what_is_gone_and_that_it_may_come_back(indexed):
 
 
 @pytest.mark.slow
-def test_verifying_tells_what_is_wrong_and_repairs_what_can_be(indexed, tmp_path):
+def test_verify_lists_problems_and_repair_fixes_them(indexed, tmp_path):
     sound = indexed("verify", "--index", "i")
     assert (sound.returncode, sound.stdout.startswith("sound: 3 documents, 4 chunks")) == (0, True)
     harm(next((tmp_path / "i" / "vectors").glob("*.seg")))
@@ -235,7 +235,7 @@ def harm(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_compacting_and_status_tell_sizes(indexed, tmp_path):
+def test_compact_and_status_print_sizes(indexed, tmp_path):
     status = json.loads(indexed("status", "--index", "i", "--json").stdout)
     assert set(status["sizes"]) == {"catalog", "vectors", "keywords"}
     assert status["format"] == 2

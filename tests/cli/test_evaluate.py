@@ -1,4 +1,4 @@
-"""`rag eval` as a person or a script meets it, and the recipe."""
+"""The commands of `rag eval`, and the recipe."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_summaries_and_drafts_have_their_commands(rag_command, tmp_path):
         tmp_path / "d.jsonl", [{"id": "a", "document": "The tower is tall. It is old.", "summary": "A tall tower."}]
     )
     done = rag_command("eval", "summaries", "--data", str(data), "--json", "--words", "20", "--calls", "calls.sqlite")
-    assert done.exit_code == 3  # a generator that quotes does not sum up
+    assert done.exit_code == 3  # a generator that quotes cannot summarize
     assert re.search(r"\b1 failed.*extractive", done.stderr)
     assert set(json.loads(done.stdout)) >= {"summaries", "rouge1", "rougeLsum", "supported", "intervals"}
     (tmp_path / "tower.txt").write_text("The tower is 34 metres tall.", encoding="utf-8")
@@ -123,7 +123,7 @@ def test_summaries_and_drafts_have_their_commands(rag_command, tmp_path):
         (["retrieval", "--data", "towers/qa.jsonl"], 1, "indexes/default.*rag index"),
     ],
 )  # fmt: skip
-def test_mistakes_are_told_in_a_line_or_two(rag_command, towers, arguments, code, message):
+def test_a_mistake_prints_an_error_and_no_result(rag_command, towers, arguments, code, message):
     done = rag_command("eval", *arguments)
     assert done.exit_code == code, done.output
     assert re.search(rf"Error: .*{message}", " ".join(done.stderr.split()))
@@ -157,7 +157,7 @@ class TestRecipe:
             ("[index]", '[sources]\npaths = ["."]\n[index]', r"\[evaluate\]: 'output'"),
         ],
     )
-    def test_what_cannot_work_is_refused_before_anything_runs(self, recipe, old, new, message):
+    def test_an_impossible_recipe_is_refused(self, recipe, old, new, message):
         with pytest.raises(SettingsError, match=message):
             recipes.read(recipe(GOOD.replace(old, new)))
 
@@ -174,7 +174,7 @@ class TestRecipe:
         with pytest.raises(UsageError, match=message):
             recipes.read(recipe(GOOD.replace(old, new)))
 
-    def test_the_ready_made_recipe_names_every_key_there_is(self):
+    def test_the_packaged_recipe_names_every_key(self):
         recipe = recipes.read(READY_MADE)
         assert isinstance(recipe, EvaluationRecipe)
         text = READY_MADE.read_text(encoding="utf-8")

@@ -110,7 +110,7 @@ class TestStarting:
         assert ("--dtype" in command) == bool(dtype)
 
     @pytest.mark.parametrize(("cores", "reserved"), [(2, "0"), (4, "0"), (16, None)])
-    def test_where_there_are_few_cores_vllm_on_a_cpu_has_all(self, monkeypatch, cores, reserved):
+    def test_vllm_on_a_cpu_with_few_cores_gets_all(self, monkeypatch, cores, reserved):
         monkeypatch.setattr(vllm_engine, "usable_cores", lambda: cores)
         assert vllm_engine.settings_on_a_cpu().get("VLLM_CPU_NUM_OF_RESERVED_CPU") == reserved
 
@@ -182,7 +182,7 @@ class TestWhatGoesWrong:
             start_server(MODEL)
         assert recorded_server() is None
 
-    def test_without_a_gpu_it_says_what_to_do_instead(self, fail):
+    def test_without_a_gpu_the_error_names_the_local_model(self, fail):
         fail("no gpu")
         with pytest.raises(ModelError, match="rag ask --llm local"):
             start_server(MODEL)
@@ -232,7 +232,7 @@ class TestWhatGoesWrong:
         assert_ends(pids[0])
         assert (tmp_path / "state" / "vllm.log").read_bytes() == b""
 
-    def test_without_vllm_it_says_how_to_get_it_and_what_needs_none(self, fail, monkeypatch):
+    def test_without_vllm_the_error_says_how_to_install_it(self, fail, monkeypatch):
         with pytest.raises(ModelError, match=r"python.*--llm local.*groundtext\[vllm\].*RAG_VLLM_PYTHON"):
             start_server(MODEL, python=sys.executable)
         with pytest.raises(ModelError, match="/no/python"):
@@ -250,7 +250,7 @@ class TestWhatGoesWrong:
         with pytest.raises(ModelError, match=r"silent .*0\.1 s.*--python"):
             start_server(MODEL, python=str(silent))
 
-    def test_a_program_that_this_system_cannot_run_is_told(self, fail, tmp_path):
+    def test_a_program_that_cannot_run_is_named(self, fail, tmp_path):
         foreign = tmp_path / "python.exe"
         foreign.write_bytes(b"MZ\0\0")
         foreign.chmod(0o755)
@@ -275,7 +275,7 @@ class TestStopping:
         assert running_server() is None
         assert stop_server() is None
 
-    def test_ends_by_force_what_does_not_listen(self, fail, tmp_path):
+    def test_a_stubborn_server_is_killed(self, fail, tmp_path):
         fail("stubborn")
         server = start_server(MODEL)
         stop_server(patience=0.2)
@@ -346,7 +346,7 @@ class TestCommands:
         assert done.exit_code == code, done.output
         return done.stdout if code == 0 else done.stderr
 
-    def test_start_status_and_stop_say_what_they_did(self, fail):
+    def test_start_status_and_stop_print_what_they_did(self, fail):
         said = self.run("start", MODEL)
         server = recorded_server()
         assert said == f"{MODEL} at {server.url}\n"
@@ -364,7 +364,7 @@ class TestCommands:
         assert json.loads(self.run("stop", "--json")) == {"stopped": started["spec"]}
         assert json.loads(self.run("status", "--json")) == {"state": "stopped"}
 
-    def test_a_failure_is_told_in_words(self, fail):
+    def test_a_failure_prints_the_log(self, fail):
         fail("dies")
         assert self.run("start", MODEL, code=1).startswith(f"Loading {MODEL}; its log is ")
 

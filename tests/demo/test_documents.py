@@ -1,4 +1,4 @@
-"""The documents and questions that `rag demo` ships: what the questions expect really stands where they say."""
+"""The documents and questions of `rag demo`: the expected quotes are on the expected pages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def visible_text(path: Path) -> str:
 
 
 def text_of(source: str, page: int | None) -> str:
-    """The words of a document, or of one page of it, with every run of white space as one space."""
+    """The words of a document, or of one page of it, with single spaces."""
     path = DOCUMENTS / source
     if path.suffix == ".pdf":
         pages = pdf_pages(path)
@@ -116,7 +116,7 @@ def test_the_licence_is_the_whole_apache_licence() -> None:
     assert licence.rstrip().endswith("limitations under the License.")
 
 
-def test_a_demo_index_that_cannot_be_read_is_made_anew(tmp_path, monkeypatch) -> None:
+def test_a_broken_demo_index_is_rebuilt(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RAG_CACHE", str(tmp_path))
     (tmp_path / "demo-index").mkdir()
     (tmp_path / "demo-index" / "catalog.sqlite").write_bytes(b"not a catalog" * 1000)

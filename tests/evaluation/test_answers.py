@@ -1,4 +1,4 @@
-"""Answers measured: SQuAD's figures, citations, refusals, the step that lost what was expected, and going on after a stop."""
+"""Evaluation of answers: SQuAD's figures, citations, refusals, reasons of failures, and resumed runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from rag.types import Document, Usage
 
 
 class Quoting:
-    """Quotes the source that `choose` takes of those that it is shown; a text is said as it is, an error is raised."""
+    """Says the text that `choose` makes of a prompt, or raises the error that it returns."""
 
     name = identity = "quoting"
     window = 4096
@@ -183,7 +183,7 @@ PARIS = {"question": "How tall is the tower in Paris?", "answers": ["330 m tall"
 )
 def test_the_reason_is_the_first_step_that_failed(tmp_path, filled, monkeypatch, asked, said, sources, reason):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
-    if reason == NOT_RETRIEVED:  # dense search ranks whatever there is, so it must not reach that far
+    if reason == NOT_RETRIEVED:  # dense search ranks every document, so cut its ranking
         monkeypatch.setattr("rag.evaluation.answers.found_for", lambda *_: Found([("d-paris", 1.0)], None))
     assert reason_for(tmp_path, filled, Quoting(said, max_sources=sources), asked=asked) == reason
 
@@ -236,14 +236,14 @@ def test_an_unknown_source_is_reported_beside_a_right_answer(filled, tmp_path, m
     assert [line for line in evaluation_lines(evaluation) if "d-pariss" in line and line.startswith("1 ")]
 
 
-def test_what_has_no_answers_to_compare_with_is_told(towers, index):
+def test_a_collection_without_answers_is_refused(towers, index):
     (towers / "qa.jsonl").unlink()
     with pytest.raises(UsageError, match=r"towers .*qa\.jsonl"):
         evaluate_answers(towers, index=index, llm=Quoting())
 
 
 class TestFigures:
-    """The worked values are those of SQuAD's definition, by hand."""
+    """Values computed by hand from SQuAD's definition."""
 
     def test_case_punctuation_and_articles_do_not_count(self):
         assert exact_match("The  Eiffel Tower!", ["eiffel tower"]) == 1.0
@@ -290,7 +290,7 @@ class TestFigures:
         assert contains("高度是三百米。", ["三百米"]) == 1.0
         assert exact_match("ऊँचाई।", ["ऊँचाई"]) == 1.0
 
-    def test_citations_are_right_where_a_page_that_they_span_is(self):
+    def test_a_citation_is_right_if_one_of_its_pages_is(self):
         relevant = frozenset({"a#3", "a#4"})
         assert citation_precision([["a#2", "a#3"], ["b#1"]], relevant) == 0.5
         assert citation_recall([["a#2", "a#3"], ["b#1"]], relevant) == 0.5

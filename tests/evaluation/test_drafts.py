@@ -1,4 +1,4 @@
-"""Questions drafted from an index: tied to their passages, kept through a stop, and asked only once a person accepts them."""
+"""Questions drafted from an index: their passages, resumed runs, and acceptance by a person."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_only_accepted_drafts_are_asked(towns, tmp_path):
     assert evaluation.main.means["recall@10"] == 1.0
 
 
-def test_a_second_run_goes_on_and_changes_no_line(towns, tmp_path):
+def test_a_second_run_adds_and_changes_no_line(towns, tmp_path):
     path = tmp_path / "q.jsonl"
     draft_questions(index=towns, llm=Drafter(), output=path, count=2)
     rows = read_lines(path)

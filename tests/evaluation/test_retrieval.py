@@ -1,4 +1,4 @@
-"""Retrieval measured: figures that any TREC tool finds in the run, a corpus embedded once, mistakes told by file and line."""
+"""Evaluation of retrieval: figures equal those of TREC tools, a corpus is embedded once, errors name file and line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def empty(tmp_path, embedder):
         yield index
 
 
-def test_the_json_has_what_the_contract_names_in_that_order(towers, empty):
+def test_the_json_has_the_keys_of_the_contract_in_order(towers, empty):
     told = evaluate_retrieval(towers, index=empty).to_dict()
     contract = ["documents", "queries", "ndcg@10", "map", "mrr@10", "recall@10", "recall@100", "mode", "embedder", "seconds"]
     assert list(told)[: len(contract)] == contract
@@ -57,7 +57,7 @@ def test_the_figures_are_those_of_the_run_file(towers, empty, tmp_path):
         assert list(figures.means.values()) == pytest.approx([computed[ir_measures.parse_measure(name)] for name in spelled])
 
 
-def test_a_corpus_is_embedded_once_and_only_what_changed_again(towers, empty, embedder):
+def test_only_changed_documents_are_embedded_again(towers, empty, embedder):
     evaluate_retrieval(towers, index=empty)
     assert len(embedder.embedded) == 5
     evaluate_retrieval(towers, index=empty)
@@ -136,7 +136,7 @@ def test_documents_are_ranked_as_search_shows_them(tmp_path, empty, mode):
         assert len(evaluation.runs[mode][query["_id"]]) == 100
 
 
-def test_one_way_is_held_against_others_and_against_a_run_file(towers, empty, tmp_path):
+def test_a_mode_is_compared_with_modes_and_run_files(towers, empty, tmp_path):
     reversed_run = {f"q-{town}": [(f"d-{other}", float(n)) for n, other in enumerate(TOWERS)] for town in TOWERS}
     write_run(tmp_path / "theirs.run", reversed_run, name="theirs")
     theirs = str(tmp_path / "theirs.run")
@@ -153,7 +153,7 @@ def test_one_way_is_held_against_others_and_against_a_run_file(towers, empty, tm
 
 
 def many_alike(folder, count=600):
-    """Documents of a few words each, so that all modes rank hundreds, and one question about each of five."""
+    """Documents of a few common words, so that every mode ranks hundreds, and five questions."""
     chance = random.Random(5)
     words = [f"word{number}" for number in range(40)]
     write_lines(
@@ -178,7 +178,7 @@ def test_more_measures_change_no_figure_and_no_reason(tmp_path, empty, mode):
         assert [score for _, score in ranking] == sorted((score for _, score in ranking), reverse=True)
 
 
-def test_what_ties_is_judged_in_the_order_that_search_shows(tmp_path, empty):
+def test_ties_are_judged_in_the_order_of_search(tmp_path, empty):
     folder = tmp_path / "alike"
     write_lines(folder / "corpus.jsonl", [{"_id": f"d{n}", "text": "The tower is tall."} for n in range(4)])
     write_lines(folder / "queries.jsonl", [{"_id": "q", "text": "tower"}])
@@ -227,7 +227,7 @@ def test_a_run_may_name_documents_by_file_name_or_id(tmp_path, empty):
         evaluate_retrieval(questions, index=empty, compare=[str(run)])
 
 
-def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
+def test_a_failed_question_names_its_reason(towers, empty):
     hidden = {"_id": "d-hidden", "text": "Zyzzyva."}
     write_lines(towers / "corpus.jsonl", [*CORPUS, hidden])
     with (towers / "qrels" / "test.tsv").open("a") as file:
@@ -286,7 +286,7 @@ def test_a_malformed_line_is_named_with_its_file(towers, empty, file, line, mess
         ({"question": "?", "source": "a", "accepted": None}, r"\b1\b.*q\.jsonl.*accepted"),
     ],
 )
-def test_a_question_that_expects_nothing_sensible_is_refused(tmp_path, empty, asked, message):
+def test_an_impossible_expectation_is_refused(tmp_path, empty, asked, message):
     add_documents([Document("Some words.", "a.md", "A")], index=empty)
     with pytest.raises(UsageError, match=message):
         evaluate_retrieval(write_lines(tmp_path / "q.jsonl", [asked]), index=empty)
@@ -306,7 +306,7 @@ def test_a_question_that_expects_nothing_sensible_is_refused(tmp_path, empty, as
         (lambda folder: (folder / "corpus.jsonl").write_text(""), "corpus"),
     ],
 )
-def test_a_folder_that_is_no_collection_says_what_is_missing(towers, empty, spoil, message):
+def test_an_incomplete_collection_names_the_missing_part(towers, empty, spoil, message):
     spoil(towers)
     with pytest.raises(UsageError, match=message):
         evaluate_retrieval(towers, index=empty)
@@ -350,7 +350,7 @@ def test_a_run_file_survives_the_way_out_and_back(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["q Q0 d 1 0.5", "q Q0 d 1 high x", "q Q0 d 1 nan x", "q Q0 d 2 0.4 x\nq Q0 d 3 0.3 x"])
-def test_a_line_that_is_no_line_of_a_run_is_named(tmp_path, line):
+def test_a_bad_line_of_a_run_is_named(tmp_path, line):
     (tmp_path / "a.run").write_text(f"q Q0 e 1 1.0 x\n{line}\n")
     with pytest.raises(UsageError, match=r"a\.run, line [23]: "):
         read_run(tmp_path / "a.run")
@@ -369,7 +369,7 @@ class TestStatistics:
         assert interval_of([0.5]) is None
         assert interval_of([0.5, 0.5]) == (0.5, 0.5)
 
-    def test_two_that_differ_by_chance_are_told_from_two_that_differ(self):
+    def test_chance_differences_have_a_high_p(self):
         chance = random.Random(2)
         one = {str(n): chance.random() for n in range(100)}
         noisy = {name: value + chance.gauss(0, 0.1) for name, value in one.items()}
@@ -423,7 +423,7 @@ class TestPage:
             write_report(tmp_path / "file" / "x", evaluation)
 
 
-def test_what_has_no_pages_is_its_first_page():
+def test_a_document_without_pages_counts_as_page_1():
     question = Question("q", "?", (Expected("a.md", 1),))
     assert question.units("a.md", None) == ["a.md#1"]
     assert question.units("a.md", (2, 4)) == ["a.md#2", "a.md#3", "a.md#4"]

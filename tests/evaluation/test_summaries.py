@@ -1,4 +1,4 @@
-"""Summaries measured beside those that people wrote, in any script, by the layouts they are published in."""
+"""Evaluation of summaries against references, in any script and in the published layouts."""
 
 from __future__ import annotations
 

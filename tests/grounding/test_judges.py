@@ -1,4 +1,4 @@
-"""Judging in processes: the same verdicts, whatever becomes of a process."""
+"""Judging in processes gives the same verdicts, even if a process dies."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_process_that_dies_costs_nothing(judges):
 @pytest.mark.parametrize(
     "command", [["/nowhere/python"], [sys.executable, "-c", "print('ready', flush=True)\nwhile input(): print('nonsense')"]]
 )
-def test_where_no_process_can_judge_sentences_are_judged_here(command, monkeypatch):
+def test_broken_processes_leave_judging_to_this_process(command, monkeypatch):
     monkeypatch.setattr("rag.grounding.judges.WORKER", command)
     with Judges(1) as judges:
         assert judges.check_all(SENTENCES, PASSAGES) == [LexicalVerifier().check(sentence, PASSAGES) for sentence in SENTENCES]

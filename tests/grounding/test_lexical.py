@@ -123,12 +123,12 @@ def test_the_sentence_before_or_the_title_explains_it():
         ("Le musée est ouvert le mardi.", "Le musée est ouvert tous les jours sauf le mardi."),
     ],
 )
-def test_what_a_source_excepts_is_not_supported(sentence, source):
+def test_an_exception_in_a_source_is_respected(sentence, source):
     assert support(sentence, Passage(1, source, "m.txt")) == "partial"
     assert support(source, Passage(1, source, "m.txt")) == "full"
 
 
-def test_a_but_that_goes_on_with_a_sentence_excepts_nothing():
+def test_a_but_that_joins_clauses_excepts_nothing():
     passage = Passage(1, "The museum is open every day but the cafe closes early. All rooms are old but beautiful.", "m.txt")
     assert support("The museum is open every day.", passage) == "full"
     assert support("All rooms are beautiful.", passage) == "full"
@@ -274,7 +274,7 @@ def test_numbers_and_dates_have_one_spelling(text, found):
 
 
 class Fixed(HashEmbedder):
-    """Every two texts have the same meaning. Remembers what it was asked."""
+    """Gives all texts one vector. Records the texts."""
 
     def __init__(self, name):
         super().__init__(name=name)

@@ -1,4 +1,4 @@
-"""One contract for all verifiers, and then what is particular to each."""
+"""The contract of all verifiers, and tests of each of them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def verifier(request):
 
 
 class TestContract(VerifierContract):
-    """Over the fixture `verifier`."""
+    """Runs with the fixture `verifier`."""
 
 
 class TestServingModel:

@@ -84,7 +84,7 @@ def test_there_is_a_template_for_every_task_and_no_other():
     assert {path.stem for path in PACKAGED.glob("*.jinja")} == set(TASKS)
 
 
-def test_what_is_constant_comes_first_and_the_question_last():
+def test_constant_text_comes_first_and_the_question_last():
     first, second = (
         spelled(Prompts(examples=EXAMPLES, system="Be brief.").answer(question, PASSAGES))
         for question in ("How tall?", "How old?")
@@ -108,7 +108,7 @@ def own(tmp_path, **templates):
     return folder
 
 
-def test_templates_of_a_folder_take_the_place_of_ours_by_name(tmp_path):
+def test_own_templates_replace_ours_by_name(tmp_path):
     folder = own(tmp_path, answer_user="{{ question }}?{% for p in passages|reverse %} {{ p.number }}={{ p.text }}{% endfor %}")
     (folder / "README.md").write_text("about these prompts", encoding="utf-8")
     system, user = Prompts(folder).answer("Q", PASSAGES[1:])
@@ -226,7 +226,7 @@ def test_examples_are_turns_before_the_question():
     assert messages[4].content == "Soup costs 4 crowns [2]."
 
 
-def test_examples_of_ones_own_take_the_place_of_the_packaged_one():
+def test_own_examples_replace_the_packaged_example():
     messages = Prompts(examples=EXAMPLES[:1]).answer(QUESTION, PASSAGES[:1], by_example=True)
     assert [message.role for message in messages] == ["system", "user", "assistant", "user"]
     assert "Vereen family bought the mill in 1911." in messages[1].content
@@ -271,7 +271,7 @@ def test_examples_are_read_from_json_lines(tmp_path):
         ('{"question": "Q", "answer": "A", "sources": [1]}', "line 2: 'sources'"),
     ],
 )
-def test_a_mistake_in_the_examples_is_told_with_its_line(tmp_path, line, message):
+def test_a_mistake_in_the_examples_names_its_line(tmp_path, line, message):
     path = tmp_path / "examples.jsonl"
     path.write_text('{"question": "Q", "answer": "A"}\n' + line, encoding="utf-8")
     with pytest.raises(UsageError, match=message):

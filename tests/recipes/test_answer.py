@@ -1,4 +1,4 @@
-"""Recipes: what is refused before anything runs, and what a run leaves behind."""
+"""Recipes that answer questions: mistakes are refused before a run, and a run writes its files."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path, line, replace
         ('"extractive"', '"extractive"\ntemperature = "hot"', r"\[ask\]: 'temperature'"),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused_and_shown(tmp_path, line, replacement, message):
+def test_a_value_of_the_wrong_type_is_refused(tmp_path, line, replacement, message):
     with pytest.raises(SettingsError, match=message):
         recipes.read(written(tmp_path, GOOD.replace(line, replacement)))
 
 
-def test_a_whole_number_serves_where_a_number_is_wanted(tmp_path):
+def test_a_whole_number_is_a_number(tmp_path):
     assert recipes.read(written(tmp_path, GOOD + "temperature = 1")).ask.temperature == 1
 
 
@@ -118,7 +118,7 @@ def test_relative_paths_start_at_the_recipe(tmp_path, monkeypatch):
     assert recipes.read(written(tmp_path, GOOD)).output is None
 
 
-def test_the_ready_made_recipe_names_every_key_there_is():
+def test_the_packaged_recipe_names_every_key():
     recipe = recipes.read(READY_MADE)
     assert recipe.ask.llm == "local"
     text = READY_MADE.read_text(encoding="utf-8")
@@ -171,7 +171,7 @@ def run_command(recipe: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def ready_made(tmp_path):
-    """The ready-made recipe and what it points at, copied; only the model that answers is another."""
+    """A copy of the packaged recipe and its files, with another model."""
     recipe = tmp_path / "pipelines" / "recipe.toml"
     recipe.parent.mkdir()
     recipe.write_text(READY_MADE.read_text(encoding="utf-8").replace('"local"', '"extractive"'), encoding="utf-8")

@@ -42,7 +42,7 @@ def test_the_order_of_the_input_does_not_matter(dense, keyword, random):
 
 
 @given(COSINES, WORD_SCORES)
-def test_what_is_better_in_both_searches_is_never_behind(dense, keyword):
+def test_better_in_both_searches_is_never_behind(dense, keyword):
     scores = dict(weighted_sum(pairs(dense), pairs(keyword)))
     for a in scores:
         for b in scores:
@@ -99,7 +99,7 @@ def test_rank_fusion_adds_reciprocal_ranks():
 
 
 def agreeing(share, n=100, seed=3):
-    """Dense and keyword scores of n ids, of which the cosine is `share` of the words' score, and chance for the rest."""
+    """Dense and keyword scores of n ids. A cosine is `share` of the keyword score plus a random rest."""
     chance = random.Random(seed)
     words = {item: chance.random() for item in range(n)}
     cosines = {item: share * words[item] + (1 - share) * chance.random() for item in words}
@@ -118,7 +118,7 @@ def test_cosines_unrelated_to_the_words_count_little():
     assert weighted_sum(dense, keyword)[0][0] != 100
 
 
-def test_of_a_few_candidates_no_embedder_is_thought_to_be_deaf():
+def test_few_candidates_leave_the_dense_weight_high():
     dense, keyword = [(1, 0.9), (2, 0.1)], [(1, 2.0), (2, 9.0)]
     assert trusted_weight(dense, keyword) > 0.7 * DENSE_WEIGHT
 
@@ -147,7 +147,7 @@ def test_drawing_to_the_first_keeps_every_id_and_the_range(scored, likeness):
 
 
 @given(RANKED, COSINES)
-def test_what_is_better_and_no_less_like_the_first_stays_ahead(scored, likeness):
+def test_a_better_and_as_similar_passage_stays_ahead(scored, likeness):
     drawn = dict(drawn_to_the_first(pairs(scored), likeness))
     for a in scored:
         for b in scored:

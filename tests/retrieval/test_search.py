@@ -69,7 +69,7 @@ def test_nothing_to_rank_is_ranked_as_nothing(ponds):
     assert hybrid("Where?", [], [], index=ponds) == []
 
 
-def test_passages_that_went_meanwhile_are_left_where_they_were(ponds):
+def test_passages_removed_meanwhile_stay_ranked(ponds):
     question = "Where do carp swim?"
     dense, keyword = candidates(question, index=ponds)
     for source in PONDS:

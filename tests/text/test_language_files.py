@@ -1,4 +1,4 @@
-"""The word lists of languages: each section has a source, and what comes from CLDR is as the tool writes it."""
+"""The word lists of languages: each section names its source, and the tool can renew those from CLDR."""
 
 from __future__ import annotations
 

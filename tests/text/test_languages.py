@@ -1,4 +1,4 @@
-"""Languages other than English, from files to answers with citations; and a multilingual model behind a server."""
+"""Languages other than English, from files to cited answers, and with a multilingual model."""
 
 from __future__ import annotations
 

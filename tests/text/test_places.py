@@ -54,7 +54,7 @@ TIMES = Places("", (0, 10), ("0:00:01", "0:01:05"))
         (TIMES, 0, 15, "0:00:01–0:01:05"),
     ],
 )
-def test_a_span_is_where_it_begins_to_where_it_ends(places, start, end, expected):
+def test_a_span_goes_from_its_first_to_its_last_place(places, start, end, expected):
     assert places.of(start, end) == expected
 
 
@@ -89,7 +89,7 @@ def test_passages_and_citations_say_where_they_are(index):
     assert index.catalog.document("talk.pptx") == talk()
 
 
-def test_verify_finds_passages_that_are_elsewhere_than_they_say(index):
+def test_verify_finds_passages_with_wrong_places(index):
     add_documents([talk()], index=index)
     with closing(sqlite3.connect(index.path / "catalog.sqlite")) as connection:
         connection.execute("UPDATE chunks SET place = 'slide 9'")
@@ -107,7 +107,7 @@ def test_damaged_places_are_an_error_of_the_index(index, places):
         index.catalog.document("talk.pptx")
 
 
-def test_json_of_places_is_what_the_readme_says(index):
+def test_places_are_stored_as_documented(index):
     add_documents([talk()], index=index)
     with closing(sqlite3.connect(index.path / "catalog.sqlite")) as connection:
         ((told,),) = connection.execute("SELECT places FROM contents").fetchall()

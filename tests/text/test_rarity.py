@@ -1,4 +1,4 @@
-"""How much a word tells texts apart."""
+"""The weight of a word by its rarity."""
 
 from __future__ import annotations
 

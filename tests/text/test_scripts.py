@@ -1,4 +1,4 @@
-"""Words of any script have one spelling, however they are written, and the same one in documents, questions and claims."""
+"""Words of every script have one normal form in documents, questions and claims."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_scripts_without_spaces_and_korean_are_cut_into_pairs(text, expected):
     assert stems(text) == expected
 
 
-def test_what_needs_nothing_is_left_as_it_is():
+def test_plain_text_is_left_unchanged():
     for text in ("Plain words, 12.5 %", "“naïve” – Größe… ½ №", ""):
         assert spelled(text) is text
 
