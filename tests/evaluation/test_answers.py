@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from evaluation_data import ANSWERS, CORPUS, HOPELESS, TOWERS, read_lines, write_collection, write_lines
@@ -233,7 +234,7 @@ def test_an_unknown_source_is_reported_beside_a_right_answer(filled, tmp_path, m
     asked = {"id": "q1", "question": "How tall is the tower of Paris?", "answers": ["330"], "source": "d-pariss"}
     evaluation = evaluate_answers(write_lines(tmp_path / "q.jsonl", [asked]), index=filled, llm=Quoting())
     assert evaluation.after["unknown_sources"] == ["d-pariss"]
-    assert [line for line in evaluation_lines(evaluation) if "d-pariss" in line and line.startswith("1 ")]
+    assert [line for line in evaluation_lines(evaluation) if re.search(r"\b1 .*d-pariss", line)]
 
 
 def test_a_collection_without_answers_is_refused(towers, index):
