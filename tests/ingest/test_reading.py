@@ -101,7 +101,7 @@ def test_a_file_that_keeps_changing_fails_and_is_tried_next_run(index, folder, m
     assert (report.failed, texts(index)["tower.txt"]) == ((), "at rest")
 
 
-def test_a_file_that_kept_changing_is_tried_again_though_the_same(index, folder, monkeypatch):
+def test_a_file_that_kept_changing_is_retried_though_the_same(index, folder, monkeypatch):
     stat = (folder / "tower.txt").stat()
     with monkeypatch.context() as patched:
         while_reading(patched, lambda source: os.utime(source, ns=(1, time.monotonic_ns())))
