@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rag.answers.evidence import THRESHOLD, answerability
 from rag.errors import ModelError
+from rag.models.generators.extractive import ExtractiveGenerator
 from rag.models.generators.thoughts import Sign, pieces_without_thoughts, without_thoughts
 from rag.models.generators.whole import gives_whole_answers, whole_answer
 from rag.models.identity import identity_of
@@ -62,6 +63,8 @@ async def write(
     """
     started = time.perf_counter() if started is None else started
     written = _Written([], Usage())
+    if isinstance(llm, ExtractiveGenerator):
+        llm = llm.reading_with(prepared.embedder)
     if prepared.prompt is not None:
         written.usage = Usage(prepared.prompt.tokens)
         await _write(prepared.prompt, prepared, llm, options, written, on_sentence)

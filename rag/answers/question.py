@@ -22,7 +22,7 @@ from rag.system.waiting import threads
 from rag.types import Hits
 
 if TYPE_CHECKING:
-    from rag.protocols import Generator, Searchable
+    from rag.protocols import Embedder, Generator, Searchable
     from rag.types import Prompt
 
 
@@ -42,6 +42,8 @@ class Prepared:
     evidence: float
     prompt: Prompt | None
     citations: Citations
+    embedder: Embedder | None = None
+    """Reads the question and the passages, where cosines of this embedder tell what is near; None where they do not."""
 
 
 def prepare(
@@ -68,14 +70,15 @@ def prepare(
             merge=merge,
             prompts=prompts,
         )
-    verifier = options.verifier or LexicalVerifier(index.embedder if is_calibrated(retrieved, index) else None)
+    embedder = index.embedder if is_calibrated(retrieved, index) else None
+    verifier = options.verifier or LexicalVerifier(embedder)
     citations = Citations(
         merge(retrieved.hits),
         ChunkOfEachSpan(verifier, retrieved.hits),
         shown=prompt.passages if prompt else None,
         locate=index.catalog.locate,
     )
-    return Prepared(question, retrieved.hits, likelihood, prompt, citations)
+    return Prepared(question, retrieved.hits, likelihood, prompt, citations, embedder)
 
 
 def retrieve_distinct(question: str, index: Searchable, options: AskOptions) -> Retrieved:
