@@ -11,7 +11,7 @@ from rag.answers.answer import write
 from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import prepare
 from rag.arguments import listed, require_call, require_text, takes
-from rag.grounding.citations import without_markers
+from rag.grounding.markers import without_markers
 from rag.grounding.lexical import LexicalVerifier
 from rag.specs import opened_verifier, using_llm, using_searchable
 from rag.system.loops import run
@@ -96,8 +96,7 @@ def check(text: str, *, sources: Sequence[str], verifier: Verifier | str | None 
     judge = opened_verifier(verifier) or LexicalVerifier()
     checked = []
     for start, end in sentence_spans(text):
-        body = without_markers(text[start:end]).strip()
-        if not body:
+        if not (body := without_markers(text[start:end], texts).strip()):
             continue
         sentence, spans = judge.check(body, passages)
         numbers = tuple(dict.fromkeys(passage.number for passage, _, _ in spans))

@@ -11,10 +11,10 @@ The new markers count from 1 in order of first use.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rag.grounding.markers import leading_markers, without_markers, written_numbers
 from rag.protocols import ChecksAll
 from rag.types import Citation, Sentence
 
@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 
     from rag.types import Hit, Passage
 
-_NAMED = r"(?:sources?|src|refs?|references?|documents?|docs?|passages?|citations?)\b[\s:.#]*"
-_NUMBERS = rf"\d+(?:\s*(?:[,;&–-]|and)\s*(?:{_NAMED})?\d+)*"
-WRITTEN_MARKER = re.compile(
-    rf"(?:(?<!\s)\s+)?(?:\[\s*\^?(?:{_NAMED})?({_NUMBERS})\s*\]|\(\s*{_NAMED}({_NUMBERS})\s*\)|【\s*(?:{_NAMED})?({_NUMBERS})(?::\d+)?(?:†[^】]*)?】)",
-    re.IGNORECASE,
-)
-"""Matches [1], [1, 2], [1-3], [^1], [Source 1], (source 1), 【1】 and 【1†name】, but not a bare number in parentheses: (1)."""
-
-LEADING_MARKERS = re.compile(rf"(?:{WRITTEN_MARKER.pattern})+", re.IGNORECASE)
-LONGEST_RANGE = 100
-MOST_DIGITS = 9
 RANK = {"none": 0, "partial": 1, "full": 2}
 
 
@@ -63,6 +52,7 @@ class Citations:
     ) -> None:
         self._passages = passages
         self._verifier = verifier
+        self._texts = frozenset(passage.text for passage in passages)
         self._shown = {passage.number: passage for passage in (passages if shown is None else shown)}
         self._locate = locate
         self._expected: dict[str, Judged] = {}
@@ -83,7 +73,7 @@ class Citations:
 
     def expect(self, texts: Sequence[str]) -> None:
         """Judge sentences as one batch, which is faster. Later calls of `judge` reuse the results."""
-        bodies = list(filter(None, (without_markers(text).strip() for text in texts)))
+        bodies = list(filter(None, (without_markers(text, self._texts).strip() for text in texts)))
         self._expected = dict(zip(bodies, checked_all(self._verifier, bodies, self._passages), strict=True))
 
     def judge(self, text: str) -> Judged:
@@ -91,16 +81,16 @@ class Citations:
 
         Markers in front of a sentence belong to the sentence before, unless the answer began with markers.
         """
-        leading = LEADING_MARKERS.match(text)
+        leading = leading_markers(text, self._texts)
         if leading and self._last and not self._marks_come_first:
-            self._kept(written_numbers(leading.group()), *self._last)
-            text = text[leading.end() :]
-        self._marks_come_first = self._marks_come_first or (leading is not None and self._last is None)
-        body = without_markers(text).strip()
+            self._kept(written_numbers(text[:leading]), *self._last)
+            text = text[leading:]
+        self._marks_come_first = self._marks_come_first or (leading > 0 and self._last is None)
+        body = without_markers(text, self._texts).strip()
         if not body:
             return Sentence(""), []
         sentence, spans = self._expected.get(body) or self._verifier.check(body, self._passages)
-        judged = sentence, [*spans, *self._kept(written_numbers(text), sentence, spans)]
+        judged = sentence, [*spans, *self._kept(written_numbers(text, self._texts), sentence, spans)]
         self._last = judged
         return judged
 
@@ -145,32 +135,6 @@ def checked_all(verifier: Verifier, sentences: Sequence[str], passages: Sequence
     if isinstance(verifier, ChecksAll):
         return verifier.check_all(sentences, passages)
     return [verifier.check(sentence, passages) for sentence in sentences]
-
-
-def written_numbers(text: str) -> list[int]:
-    """The numbers of the markers in a text, in order, without duplicates. A range counts as all its numbers.
-
-    >>> written_numbers("It is 96 m tall [2, 4-6]. It was built in 1911 [source 2].")
-    [2, 4, 5, 6]
-    """
-    numbers: list[int] = []
-    for match in WRITTEN_MARKER.finditer(text):
-        listed = next(group for group in match.groups() if group)
-        for part in re.finditer(r"(\d+)(?:\s*[–-]\s*(\d+))?", listed):
-            first, last = int(part[1][:MOST_DIGITS]), int((part[2] or part[1])[:MOST_DIGITS])
-            numbers += range(first, last + 1) if 0 <= last - first < LONGEST_RANGE else (first, last)
-    return list(dict.fromkeys(numbers))
-
-
-def without_markers(text: str) -> str:
-    """The text without markers. Nested markers, as in "[[1]2]", go too.
-
-    >>> without_markers("It is 96 m tall [1].")
-    'It is 96 m tall.'
-    """
-    while (shorter := WRITTEN_MARKER.sub("", text)) != text:
-        text = shorter
-    return text
 
 
 def _lies_in(span: Span, passage: Passage) -> bool:

@@ -106,6 +106,12 @@ class Language:
     between_day_and_month: Words = ()
     """Words between a day and its month: "3rd of May"."""
 
+    abbreviations: Words = ()
+    """Abbreviations, without the last dot, that never end a sentence: "Ms", "z. B"."""
+
+    before_a_number: Words = ()
+    """Abbreviations in front of a number: "Vol"."""
+
     pauses: Words = ()
     """Conjunctions that begin a clause."""
 

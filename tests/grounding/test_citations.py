@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import rag
-from rag.grounding.citations import Citations, written_numbers
+from rag.grounding.citations import Citations
+from rag.grounding.markers import written_numbers
 from rag.grounding.lexical import LexicalVerifier
 from rag.text.sentences import sentence_spans
 from rag.text.words import numbers
