@@ -11,8 +11,8 @@ from rag.answers.answer import write
 from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import prepare
 from rag.arguments import listed, require_call, require_text, takes
-from rag.grounding.markers import without_markers
 from rag.grounding.lexical import LexicalVerifier
+from rag.grounding.markers import without_markers
 from rag.specs import opened_verifier, using_llm, using_searchable
 from rag.system.loops import run
 from rag.text.sentences import sentence_spans

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import rag
 from rag.grounding.citations import Citations
-from rag.grounding.markers import written_numbers
 from rag.grounding.lexical import LexicalVerifier
+from rag.grounding.markers import written_numbers
 from rag.text.sentences import sentence_spans
 from rag.text.words import numbers
 from rag.types import Passage
