@@ -36,8 +36,14 @@ def where(item: Hit | Citation) -> str:
 
 
 def sentence_text(sentence: Sentence) -> str:
-    """The sentence with its markers, and a note if the sources do not fully support it."""
-    return printable(sentence.cited_text) + NOTES.get(sentence.support, "")
+    """The sentence with its markers. It says where it is not supported, not checked, or contradicted by another source."""
+    text = printable(sentence.cited_text)
+    if sentence.contradicted_by:
+        markers = "".join(f"[{marker}]" for marker in sentence.contradicted_by)
+        text += f" (otherwise in {markers})"
+    if not sentence.checked:
+        return f"{text} (not checked: the sources are in another language)"
+    return text + NOTES.get(sentence.support, "")
 
 
 def answer_lines(answer: Answer, *, with_text: bool = True) -> list[str]:

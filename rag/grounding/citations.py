@@ -14,9 +14,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rag.grounding.contradictions import saying_otherwise
 from rag.grounding.markers import leading_markers, without_markers, written_numbers
+from rag.grounding.tables import header_of
 from rag.protocols import ChecksAll
-from rag.types import Citation, Sentence
+from rag.types import Citation, Header, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -97,7 +99,9 @@ class Citations:
     def cite(self, judged: Judged) -> Sentence:
         """The sentence with its citation markers. Its quotes are added to `citations`."""
         sentence, spans = judged
-        return replace(sentence, citations=tuple(dict.fromkeys(self._marker(*span) for span in spans)))
+        markers = tuple(dict.fromkeys(self._marker(*span) for span in spans))
+        others = saying_otherwise(sentence.text, spans, self._passages) if spans else []
+        return replace(sentence, citations=markers, contradicted_by=tuple(self._marker(*span) for span in others))
 
     def _kept(self, numbers: Iterable[int], sentence: Sentence, spans: Sequence[Span]) -> list[Span]:
         """Spans of the sources that the model cited, if they support the sentence as well as `spans` do.
@@ -126,7 +130,8 @@ class Citations:
         quote = passage.text[start:end]
         marker = len(self.citations) + 1
         pages, place = self._locate(passage.source, first, last) if self._locate else (passage.pages, passage.place)
-        self.citations.append(Citation(marker, passage.source, pages, first, last, quote, passage.chunk, place))
+        header = _header(passage, start, end)
+        self.citations.append(Citation(marker, passage.source, pages, first, last, quote, passage.chunk, place, header))
         return marker
 
 
@@ -135,6 +140,13 @@ def checked_all(verifier: Verifier, sentences: Sequence[str], passages: Sequence
     if isinstance(verifier, ChecksAll):
         return verifier.check_all(sentences, passages)
     return [verifier.check(sentence, passages) for sentence in sentences]
+
+
+def _header(passage: Passage, start: int, end: int) -> Header | None:
+    span = header_of(passage.text, start, end)
+    if span is None:
+        return None
+    return Header(passage.text[slice(*span)], passage.start + span[0], passage.start + span[1])
 
 
 def _lies_in(span: Span, passage: Passage) -> bool:

@@ -40,6 +40,9 @@ class Language:
     function_words: Words = ()
     """Words without content of their own ("the", "what", "is"), ignored where content words are compared."""
 
+    common_words: Words = ()
+    """The most frequent words, by which a text's language is told; for English, `function_words` are."""
+
     articles: Words = ()
     """Definite and indefinite articles."""
 
