@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from rag.answers.check import Checked
     from rag.types import Answer, Citation, Hit, Sentence
 
 WIDTH = 100
@@ -55,6 +56,14 @@ def answer_lines(answer: Answer, *, with_text: bool = True) -> list[str]:
         return lines
     lines = [" ".join(sentence_text(sentence) for sentence in answer.sentences), ""] if with_text else [""]
     for citation in answer.citations:
+        lines += [f"  [{citation.marker}] {where(citation)}", *_wrapped(f"“{printable(citation.quote)}”", "      ")]
+    return lines
+
+
+def checked_lines(checked: Checked) -> list[str]:
+    """A line for each sentence, then the sources with their quotes."""
+    lines = [*(sentence_text(sentence) for sentence in checked.sentences), ""]
+    for citation in checked.citations:
         lines += [f"  [{citation.marker}] {where(citation)}", *_wrapped(f"“{printable(citation.quote)}”", "      ")]
     return lines
 

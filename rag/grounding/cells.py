@@ -44,12 +44,13 @@ IN_BRACKETS = re.compile(r"\(\s*\w+")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A number of the sentence that a table has: `cell` is the best one with that number.
+    """The `number` of a sentence, which a table has too: `cell` is the best one with that number.
 
     `agrees` where the sentence is about that cell; if not, `instead` is the cell that it is about. `coverage` is the share of
     the sentence's words that the cell's row, column and section have, 0 to 1.
     """
 
+    number: Quantity
     passage: Passage
     table: Table
     cell: Cell
@@ -128,7 +129,7 @@ def _looked_up(
     total = sum(weights[word] for word in wanted)
     coverage = sum(weights[word] for word in best.words & wanted) / total if total else 0.0
     agrees = is_there and best.fit(wanted, weights) >= other.fit(wanted, weights) - SAME
-    return [Found(best.passage, best.table, best.cell, agrees, best.cell if agrees else other.cell, coverage)]
+    return [Found(number, best.passage, best.table, best.cell, agrees, best.cell if agrees else other.cell, coverage)]
 
 
 def _places(passages: Sequence[Passage]) -> list[_Place]:

@@ -183,9 +183,9 @@ def _says_more(sentence: str, cells: Sequence[Found], passages: Sequence[Passage
     if is_negated(sentence) != any(is_negated(row) for row in rows):
         return True
     told = [token for passage in passages for token in tokens_of(passage.text)]
-    looked = {found.cell.quantity.mantissa for found in cells}
+    looked = {found.number for found in cells}
     for token in claim.tokens:
-        if token.quantity is None or token.quantity.mantissa in looked or token.quantity.is_lone_scale:
+        if token.quantity is None or token.quantity in looked or token.quantity.is_lone_scale:
             continue
         if not any(token.agrees_with(other) for other in told if other.quantity):
             return True

@@ -83,7 +83,9 @@ class Table:
     def _values_of(self, number: int, section: str) -> list[Cell]:
         row = self.grid[number]
         texts = [self.text[start:end] for start, end in row]
-        is_value = [position > 0 and value_of(text) is not None for position, text in enumerate(texts)]
+        is_value = [
+            position > 0 and position not in self._years and value_of(text) is not None for position, text in enumerate(texts)
+        ]
         label = " ".join(text for text, value in zip(texts, is_value, strict=True) if text and not value)
         cells = []
         for position, (start, end) in enumerate(row):
@@ -91,6 +93,21 @@ class Table:
             if quantity is not None:
                 cells.append(Cell(start, end, texts[position], number, label, self._column(position), section, quantity))
         return cells
+
+    @cached_property
+    def _years(self) -> frozenset[int]:
+        """The columns of which every cell is a year, which names its row."""
+        found = set(range(1, max(map(len, self.grid))))
+        for row in self.grid[self.header :]:
+            cells = [self.text[start:end] for start, end in row]
+            found -= {position for position, cell in enumerate(cells) if cell and not _is_year(cell)}
+        named = {
+            position
+            for row in self.grid[: self.header]
+            for position, span in enumerate(row)
+            if _is_year(self.text[slice(*span)])
+        }
+        return frozenset(found - named)
 
     def _column(self, position: int) -> str:
         """The header above a cell; an upper row that leaves the place blank speaks for what is to its left."""

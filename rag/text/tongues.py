@@ -42,7 +42,8 @@ def is_of_another_language(text: str, sources: Iterable[str]) -> bool:
         return False
     if all(script not in scripts_of(source) for source in others):
         return True
-    return bool(own) and all((told := language_of(source)) and told != own for source in others)
+    told = {language_of(source) for source in others} - {""}
+    return bool(own and told) and own not in told
 
 
 def script_of(text: str) -> str:
