@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rag.answers.ask import aask as aask
     from rag.answers.ask import ask as ask
-    from rag.answers.ask import check as check
     from rag.answers.ask_many import FailedAnswer as FailedAnswer
     from rag.answers.ask_many import aask_many as aask_many
     from rag.answers.ask_many import ask_many as ask_many
+    from rag.answers.check import check as check
     from rag.answers.one_document import aask_document as aask_document
     from rag.answers.one_document import ask_document as ask_document
     from rag.chat.chat import Chat as Chat
@@ -70,7 +70,7 @@ _HOMES = {
     "open_llm": "rag.specs",
     "ask": "rag.answers.ask",
     "aask": "rag.answers.ask",
-    "check": "rag.answers.ask",
+    "check": "rag.answers.check",
     **dict.fromkeys(("aask_document", "ask_document"), "rag.answers.one_document"),
     **dict.fromkeys(("FailedAnswer", "aask_many", "ask_many"), "rag.answers.ask_many"),
     **dict.fromkeys(("asummarize", "asummarize_many", "summarize", "summarize_many"), "rag.summaries.summarize"),

@@ -66,8 +66,13 @@ def place(item: dict[str, Any]) -> str:
 def _sentence(sentence: dict[str, Any]) -> str:
     markers = "".join(f"<sup>[{marker}]</sup>" for marker in sentence["citations"])
     text = escape(sentence["text"])
+    if sentence.get("contradicted_by"):
+        others = "".join(f"[{marker}]" for marker in sentence["contradicted_by"])
+        markers += f"<sup title='another source says otherwise'>≠{others}</sup>"
+    if not sentence.get("checked", True):
+        return f"<span class='none' title='not checked: the sources are in another language'>{text}</span>{markers}"
     if sentence["support"] == "none":
-        text = f"<span class='none' title='not supported by the sources'>{text}</span>"
+        return f"<span class='none' title='not supported by the sources'>{text}</span>{markers}"
     return text + markers
 
 

@@ -63,6 +63,15 @@ class EmbedsQuestions(Protocol):
 
 
 @runtime_checkable
+class EmbedsTokens(Protocol):
+    """An embedder that gives the vector of each token too, as it reads them in their text."""
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[tuple[tuple[str, ...], Vectors]]:
+        """For each text its tokens, special ones left out, and their unit vectors, shape (tokens, dimension); cut at the limit."""
+        ...
+
+
+@runtime_checkable
 class Generator(Protocol):
     """A model that writes an answer piece by piece.
 

@@ -229,8 +229,20 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """The header rows of a table: exactly the document's text from `start` to `end`."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote that supports a sentence: exactly the document's text from `start` to `end`, on `pages`, at `place`."""
+    """A quote that supports a sentence: exactly the document's text from `start` to `end`, on `pages`, at `place`.
+
+    `header` is that of the table where the quote is a row of one.
+    """
 
     marker: int
     source: str
@@ -240,6 +252,7 @@ class Citation:
     quote: str
     chunk: int
     place: str = ""
+    header: Header | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The citation as JSON-ready values."""
@@ -250,7 +263,8 @@ class Citation:
 class Sentence:
     """One sentence of an answer, the markers of its citations, and how well these support it.
 
-    `support` is "full", "partial" or "none"; `score` is between 0 and 1.
+    `support` is "full", "partial" or "none"; `score` is between 0 and 1. `checked` is False where the sentence could not be
+    checked, because its sources are in another language. `contradicted_by` are markers of citations that say otherwise.
 
     >>> Sentence("It is 330 m tall.", citations=(1,), support="full", score=0.98).cited_text
     'It is 330 m tall [1].'
@@ -260,6 +274,8 @@ class Sentence:
     citations: tuple[int, ...] = ()
     support: str = "none"
     score: float = 0.0
+    contradicted_by: tuple[int, ...] = ()
+    checked: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The sentence as JSON-ready values."""

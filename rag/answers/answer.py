@@ -43,6 +43,11 @@ class _Written:
     said_not_found: bool = False
     has_text: bool = False
 
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether a sentence could not be checked, being in another language than its sources."""
+        return any(not sentence.checked for sentence in self.sentences)
+
     def reset(self) -> None:
         """Drop all sentences: they turned out to be the model's thoughts, not its answer."""
         self.sentences, self.said_not_found, self.has_text = [], False, False
@@ -76,6 +81,7 @@ async def write(
         )
     best = max((sentence.score for sentence in written.sentences if sentence.support != "none"), default=0.0)
     answerable = best > 0 and answerability(prepared.evidence, written.said_not_found, best) >= THRESHOLD
+    answerable = answerable or (written.is_unchecked and not written.said_not_found)
     sentences = written.sentences if answerable else []
     return Answer(
         question=prepared.question,
@@ -139,7 +145,7 @@ async def _write(
             sentence = citations.cite(judged)
             written.sentences.append(sentence)
             waiting.append(sentence)
-            supported = supported or sentence.support != "none"
+            supported = supported or sentence.support != "none" or not sentence.checked
             if supported and on_sentence:
                 for ready in waiting:
                     on_sentence(ready, citations.citations)

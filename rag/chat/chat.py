@@ -19,7 +19,7 @@ from rag.arguments import require, require_call, require_text, takes
 from rag.chat.followups import accepted_rewriting, leans_on_earlier, small_talk, topic_words
 from rag.chat.sessions import Turn, session_at
 from rag.errors import IndexStoreError, UsageError
-from rag.grounding.citations import WRITTEN_MARKER
+from rag.grounding.markers import without_markers
 from rag.index.several import Indexes
 from rag.models.generators.thoughts import without_thoughts
 from rag.prompts import Prompts
@@ -259,7 +259,7 @@ def _messages(turns: Sequence[Turn]) -> tuple[Message, ...]:
     return tuple(
         message
         for turn in turns
-        for message in (Message("user", turn.question), Message("assistant", WRITTEN_MARKER.sub("", turn.answer)))
+        for message in (Message("user", turn.question), Message("assistant", without_markers(turn.answer)))
     )
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rag.errors import IndexStoreError, UsageError
 from rag.system.files import BusyError, lock_beside, locked
 from rag.system.jsonl import NUL, ForeignLineError, append_durably, is_torn, line_of
-from rag.types import Citation
+from rag.types import Citation, Header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,11 +219,16 @@ def _with_record(conversation: Told, record: dict[str, Any]) -> Told:
 
 
 def _turn(record: dict[str, Any]) -> Turn:
-    citations = [{**entry, "pages": entry["pages"] and tuple(entry["pages"])} for entry in record["citations"]]
-    turn = Turn(**{**record, "citations": tuple(Citation(**entry) for entry in citations)})
+    citations = tuple(_citation(entry) for entry in record["citations"])
+    turn = Turn(**{**record, "citations": citations})
     if not all(isinstance(text, str) for text in (turn.asked, turn.question, turn.answer, turn.model, turn.at)):
         raise TypeError("a text is missing")
     return turn
+
+
+def _citation(record: dict[str, Any]) -> Citation:
+    pages, header = record["pages"], record.get("header")
+    return Citation(**{**record, "pages": pages and tuple(pages), "header": header and Header(**header)})
 
 
 @contextmanager

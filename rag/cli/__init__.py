@@ -11,7 +11,10 @@ import rag
 from rag.cli.options import Commands
 
 HOMES = {
-    **{name: f"rag.cli.{name}" for name in ("ask", "chat", "compact", "demo", "documents", "index", "llm", "remove", "run")},
+    **{
+        name: f"rag.cli.{name}"
+        for name in ("ask", "chat", "check", "compact", "demo", "documents", "index", "llm", "remove", "run")
+    },
     **{name: f"rag.cli.{name}" for name in ("search", "status", "summarize", "tokens", "verify")},
     "eval": "rag.cli.evaluate",
 }

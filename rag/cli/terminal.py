@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from rag.answers.check import Checked
     from rag.types import Answer, Citation, Hit, Sentence
 
 WIDTH = 100
@@ -36,8 +37,14 @@ def where(item: Hit | Citation) -> str:
 
 
 def sentence_text(sentence: Sentence) -> str:
-    """The sentence with its markers, and a note if the sources do not fully support it."""
-    return printable(sentence.cited_text) + NOTES.get(sentence.support, "")
+    """The sentence with its markers. It says where it is not supported, not checked, or contradicted by another source."""
+    text = printable(sentence.cited_text)
+    if sentence.contradicted_by:
+        markers = "".join(f"[{marker}]" for marker in sentence.contradicted_by)
+        text += f" (otherwise in {markers})"
+    if not sentence.checked:
+        return f"{text} (not checked: the sources are in another language)"
+    return text + NOTES.get(sentence.support, "")
 
 
 def answer_lines(answer: Answer, *, with_text: bool = True) -> list[str]:
@@ -49,6 +56,14 @@ def answer_lines(answer: Answer, *, with_text: bool = True) -> list[str]:
         return lines
     lines = [" ".join(sentence_text(sentence) for sentence in answer.sentences), ""] if with_text else [""]
     for citation in answer.citations:
+        lines += [f"  [{citation.marker}] {where(citation)}", *_wrapped(f"“{printable(citation.quote)}”", "      ")]
+    return lines
+
+
+def checked_lines(checked: Checked) -> list[str]:
+    """A line for each sentence, then the sources with their quotes."""
+    lines = [*(sentence_text(sentence) for sentence in checked.sentences), ""]
+    for citation in checked.citations:
         lines += [f"  [{citation.marker}] {where(citation)}", *_wrapped(f"“{printable(citation.quote)}”", "      ")]
     return lines
 

@@ -11,12 +11,14 @@ The new markers count from 1 in order of first use.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rag.grounding.contradictions import saying_otherwise
+from rag.grounding.markers import leading_markers, without_markers, written_numbers
+from rag.grounding.tables import header_of
 from rag.protocols import ChecksAll
-from rag.types import Citation, Sentence
+from rag.types import Citation, Header, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,17 +33,6 @@ if TYPE_CHECKING:
 
     from rag.types import Hit, Passage
 
-_NAMED = r"(?:sources?|src|refs?|references?|documents?|docs?|passages?|citations?)\b[\s:.#]*"
-_NUMBERS = rf"\d+(?:\s*(?:[,;&–-]|and)\s*(?:{_NAMED})?\d+)*"
-WRITTEN_MARKER = re.compile(
-    rf"(?:(?<!\s)\s+)?(?:\[\s*\^?(?:{_NAMED})?({_NUMBERS})\s*\]|\(\s*{_NAMED}({_NUMBERS})\s*\)|【\s*(?:{_NAMED})?({_NUMBERS})(?::\d+)?(?:†[^】]*)?】)",
-    re.IGNORECASE,
-)
-"""Matches [1], [1, 2], [1-3], [^1], [Source 1], (source 1), 【1】 and 【1†name】, but not a bare number in parentheses: (1)."""
-
-LEADING_MARKERS = re.compile(rf"(?:{WRITTEN_MARKER.pattern})+", re.IGNORECASE)
-LONGEST_RANGE = 100
-MOST_DIGITS = 9
 RANK = {"none": 0, "partial": 1, "full": 2}
 
 
@@ -63,6 +54,7 @@ class Citations:
     ) -> None:
         self._passages = passages
         self._verifier = verifier
+        self._texts = frozenset(passage.text for passage in passages)
         self._shown = {passage.number: passage for passage in (passages if shown is None else shown)}
         self._locate = locate
         self._expected: dict[str, Judged] = {}
@@ -83,7 +75,7 @@ class Citations:
 
     def expect(self, texts: Sequence[str]) -> None:
         """Judge sentences as one batch, which is faster. Later calls of `judge` reuse the results."""
-        bodies = list(filter(None, (without_markers(text).strip() for text in texts)))
+        bodies = list(filter(None, (without_markers(text, self._texts).strip() for text in texts)))
         self._expected = dict(zip(bodies, checked_all(self._verifier, bodies, self._passages), strict=True))
 
     def judge(self, text: str) -> Judged:
@@ -91,23 +83,25 @@ class Citations:
 
         Markers in front of a sentence belong to the sentence before, unless the answer began with markers.
         """
-        leading = LEADING_MARKERS.match(text)
+        leading = leading_markers(text, self._texts)
         if leading and self._last and not self._marks_come_first:
-            self._kept(written_numbers(leading.group()), *self._last)
-            text = text[leading.end() :]
-        self._marks_come_first = self._marks_come_first or (leading is not None and self._last is None)
-        body = without_markers(text).strip()
+            self._kept(written_numbers(text[:leading]), *self._last)
+            text = text[leading:]
+        self._marks_come_first = self._marks_come_first or (leading > 0 and self._last is None)
+        body = without_markers(text, self._texts).strip()
         if not body:
             return Sentence(""), []
         sentence, spans = self._expected.get(body) or self._verifier.check(body, self._passages)
-        judged = sentence, [*spans, *self._kept(written_numbers(text), sentence, spans)]
+        judged = sentence, [*spans, *self._kept(written_numbers(text, self._texts), sentence, spans)]
         self._last = judged
         return judged
 
     def cite(self, judged: Judged) -> Sentence:
         """The sentence with its citation markers. Its quotes are added to `citations`."""
         sentence, spans = judged
-        return replace(sentence, citations=tuple(dict.fromkeys(self._marker(*span) for span in spans)))
+        markers = tuple(dict.fromkeys(self._marker(*span) for span in spans))
+        others = saying_otherwise(sentence.text, spans, self._passages) if spans else []
+        return replace(sentence, citations=markers, contradicted_by=tuple(self._marker(*span) for span in others))
 
     def _kept(self, numbers: Iterable[int], sentence: Sentence, spans: Sequence[Span]) -> list[Span]:
         """Spans of the sources that the model cited, if they support the sentence as well as `spans` do.
@@ -136,7 +130,8 @@ class Citations:
         quote = passage.text[start:end]
         marker = len(self.citations) + 1
         pages, place = self._locate(passage.source, first, last) if self._locate else (passage.pages, passage.place)
-        self.citations.append(Citation(marker, passage.source, pages, first, last, quote, passage.chunk, place))
+        header = _header(passage, start, end)
+        self.citations.append(Citation(marker, passage.source, pages, first, last, quote, passage.chunk, place, header))
         return marker
 
 
@@ -147,30 +142,11 @@ def checked_all(verifier: Verifier, sentences: Sequence[str], passages: Sequence
     return [verifier.check(sentence, passages) for sentence in sentences]
 
 
-def written_numbers(text: str) -> list[int]:
-    """The numbers of the markers in a text, in order, without duplicates. A range counts as all its numbers.
-
-    >>> written_numbers("It is 96 m tall [2, 4-6]. It was built in 1911 [source 2].")
-    [2, 4, 5, 6]
-    """
-    numbers: list[int] = []
-    for match in WRITTEN_MARKER.finditer(text):
-        listed = next(group for group in match.groups() if group)
-        for part in re.finditer(r"(\d+)(?:\s*[–-]\s*(\d+))?", listed):
-            first, last = int(part[1][:MOST_DIGITS]), int((part[2] or part[1])[:MOST_DIGITS])
-            numbers += range(first, last + 1) if 0 <= last - first < LONGEST_RANGE else (first, last)
-    return list(dict.fromkeys(numbers))
-
-
-def without_markers(text: str) -> str:
-    """The text without markers. Nested markers, as in "[[1]2]", go too.
-
-    >>> without_markers("It is 96 m tall [1].")
-    'It is 96 m tall.'
-    """
-    while (shorter := WRITTEN_MARKER.sub("", text)) != text:
-        text = shorter
-    return text
+def _header(passage: Passage, start: int, end: int) -> Header | None:
+    span = header_of(passage.text, start, end)
+    if span is None:
+        return None
+    return Header(passage.text[slice(*span)], passage.start + span[0], passage.start + span[1])
 
 
 def _lies_in(span: Span, passage: Passage) -> bool:

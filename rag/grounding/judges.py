@@ -76,8 +76,11 @@ def request_for(sentences: Sequence[str], passages: Sequence[Passage]) -> list[A
 def judged_in(line: bytes | bytearray, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
     """The judged sentences in a worker's reply. Raises ValueError, LookupError or TypeError for an invalid reply."""
     return [
-        (Sentence(sentence, support=support, score=score), [(passages[number], start, end) for number, start, end in spans])
-        for sentence, (support, score, spans) in zip(sentences, json.loads(line), strict=True)
+        (
+            Sentence(sentence, support=support, score=score, checked=checked),
+            [(passages[number], start, end) for number, start, end in spans],
+        )
+        for sentence, (support, score, checked, spans) in zip(sentences, json.loads(line), strict=True)
     ]
 
 
@@ -87,7 +90,7 @@ def reply_to(request: list[Any], verifier: LexicalVerifier) -> bytes:
     passages = [Passage(place, text, "", title, heading=heading) for place, (text, title, heading) in enumerate(shown)]
     judged = [verifier.check(sentence, passages) for sentence in sentences]
     reply = [
-        [sentence.support, sentence.score, [[passage.number, start, end] for passage, start, end in spans]]
+        [sentence.support, sentence.score, sentence.checked, [[passage.number, start, end] for passage, start, end in spans]]
         for sentence, spans in judged
     ]
     return json.dumps(reply).encode() + b"\n"

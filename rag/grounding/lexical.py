@@ -15,62 +15,41 @@ With a model at hand, prefer `nli:MODEL` (natural language inference, `rag.groun
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from itertools import pairwise, takewhile
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.grounding.clauses import Clause, clauses_of, of_another_subject
+from rag.grounding.cells import looked_up
+from rag.grounding.clauses import clauses_of, of_another_subject
 from rag.grounding.disagreements import disagreements
+from rag.grounding.likeness import Likeness, joined
+from rag.grounding.parts import FITTED, FULL, Claim, Part, aligned, is_explained, parts_of
 from rag.grounding.quantities import scales_named
-from rag.grounding.statements import losses, tokens_of
-from rag.models.embedders.batches import embedded_questions
+from rag.grounding.statements import tokens_of
+from rag.grounding.tables import tables_in
 from rag.models.embedders.calibration import calibration_of
 from rag.models.identity import identity_of_settings
-from rag.system.fitted import read_fitted
-from rag.text.language import of_all, one_of
-from rag.text.scripts import PAIRED_RUN
-from rag.text.sentences import sentence_spans
-from rag.text.words import stems
+from rag.protocols import EmbedsTokens
+from rag.text.tongues import is_of_another_language
+from rag.text.words import is_english, is_negated, stems
 from rag.types import Sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from rag.grounding.statements import Token
+    from rag.grounding.cells import Found
     from rag.models.embedders.calibration import Calibration
-    from rag.protocols import Embedder, Vectors
+    from rag.protocols import Embedder
     from rag.types import Passage
 
     Span = tuple[Passage, int, int]
     Judged = tuple[Sentence, list[Span]]
 
-FITTED = read_fitted(Path(__file__).with_suffix(".json"))
-
-FULL: float = FITTED.values["full"]
 PARTIAL: float = FITTED.values["partial"]
-GAIN_OF_A_SECOND: float = FITTED.values["gain_of_a_second"]
-"""A second sentence joins the quote if it covers at least this share of the words in addition; a second source, twice as much."""
-
-WORTH_OF_A_SECOND: float = FITTED.values["worth_of_a_second"]
-"""Weight of words that only the second source covers: words in one place support a claim better."""
-
 DISAGREEMENT: float = FITTED.values["disagreement"]
-"""Highest score of a sentence with a contradicting fact."""
+"""Highest score of a sentence with a contradicting fact, by words alone."""
 
-MOST_KEPT = 512
-"""Cached sentence vectors."""
-
-NUMBER_MERIT: int = FITTED.values["number_merit"]
-"""Additional weight of a number that agrees: it identifies the source better than a word."""
-
-ONE_WORD = re.compile(r"[\w'’]+[\s-]+")
-LEADS_UP = re.compile(r"[\w'’-]+\s?[,，、،]")
-SENTENCES_BEFORE: int = FITTED.values["sentences_before"]
-"""Sentences in front of a quote that may contain the name for its "it"."""
+LEAST_COVERAGE: float = FITTED.values["least_coverage"]
+"""Share of a sentence's words that a cell's row, column and section have, below which the sentence is of something else."""
 
 
 def support_of(score: float) -> str:
@@ -79,101 +58,32 @@ def support_of(score: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """One or two sentences of a passage, from `start` to `end`, and the claim's words and numbers that they cover."""
+class Trace:
+    """What the score of a sentence is made of: the share of its words, and its likeness where an embedder measured it.
 
-    passage: Passage
-    start: int
-    end: int
-    tokens: tuple[Token, ...]
-    covered: frozenset[str]
-    numbers: int
-
-    @property
-    def merit(self) -> tuple[float, int]:
-        """Sorts parts by coverage; of equal parts, the shorter wins."""
-        return len(self.covered) + NUMBER_MERIT * self.numbers, self.start - self.end
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    tokens: tuple[Token, ...]
-    words: frozenset[str]
-    clauses: tuple[Clause, ...]
-    subject: tuple[Token, ...]
-
-    @classmethod
-    def of(cls, sentence: str) -> _Claim:
-        tokens = tokens_of(sentence)
-        words = frozenset(t.key for t in tokens if t.kind != "denial") or frozenset(stems(sentence))
-        return cls(tokens, words, tuple(clauses_of(tokens, sentence)), _subject(tokens, sentence))
-
-
-def _subject(tokens: Sequence[Token], sentence: str) -> tuple[Token, ...]:
-    """The first content word of a sentence and the words right behind it ("hormone insulin regulates"); () without a subject.
-
-    Numbers, gains and losses are no subjects, nor are words before a comma ("Currently, …") or after a preposition. Scripts
-    without spaces have no known first word.
+    `is_refuted` where a fact disagrees, or a table has another number in that place.
     """
-    about = [token for token in tokens if token.kind not in ("number", "denial") and not LEADS_UP.match(sentence, token.start)]
-    if not about or _led_up_to().match(sentence) or PAIRED_RUN.match(sentence, about[0].start):
-        return ()
-    if about[0].kind == "opposite" or about[0].stem in losses():
-        return ()
-    behind = takewhile(lambda pair: ONE_WORD.fullmatch(sentence, pair[0].start, pair[1].start), pairwise(about))
-    return (about[0], *(token for _, token in behind))
 
+    by_words: float
+    spans: tuple[Span, ...] = ()
+    features: tuple[float, float, float, float] | None = None
+    is_refuted: bool = False
 
-@cache
-def _led_up_to() -> re.Pattern[str]:
-    """The first word of a sentence whose subject comes later: "In total the tower is …"."""
-    return re.compile(rf"\W*{one_of(of_all('lead_ins'))}\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Aligned:
-    """A sentence with the parts of the sources that cover it best; () if none covers any word."""
-
-    sentence: str
-    claim: _Claim
-    chosen: tuple[_Part, ...] = ()
-
-    @property
-    def share(self) -> float:
-        """Share of the sentence's words that the parts cover."""
-        return _share(self.claim, self.chosen)
-
-    @property
-    def has_its_subject(self) -> bool:
-        """Whether the best part or its surroundings contain a word of the sentence's subject."""
-        words, best = self.claim.subject, self.chosen[:1]
-        return not words or any(word.key in best[0].covered or _explained(word, best) for word in words)
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether words alone cannot confirm the sentence."""
-        return self.share < FULL or not self.has_its_subject
-
-    @property
-    def quote(self) -> str:
-        """The text of the best part."""
-        best = self.chosen[0]
-        return best.passage.text[best.start : best.end]
-
-
-def _aligned(sentence: str, passages: Sequence[Passage]) -> _Aligned:
-    claim = _Claim.of(sentence)
-    parts = _parts(claim, passages)
-    best = max(parts, key=lambda part: part.merit, default=None)
-    if best is None or not best.covered:
-        return _Aligned(sentence, claim)
-    return _Aligned(sentence, claim, (best, *_second(best, parts, claim)))
+    def score(self, calibration: Calibration | None) -> float:
+        """Between 0 and 1; with a contradicting fact never full."""
+        if self.features is None or calibration is None:
+            return min(self.by_words, DISAGREEMENT) if self.is_refuted else self.by_words
+        score = joined(self.features, calibration.support.values, full=FULL, partial=PARTIAL)
+        if not self.is_refuted or score <= DISAGREEMENT:
+            return score
+        return DISAGREEMENT + (FULL - DISAGREEMENT) * (score - DISAGREEMENT)  # in the order of the scores
 
 
 class LexicalVerifier:
     """Judges a sentence by the words and facts of its quote and, with a calibrated embedder, by similarity in meaning.
 
-    An embedder without a calibration is ignored, because its cosines have another scale. Vectors are cached between checks.
+    An embedder without a calibration is ignored, because its cosines have another scale. Vectors are cached between checks. Nor is
+    one asked for sentences that are not English, which the packaged embedder cannot read.
 
     >>> from rag.types import Passage
     >>> tower = Passage(1, "The tower of Kell is 96 m tall.", "kell.txt")
@@ -185,55 +95,59 @@ class LexicalVerifier:
     """
 
     def __init__(self, embedder: Embedder | None = None) -> None:
-        self._calibration = calibration_of(embedder.identity) if embedder is not None else None
-        self._embedder = embedder if self._calibration else None
-        self._vectors: dict[str, Vectors] = {}
+        self._calibration: Calibration | None = None
+        self._likeness: Likeness | None = None
+        if embedder is not None:
+            self._calibration = calibration_of(embedder.identity)
+            if self._calibration is not None and isinstance(embedder, EmbedsTokens):
+                self._likeness = Likeness(embedder)
         self.identity = identity_of_settings(type(self).__name__, {})
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
         """The sentence with support and score (0 to 1), and at most two supporting spans, the better one first.
 
-        A span is (passage, start, end), in characters of the passage's text.
+        A span is (passage, start, end), in characters of the passage's text. A number in a table is looked up by its row and
+        column, and the span is the row. A sentence in another language than all passages is not checked.
         """
-        return self.check_all([sentence], passages)[0]
+        trace = self.traced(sentence, passages)
+        score = trace.score(self._calibration)
+        support = support_of(score)
+        if support != "full" and is_of_another_language(sentence, (passage.text for passage in passages)):
+            return Sentence(sentence, checked=False), []
+        return Sentence(sentence, support=support, score=score), list(trace.spans) if support != "none" else []
 
     def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
-        """Each sentence as `check` judges it, with all texts embedded in one batch."""
-        claims = [_aligned(sentence, passages) for sentence in sentences]
-        vectors: Mapping[str, Vectors] = {}
-        if self._embedder is not None:
-            doubtful = [claim for claim in claims if claim.chosen and claim.is_doubtful]
-            vectors = self._embedded([text for claim in doubtful for text in (claim.sentence, claim.quote)], self._embedder)
-        return [self._judged(claim, vectors) for claim in claims]
+        """Each sentence as `check` judges it."""
+        return [self.check(sentence, passages) for sentence in sentences]
 
-    def _judged(self, aligned: _Aligned, vectors: Mapping[str, Vectors]) -> Judged:
-        if not aligned.chosen:
-            return Sentence(aligned.sentence), []
-        share = aligned.share
-        if aligned.is_doubtful and self._calibration is not None:
-            blended = _blended(share, float(vectors[aligned.sentence] @ vectors[aligned.quote]), self._calibration)
-            share = blended if share < FULL else min(share, blended)
-        elif aligned.is_doubtful:
-            share = min(share, DISAGREEMENT)
-        score = min(share, DISAGREEMENT) if _disagree(aligned.claim, aligned.chosen) else share
-        support = support_of(score)
-        spans = [(part.passage, part.start, part.end) for part in aligned.chosen]
-        return Sentence(aligned.sentence, support=support, score=score), spans if support != "none" else []
+    def traced(self, sentence: str, passages: Sequence[Passage]) -> Trace:
+        """All that the score is made of."""
+        cells = [found for found in looked_up(sentence, passages) if found.coverage >= LEAST_COVERAGE]
+        if not cells:
+            return self._by_parts(sentence, passages)
+        if all(found.agrees for found in cells) and not _says_more(sentence, cells, passages):
+            score = FULL + (1 - FULL) * min(found.coverage for found in cells)
+            return Trace(score, tuple(dict.fromkeys((found.passage, *found.row) for found in cells)))
+        of_prose = self._by_parts(sentence, passages, rows=False)
+        if support_of(of_prose.score(self._calibration)) == "full":
+            return of_prose
+        return replace(self._by_parts(sentence, passages), is_refuted=True)
 
-    def _embedded(self, texts: Sequence[str], embedder: Embedder) -> dict[str, Vectors]:
-        """The vector of each text, from the cache or the embedder."""
-        known = {text: self._vectors.get(text) for text in texts}  # another thread may empty the cache
-        missing = [text for text, vector in known.items() if vector is None]
-        new = dict(zip(missing, embedded_questions(embedder, missing), strict=True))
-        if len(self._vectors) > MOST_KEPT:
-            self._vectors = {}
-        self._vectors.update(new)
-        return {text: vector for text, vector in {**known, **new}.items() if vector is not None}
+    def _by_parts(self, sentence: str, passages: Sequence[Passage], *, rows: bool = True) -> Trace:
+        found = aligned(sentence, passages, rows=rows)
+        if not found.chosen:
+            return Trace(0.0)
+        share = min(found.share, DISAGREEMENT) if found.is_doubtful else found.share
+        features = None
+        if self._likeness is not None and is_english(sentence) and not found.chosen[0].is_row:  # cells are no sentences
+            features = self._likeness.measured(sentence, passages)
+        spans = tuple((part.passage, part.start, part.end) for part in found.chosen)
+        return Trace(share, spans, features, _disagree(found.claim, found.chosen))
 
     def spans(self, sentence: str, passages: Sequence[Passage], n: int) -> list[Span]:
         """The `n` spans that cover most of the sentence, best first, without overlaps. Other verifiers read them."""
-        parts = sorted(_parts(_Claim.of(sentence), passages), key=lambda part: part.merit, reverse=True)
-        chosen: list[_Part] = []
+        parts = sorted(parts_of(Claim.of(sentence), passages), key=lambda part: part.merit, reverse=True)
+        chosen: list[Part] = []
         for part in parts:
             apart = all(part.passage != c.passage or part.end <= c.start or c.end <= part.start for c in chosen)
             if apart and len(chosen) < n and (part.covered or not chosen):
@@ -241,88 +155,39 @@ class LexicalVerifier:
         return [(part.passage, part.start, part.end) for part in chosen]
 
 
-def _share(claim: _Claim, chosen: Sequence[_Part]) -> float:
-    """Share of the claim's words that the spans cover."""
-    best = chosen[0]
-    gained = len(frozenset().union(*(part.covered for part in chosen)) - best.covered)
-    return (len(best.covered) + WORTH_OF_A_SECOND * gained) / len(claim.words)
-
-
-def _blended(share: float, cosine: float, calibration: Calibration) -> float:
-    """The share of words and the similarity in meaning as one score, 0 to 1."""
-    fitted = calibration.support.values
-    far, near, weight = float(fitted["far"]), float(fitted["near"]), float(fitted["weight"])
-    nearness = min(1.0, max(0.0, (cosine - far) / (near - far)))
-    return (1 - weight) * share + weight * nearness
-
-
-def _disagree(claim: _Claim, chosen: Sequence[_Part]) -> bool:
+def _disagree(claim: Claim, chosen: Sequence[Part]) -> bool:
     scales = frozenset().union(*(scales_named(part.passage.text) for part in chosen))
     quotes = [part.tokens for part in chosen]
-    clauses = [clause for part in chosen for clause in clauses_of(part.tokens, part.passage.text, part.start)]
-    found = disagreements(claim.tokens, quotes, explained=lambda token: _explained(token, chosen), scales=scales)
-    return bool(found) or any(of_another_subject(claim.clauses, clauses, scales))
+    said = [part for part in chosen if not part.is_row]
+    clauses = [clause for part in said for clause in clauses_of(part.tokens, part.passage.text, part.start)]
+    found = disagreements(claim.tokens, quotes, explained=lambda token: is_explained(token, chosen), scales=scales)
+    return bool(found) or any(of_another_subject(claim.clauses, clauses, scales)) or _names_another_row(claim, chosen)
 
 
-@lru_cache(maxsize=256)
-def _sentences(text: str) -> tuple[tuple[int, int, frozenset[str], tuple[Token, ...]], ...]:
-    """(start, end, stems, tokens) of every sentence."""
-    tokens = tokens_of(text)
-    starts = [token.start for token in tokens]
-    return tuple(
-        (start, end, frozenset(stems(text[start:end])), tokens[bisect_left(starts, start) : bisect_left(starts, end)])
-        for start, end in sentence_spans(text)
-    )
-
-
-def _parts(claim: _Claim, passages: Sequence[Passage]) -> list[_Part]:
-    """Every sentence of the passages, and every two neighbours that together cover clearly more words, or another number."""
-    parts = []
-    for passage in passages:
-        known = frozenset(stems(f"{passage.title} {passage.heading}"))
-        named = frozenset(token.key for token in claim.tokens if token.kind == "name" and token.stem in known)
-        scales = scales_named(passage.text)
-        numbers = [token for token in claim.tokens if token.kind == "number"]
-        single = []
-        for start, end, words, tokens in _sentences(passage.text):
-            figures = frozenset(n.key for n in numbers if any(n.agrees_with(t, scales=scales) for t in tokens if t.quantity))
-            covered = (claim.words & words) - {n.key for n in numbers} | figures
-            single.append(_Part(passage, start, end, tokens, covered | named if covered else covered, len(figures)))
-        parts += single
-        for a, b in pairwise(single):
-            if a.covered <= b.covered or b.covered <= a.covered:
-                continue
-            joined = _joined(a, b, claim)
-            if _is_worth_joining(a, b, joined, claim):
-                parts.append(joined)
-    return parts
-
-
-def _joined(a: _Part, b: _Part, claim: _Claim) -> _Part:
-    covered = a.covered | b.covered
-    numbers = len({token.key for token in claim.tokens if token.kind == "number"} & covered)
-    return _Part(a.passage, a.start, b.end, a.tokens + b.tokens, covered, numbers)
-
-
-def _is_worth_joining(a: _Part, b: _Part, joined: _Part, claim: _Claim) -> bool:
-    more = len(joined.covered) - max(len(a.covered), len(b.covered))
-    return more >= GAIN_OF_A_SECOND * len(claim.words) or joined.numbers > max(a.numbers, b.numbers)
-
-
-def _second(best: _Part, parts: Sequence[_Part], claim: _Claim) -> list[_Part]:
-    """The part that covers most of the words missing in the best part; none if it covers too few."""
-    least = max(2.0, 2 * GAIN_OF_A_SECOND * len(claim.words))
-    candidates = [part for part in parts if len(part.covered - best.covered) >= least]
-    if not candidates:
-        return []
-    return [max(candidates, key=lambda part: (len(part.covered - best.covered), part.start - part.end))]
-
-
-def _explained(token: Token, parts: Sequence[_Part]) -> bool:
-    """Whether a name is in the title, the heading or the sentences just before a quote, which may call it "it"."""
-    for part in parts:
-        before = [words for _, end, words, _ in _sentences(part.passage.text) if end <= part.start]
-        known = frozenset(stems(f"{part.passage.title} {part.passage.heading}")).union(*before[-SENTENCES_BEFORE:])
-        if token.stem in known:
-            return True
+def _names_another_row(claim: Claim, chosen: Sequence[Part]) -> bool:
+    """Whether the sentence has the first cell of a row in a table of which other rows are quoted."""
+    quoted = frozenset().union(*(stems(part.passage.text[part.start : part.end]) for part in chosen))
+    for part in chosen:
+        for table in tables_in(part.passage.text) if part.is_row else ():
+            for row in table.grid[table.header :]:
+                key = frozenset(stems(part.passage.text[slice(*row[0])]))
+                if key and key <= claim.words and not key <= quoted:
+                    return True
     return False
+
+
+def _says_more(sentence: str, cells: Sequence[Found], passages: Sequence[Passage]) -> bool:
+    """Whether the sentence denies what a row says, or has a number or name that no passage has."""
+    claim = Claim.of(sentence)
+    rows = [found.passage.text[slice(*found.row)] for found in cells]
+    if is_negated(sentence) != any(is_negated(row) for row in rows):
+        return True
+    told = [token for passage in passages for token in tokens_of(passage.text)]
+    looked = {found.number for found in cells}
+    for token in claim.tokens:
+        if token.quantity is None or token.quantity in looked or token.quantity.is_lone_scale:
+            continue
+        if not any(token.agrees_with(other) for other in told if other.quantity):
+            return True
+    known = frozenset(stems(" ".join(f"{passage.title} {passage.heading} {passage.text}" for passage in passages)))
+    return any(token.kind == "name" and not token.is_first and token.stem not in known for token in claim.tokens)

@@ -123,6 +123,11 @@ class Quantity:
         """Whether it has a scale such as "million"."""
         return self.value != self.mantissa
 
+    @property
+    def is_lone_scale(self) -> bool:
+        """Whether it is a word such as "million" without a number, as behind brackets: "(2,085) thousand"."""
+        return self.is_scaled and self.mantissa == 1
+
     def agrees_with(self, other: Quantity, *, scales: frozenset[int] = frozenset()) -> bool:
         """Whether `other`, from a source, confirms this number. It may be more exact.
 

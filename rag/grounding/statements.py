@@ -49,6 +49,12 @@ def losses() -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
+def gains() -> frozenset[str]:
+    """Stems of what is more than before, or more than nothing: the other side of `losses`."""
+    return frozenset(stem for known in languages() for pair in known.up_and_down for stem in _stems_of(pair.split()[0], known))
+
+
 def _stems_of(word: str, known: Language) -> list[str]:
     return [stem_of(form) for form in (word, *known.forms.get(word, "").split())]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rag.grounding.citations import without_markers
+from rag.grounding.markers import without_markers
 from rag.prompts.data import as_data
 from rag.summaries.wording import count_words
 from rag.text.rarity import frequencies, rarity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rag.grounding.citations import without_markers
+from rag.grounding.markers import without_markers
 from rag.summaries.talk import CLOSING, OPENING, meant
 from rag.text.sentences import sentence_spans
 from rag.text.words import CJK_RUN

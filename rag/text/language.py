@@ -40,6 +40,9 @@ class Language:
     function_words: Words = ()
     """Words without content of their own ("the", "what", "is"), ignored where content words are compared."""
 
+    common_words: Words = ()
+    """The most frequent words, by which a text's language is told; for English, `function_words` are."""
+
     articles: Words = ()
     """Definite and indefinite articles."""
 
@@ -105,6 +108,12 @@ class Language:
 
     between_day_and_month: Words = ()
     """Words between a day and its month: "3rd of May"."""
+
+    abbreviations: Words = ()
+    """Abbreviations, without the last dot, that never end a sentence: "Ms", "z. B"."""
+
+    before_a_number: Words = ()
+    """Abbreviations in front of a number: "Vol"."""
 
     pauses: Words = ()
     """Conjunctions that begin a clause."""

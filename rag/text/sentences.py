@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+
+from rag.text.language import of_all, one_of, values_of_all
 
 BLANK_LINE = re.compile(r"\n[ \t]*\n")
 TROUBLESOME = re.compile(r"[^\S\x00-\x7f]|[\ud800-\udfff]")
@@ -21,7 +24,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     spans = []
     for start, end in _paragraphs(text):
         position = start
-        for sentence in _segments(text[start:end]):
+        for sentence in _without_false_ends(_segments(text[start:end])):
             stop = position + len(sentence)
             spans += _lines(text, position, stop) if stop - position > MAX_SENTENCE else [(position, stop)]
             position = stop
@@ -38,6 +41,54 @@ def _segments(paragraph: str) -> list[str]:
         if type(error).__name__ != "PanicException":
             raise
         return [paragraph]
+
+
+def _without_false_ends(segments: list[str]) -> list[str]:
+    """The segments, those joined that an abbreviation or the day of a month parts: "Ms. | Dillon", "3. | Mai"."""
+    joined = segments[:1]
+    for segment in segments[1:]:
+        if _goes_on(joined[-1], segment):
+            joined[-1] += segment
+        else:
+            joined.append(segment)
+    return joined
+
+
+def _goes_on(before: str, after: str) -> bool:
+    """Whether a sentence does not end where `before` does."""
+    end = before[-2 * LONGEST_ABBREVIATION :].rstrip()[-LONGEST_ABBREVIATION:]
+    if not end.endswith("."):
+        return False
+    first = after.lstrip()
+    if first[:1].isdigit() and _before_a_number().search(end):
+        return True
+    if _LETTER.match(end, max(0, len(end) - 2)) and _LETTER.match(first):
+        return True
+    return bool(_abbreviation().search(end) or (_DAY.search(end) and _month().match(first)))
+
+
+LONGEST_ABBREVIATION = 16
+_LETTER = re.compile(r"(?<![\w'’])[^\W\d_]\.(?!\w)")
+_DAY = re.compile(r"(?<!\w)(?<!\d[.,])[0-3]?\d\.$")
+
+
+@cache
+def _abbreviation() -> re.Pattern[str]:
+    """An abbreviation at the end, that of one capital letter written so: "M. Dupont", but not "5 m."."""
+    words = [word for word in of_all("abbreviations") if len(word) > 1]
+    letters = [word.upper() for word in of_all("abbreviations") if len(word) == 1 and word.isascii()]
+    lower = [word for word in of_all("abbreviations") if len(word) == 1 and not word.isascii()]
+    return re.compile(rf"(?<![\w.])(?:(?i:{one_of(words)})|{one_of([*letters, *lower])})\.$")
+
+
+@cache
+def _before_a_number() -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.]){one_of(of_all('before_a_number'))}\.$", re.IGNORECASE)
+
+
+@cache
+def _month() -> re.Pattern[str]:
+    return re.compile(rf"{one_of(values_of_all('months'))}\b", re.IGNORECASE)
 
 
 def _paragraphs(text: str) -> list[tuple[int, int]]:

@@ -49,6 +49,16 @@ def test_every_sentence_carries_its_quote(library):
     assert answer.usage.completion_tokens > 0
 
 
+def test_an_answer_in_another_language_than_the_sources_is_shown_as_not_checked(library):
+    model = scripted("Der Turm ist 34 Meter hoch,", " und er ist nicht jung.")
+    shown = []
+    answer = rag.ask("How tall is the tower?", index=library, llm=model, on_sentence=lambda sentence, _: shown.append(sentence))
+    assert answer.answerable
+    assert answer.text == "Der Turm ist 34 Meter hoch, und er ist nicht jung."
+    assert [(sentence.checked, sentence.support) for sentence in answer.sentences] == [(False, "none")]
+    assert shown == list(answer.sentences)
+
+
 @pytest.mark.parametrize(
     "thought", ["<think>The tower is 34 metres tall [1]. </think>", "The tower is 34 metres tall [1]. </think>"]
 )

@@ -7,8 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import rag
-from rag.grounding.citations import Citations, written_numbers
+from rag.grounding.citations import Citations
 from rag.grounding.lexical import LexicalVerifier
+from rag.grounding.markers import written_numbers
 from rag.text.sentences import sentence_spans
 from rag.text.words import numbers
 from rag.types import Passage
@@ -156,7 +157,7 @@ def test_a_right_marker_keeps_its_source():
 
 
 def test_a_source_that_says_less_than_another_is_removed():
-    vague = Passage(3, "Carp live in the pond, three or four of them.", "v.md", chunk=9)
+    vague = Passage(3, "Carp live in the pond, some of them old and grey.", "v.md", chunk=9)
     texts, collected = judged("Seven carp live in the pond [3].", passages=(TOWER, POND, vague))
     assert [citation.source for citation in collected.citations] == ["g.md"]
     assert (texts, collected.wrong) == (["Seven carp live in the pond [1]."], 1)

@@ -33,8 +33,8 @@ class Calibration:
     other passages if there are none."""
 
     support: Fitted
-    """`far` and `near`: the cosines of unrelated and of equal sentences. `weight`: the weight of nearness beside shared words,
-    0 to 1."""
+    """A weight for each of `rag.grounding.likeness.FEATURES`, which add up to 1, and the weighted means `full` and `partial` from
+    which a sentence has that support."""
 
 
 def calibration_of(identity: EmbedderIdentity | None) -> Calibration | None:

@@ -72,6 +72,7 @@ class OpenVINOEmbedder:
         self._lock = threading.RLock()
         self._question_request: Any = None
         self._passage_model: Any = None
+        self._token_request: Any = None
         self._tokenizer = Tokenizer.from_file(str(graph.source / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -112,10 +113,30 @@ class OpenVINOEmbedder:
                     self._keep(new[place], vector)
         return np.stack([self.embed_question(text) for text in texts])
 
+    def embed_tokens(self, texts: Sequence[str]) -> list[tuple[tuple[str, ...], Vectors]]:
+        """For each text its tokens, special ones left out, and their unit vectors, shape (tokens, dimension); cut at the limit."""
+        encodings = self._tokenizer.encode_batch_fast([well_formed(text) for text in texts], add_special_tokens=True)
+        longest = self.identity.max_tokens + self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        ids = [encoding.ids[:longest] for encoding in encodings]
+        found: list[tuple[tuple[str, ...], Vectors]] = [((), np.zeros((0, self.identity.dimension), np.float32))] * len(ids)
+        with self._lock:
+            if self._token_request is None:
+                self._token_request = self._compile_tokens().create_infer_request()
+            for batch in length_sorted([len(row) for row in ids], budget=self._batch_tokens):
+                self._token_request.infer(_padded([ids[place] for place in batch]))
+                rows = self._token_request.get_output_tensor(1).data
+                for row, place in zip(rows, batch, strict=True):
+                    encoding = encodings[place]
+                    kept = [
+                        at for at, is_special in enumerate(encoding.special_tokens_mask[: len(ids[place])]) if not is_special
+                    ]
+                    found[place] = tuple(encoding.tokens[at] for at in kept), unit(np.array(row[kept], np.float32))
+        return found
+
     def close(self) -> None:
         """Free the compiled graphs. A later call compiles them again."""
         with self._lock:
-            self._question_request = self._passage_model = None
+            self._question_request = self._passage_model = self._token_request = None
 
     def _embed_one(self, text: str) -> Vectors:
         if text not in self._kept:
@@ -188,7 +209,15 @@ class OpenVINOEmbedder:
             self._passage_model = self._compile("THROUGHPUT", keep=False)
         return self._passage_model
 
-    def _compile(self, hint: str, *, keep: bool) -> Any:
+    def _compile_tokens(self) -> Any:
+        """The graph with a second output: what is averaged to the vector of a text, before it is."""
+        model = openvino_core().read_model(str(self._graph.folder / "openvino.xml"))
+        pooled = next(node for node in model.get_ordered_ops() if node.get_type_name() == "ReduceSum")
+        masked = pooled.input(0).get_source_output().get_node()
+        model.add_outputs(masked.input(0).get_source_output())
+        return self._compile("LATENCY", keep=self._keep_compiled, model=model)
+
+    def _compile(self, hint: str, *, keep: bool, model: Any = None) -> Any:
         # set, since OpenVINO would otherwise choose bf16 or f16 if the CPU supports it
         settings: dict[str, Any] = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
         if hint == "LATENCY":  # a text takes seconds on a pinned core where a model server's threads spin
@@ -196,10 +225,10 @@ class OpenVINOEmbedder:
         cache = {"CACHE_DIR": str(self._graph.folder / "compiled"), "CACHE_MODE": "OPTIMIZE_SPEED"} if keep else {}
         path = str(self._graph.folder / "openvino.xml")
         try:
-            return openvino_core().compile_model(path, "CPU", settings | cache)
+            return openvino_core().compile_model(path if model is None else model, "CPU", settings | cache)
         except RuntimeError as error:
             if cache:  # the cache folder may be read-only
-                return self._compile(hint, keep=False)
+                return self._compile(hint, keep=False, model=model)
             raise ModelError(
                 f"OpenVINO cannot compile {path}: {str(error).strip().splitlines()[-1]}. Delete {self._graph.folder}; "
                 "the next start makes it again."

@@ -1,0 +1,117 @@
+"""How like a sentence is to its sources: four shares, of its words and of its tokens' vectors, joined to one score.
+
+The vectors are those that the embedder gives each token in its text. A token finds its match where a source says the same in
+other words (late interaction, as in ColBERT, Khattab and Zaharia 2020, and BERTScore, Zhang et al. 2020). What a false sentence
+adds is seldom all of it, so the worst matched quarter of the tokens counts for itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.text.rarity import rarity
+from rag.text.sentences import sentence_spans
+from rag.text.words import content_stems, is_stop_stem, stem_of, stems
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rag.protocols import EmbedsTokens, Vectors
+    from rag.types import Passage
+
+    Tokens = tuple[tuple[str, ...], Vectors]
+
+FEATURES = ("words", "rare_words", "tokens", "worst_tokens")
+MOST_READ = 64
+"""Sentences of the sources whose tokens are looked at, those first that share most words."""
+
+MOST_KEPT = 512
+WORST = 0.25
+"""The share of the tokens that count as the worst."""
+
+
+class Likeness:
+    """Measures sentences against passages. Tokens that were embedded are kept for the next sentence."""
+
+    def __init__(self, embedder: EmbedsTokens) -> None:
+        self._embedder = embedder
+        self._kept: dict[str, Tokens] = {}
+
+    def measured(self, sentence: str, passages: Sequence[Passage]) -> tuple[float, float, float, float]:
+        """The values of FEATURES, each 0 to 1.
+
+        `words` is the share of the content words that the passages have, and `rare_words` the same with each word weighted by
+        how rare it is in them. `tokens` is the mean of each token's best cosine in any sentence, `worst_tokens` that of the worst
+        quarter in the best sentence.
+        """
+        texts = [text for passage in passages for text in sentences_of(passage.text)]
+        sets = [stems_of(text) for text in texts]
+        wanted = frozenset(content_stems(sentence) or stems(sentence))
+        if not wanted or not texts:
+            return 0.0, 0.0, 0.0, 0.0
+        weights = rarity(wanted, Counter(word for words in sets for word in words & wanted), len(sets))
+        found = wanted & frozenset().union(*sets)
+        order = sorted(range(len(texts)), key=lambda place: -sum(weights[word] for word in wanted & sets[place]))
+        tokens = self._tokens([sentence, *(texts[place] for place in sorted(order[:MOST_READ]))])
+        total = sum(weights.values())
+        return (
+            len(found) / len(wanted),
+            sum(weights[word] for word in found) / total,
+            *matched(tokens[0], tokens[1:]),
+        )
+
+    def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """The tokens of each text; another thread may forget what is kept meanwhile."""
+        known = {text: self._kept.get(text) for text in texts}
+        missing = [text for text, tokens in known.items() if tokens is None]
+        new = dict(zip(missing, self._embedder.embed_tokens(missing), strict=True)) if missing else {}
+        if len(self._kept) > MOST_KEPT:
+            self._kept = {}
+        self._kept.update(new)
+        return [known[text] or new[text] for text in texts]
+
+
+def matched(tokens: Tokens, sources: Sequence[Tokens]) -> tuple[float, float]:
+    """(tokens, worst_tokens) of FEATURES, each 0 to 1."""
+    words, vectors = tokens
+    content = [place for place, word in enumerate(words) if is_content(word)] or list(range(len(words)))
+    sources = [source for source in sources if len(source[0])]
+    if not content or not sources:
+        return 0.0, 0.0
+    best = np.stack([(vectors[content] @ own.T).max(axis=1) for _, own in sources])
+    anywhere = best.max(axis=0)
+    nearest = np.sort(best[best.sum(axis=1).argmax()])
+    worst = nearest[: max(1, int(WORST * len(content)))]
+    return max(0.0, float(anywhere.mean())), max(0.0, float(worst.mean()))
+
+
+def joined(features: Sequence[float], fitted: Mapping[str, float], *, full: float, partial: float) -> float:
+    """One score between 0 and 1 from the values of FEATURES.
+
+    `fitted` has a weight for each feature, which add up to 1, and the weighted means `full` and `partial` where the score is to
+    be as the arguments of that name say; in between it grows evenly.
+    """
+    mean = sum(float(fitted[name]) * value for name, value in zip(FEATURES, features, strict=True))
+    return float(np.interp(mean, (0.0, float(fitted["partial"]), float(fitted["full"]), 1.0), (0.0, partial, full, 1.0)))
+
+
+@lru_cache(maxsize=256)
+def sentences_of(text: str) -> tuple[str, ...]:
+    """The sentences of a passage."""
+    return tuple(text[start:end] for start, end in sentence_spans(text))
+
+
+@lru_cache(maxsize=4096)
+def stems_of(text: str) -> frozenset[str]:
+    """The stems of a sentence."""
+    return frozenset(stems(text))
+
+
+@lru_cache(maxsize=32768)
+def is_content(token: str) -> bool:
+    """Whether a token is no function word and no mere sign."""
+    return any(sign.isalnum() for sign in token) and not is_stop_stem(stem_of(token))
