@@ -66,8 +66,8 @@ class EmbedsQuestions(Protocol):
 class EmbedsTokens(Protocol):
     """An embedder that gives the vector of each token too, as it reads them in their text."""
 
-    def embed_tokens(self, texts: Sequence[str]) -> list[tuple[tuple[str, ...], Vectors]]:
-        """For each text its tokens, special ones left out, and their unit vectors, shape (tokens, dimension); cut at the limit."""
+    def embed_tokens(self, texts: Sequence[str]) -> list[Vectors]:
+        """For each text the unit vectors of its tokens, special ones left out: shape (tokens, dimension). Cut at the limit."""
         ...
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from rag.text.rarity import rarity
 from rag.text.sentences import sentence_spans
-from rag.text.words import content_stems, is_stop_stem, stem_of, stems
+from rag.text.words import content_stems, stems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rag.protocols import EmbedsTokens, Vectors
     from rag.types import Passage
 
-    Tokens = tuple[tuple[str, ...], Vectors]
 
 FEATURES = ("words", "rare_words", "tokens", "worst_tokens")
 MOST_READ = 64
@@ -39,7 +38,7 @@ class Likeness:
 
     def __init__(self, embedder: EmbedsTokens) -> None:
         self._embedder = embedder
-        self._kept: dict[str, Tokens] = {}
+        self._kept: dict[str, Vectors] = {}
 
     def measured(self, sentence: str, passages: Sequence[Passage]) -> tuple[float, float, float, float]:
         """The values of FEATURES, each 0 to 1.
@@ -49,6 +48,8 @@ class Likeness:
         quarter in the best sentence.
         """
         texts = [text for passage in passages for text in sentences_of(passage.text)]
+        if any(" ".join(sentence.split()) in text for text in texts):
+            return 1.0, 1.0, 1.0, 1.0  # a quote, as `extractive` gives: nothing to embed
         sets = [stems_of(text) for text in texts]
         wanted = frozenset(content_stems(sentence) or stems(sentence))
         if not wanted or not texts:
@@ -64,28 +65,26 @@ class Likeness:
             *matched(tokens[0], tokens[1:]),
         )
 
-    def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
-        """The tokens of each text; another thread may forget what is kept meanwhile."""
-        known = {text: self._kept.get(text) for text in texts}
-        missing = [text for text, tokens in known.items() if tokens is None]
+    def _tokens(self, texts: Sequence[str]) -> list[Vectors]:
+        """The vectors of the tokens of each text, from the cache or the embedder."""
+        known = {text: self._kept[text] for text in dict.fromkeys(texts) if text in self._kept}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
         new = dict(zip(missing, self._embedder.embed_tokens(missing), strict=True)) if missing else {}
         if len(self._kept) > MOST_KEPT:
             self._kept = {}
         self._kept.update(new)
-        return [known[text] or new[text] for text in texts]
+        return [new[text] if text in new else known[text] for text in texts]
 
 
-def matched(tokens: Tokens, sources: Sequence[Tokens]) -> tuple[float, float]:
-    """(tokens, worst_tokens) of FEATURES, each 0 to 1."""
-    words, vectors = tokens
-    content = [place for place, word in enumerate(words) if is_content(word)] or list(range(len(words)))
-    sources = [source for source in sources if len(source[0])]
-    if not content or not sources:
+def matched(vectors: Vectors, sources: Sequence[Vectors]) -> tuple[float, float]:
+    """(tokens, worst_tokens) of FEATURES, each 0 to 1, from unit vectors of the tokens of a sentence and of each source."""
+    sources = [source for source in sources if len(source)]
+    if not len(vectors) or not sources:
         return 0.0, 0.0
-    best = np.stack([(vectors[content] @ own.T).max(axis=1) for _, own in sources])
+    best = np.stack([(vectors @ source.T).max(axis=1) for source in sources])
     anywhere = best.max(axis=0)
     nearest = np.sort(best[best.sum(axis=1).argmax()])
-    worst = nearest[: max(1, int(WORST * len(content)))]
+    worst = nearest[: max(1, int(WORST * len(nearest)))]
     return max(0.0, float(anywhere.mean())), max(0.0, float(worst.mean()))
 
 
@@ -101,17 +100,11 @@ def joined(features: Sequence[float], fitted: Mapping[str, float], *, full: floa
 
 @lru_cache(maxsize=256)
 def sentences_of(text: str) -> tuple[str, ...]:
-    """The sentences of a passage."""
-    return tuple(text[start:end] for start, end in sentence_spans(text))
+    """The sentences of a passage, with single spaces."""
+    return tuple(" ".join(text[start:end].split()) for start, end in sentence_spans(text))
 
 
 @lru_cache(maxsize=4096)
 def stems_of(text: str) -> frozenset[str]:
     """The stems of a sentence."""
     return frozenset(stems(text))
-
-
-@lru_cache(maxsize=32768)
-def is_content(token: str) -> bool:
-    """Whether a token is no function word and no mere sign."""
-    return any(sign.isalnum() for sign in token) and not is_stop_stem(stem_of(token))

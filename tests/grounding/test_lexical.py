@@ -282,7 +282,7 @@ class Fixed(HashEmbedder):
 
     def embed_tokens(self, texts):
         self.asked += texts
-        return [(tuple(text.split()), np.tile(np.array([1, 0], np.float32), (len(text.split()), 1))) for text in texts]
+        return [np.tile(np.array([1, 0], np.float32), (len(text.split()), 1)) for text in texts]
 
 
 def test_nearness_in_meaning_lifts_a_score():

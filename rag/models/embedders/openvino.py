@@ -113,12 +113,12 @@ class OpenVINOEmbedder:
                     self._keep(new[place], vector)
         return np.stack([self.embed_question(text) for text in texts])
 
-    def embed_tokens(self, texts: Sequence[str]) -> list[tuple[tuple[str, ...], Vectors]]:
-        """For each text its tokens, special ones left out, and their unit vectors, shape (tokens, dimension); cut at the limit."""
+    def embed_tokens(self, texts: Sequence[str]) -> list[Vectors]:
+        """For each text the unit vectors of its tokens, special ones left out: shape (tokens, dimension). Cut at the limit."""
         encodings = self._tokenizer.encode_batch_fast([well_formed(text) for text in texts], add_special_tokens=True)
         longest = self.identity.max_tokens + self._tokenizer.num_special_tokens_to_add(is_pair=False)
         ids = [encoding.ids[:longest] for encoding in encodings]
-        found: list[tuple[tuple[str, ...], Vectors]] = [((), np.zeros((0, self.identity.dimension), np.float32))] * len(ids)
+        found = [np.zeros((0, self.identity.dimension), np.float32)] * len(ids)
         with self._lock:
             if self._token_request is None:
                 self._token_request = self._compile_tokens().create_infer_request()
@@ -126,11 +126,9 @@ class OpenVINOEmbedder:
                 self._token_request.infer(_padded([ids[place] for place in batch]))
                 rows = self._token_request.get_output_tensor(1).data
                 for row, place in zip(rows, batch, strict=True):
-                    encoding = encodings[place]
-                    kept = [
-                        at for at, is_special in enumerate(encoding.special_tokens_mask[: len(ids[place])]) if not is_special
-                    ]
-                    found[place] = tuple(encoding.tokens[at] for at in kept), unit(np.array(row[kept], np.float32))
+                    is_special = encodings[place].special_tokens_mask[: len(ids[place])]
+                    kept = [at for at, special in enumerate(is_special) if not special]
+                    found[place] = unit(np.array(row[kept], np.float32))
         return found
 
     def close(self) -> None:

@@ -231,3 +231,19 @@ def test_minilm_runs_on_torch_where_openvino_failed_its_check(minilm, tmp_path, 
         embedder = open_minilm()
     assert embedder.identity == minilm.identity
     assert embedder.embed_question("where?") @ minilm.embed_question("where?") > 0.999
+
+
+def test_tokens_have_unit_vectors_that_average_to_the_texts_direction(minilm):
+    texts = ["The tower is 34 metres tall.", "Carp.", ""]
+    found = minilm.embed_tokens(texts)
+    assert [vectors.shape for vectors in found] == [(7, 384), (2, 384), (0, 384)]
+    np.testing.assert_allclose(np.linalg.norm(np.concatenate(found), axis=1), 1, atol=1e-3)
+    directions = [vectors.mean(axis=0) / np.linalg.norm(vectors.mean(axis=0)) for vectors in found[:2]]
+    own = [float(direction @ minilm.embed_question(text)) for direction, text in zip(directions, texts, strict=False)]
+    others = float(directions[0] @ minilm.embed_question(texts[1]))
+    assert min(own) > 0.9 > others
+
+
+def test_tokens_of_a_text_over_the_limit_are_cut(minilm):
+    (vectors,) = minilm.embed_tokens(["tower " * 1000])
+    assert 200 < len(vectors) <= minilm.identity.max_tokens + 2
