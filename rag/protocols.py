@@ -62,8 +62,8 @@ class EmbedsQuestions(Protocol):
 class Generator(Protocol):
     """A model that writes an answer piece by piece.
 
-    It may have three more members: `identity` (see `Identified`), those of `Completes`, and `description`, a text that says to a
-    person which model it is and where it runs.
+    It may have four more members: `identity` (see `Identified`), those of `Completes`, `abstains` (see `Abstains`), and `description`,
+    a text that says to a person which model it is and where it runs.
     """
 
     @property
@@ -115,6 +115,19 @@ class Completes(Protocol):
 
     async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
         """The text and its usage. Cancelling it makes the model stop. Raises what a stream of the same raises."""
+        ...
+
+
+@runtime_checkable
+class Abstains(Protocol):
+    """A generator that says whether its model abstains. A generator without this member is taken for one whose model does."""
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the model writes "not found" where its sources do not answer the question.
+
+        If not, it is asked only where there is enough evidence that they do.
+        """
         ...
 
 

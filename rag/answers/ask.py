@@ -39,9 +39,9 @@ def ask(
     """An answer from the documents, with every sentence checked against the words that it cites.
 
     Specs (of index, model, reranker, verifier) are opened for this question; pass objects to ask several. `on_sentence` is
-    called with each sentence and all citations so far, as soon as the sentence is written and checked. Where the passages
-    do not hold an answer, the model is not asked and `answerable` is False. Works inside a running event loop too, as in
-    a notebook. Raises UsageError for an option that cannot work.
+    called with each sentence and all citations so far, as soon as the sentence is written and checked. Where the documents
+    do not answer, `answerable` is False. `extractive` and the packaged model, which do not abstain, are then not asked at all.
+    Works inside a running event loop too, as in a notebook. Raises UsageError for an option that cannot work.
 
         answer = rag.ask("How tall is the tower?", index="indexes/handbook", k=8, strict=True)
         answer.citations[0].quote

@@ -17,6 +17,7 @@ from rag.documents.chunking import split_text
 from rag.errors import UsageError
 from rag.grounding.citations import Citations
 from rag.grounding.lexical import LexicalVerifier
+from rag.models.generators.abstention import abstains
 from rag.models.generators.extractive import ExtractiveGenerator
 from rag.specs import using_llm
 from rag.summaries.options import SummaryKeywords, SummaryOptions
@@ -45,8 +46,8 @@ def ask_document(
     """The answer to a question from every piece of a file or a loaded document, each sentence with the words that it cites.
 
     Every piece is asked, and the pieces' answers are merged as in `summarize`, whose options apply, except `focus`. There is
-    no search, so there are no hits; `evidence` goes by the words that the document and the question share. A small model
-    (`max_sources` 1) answers anything, so its answer is dropped where such evidence is missing. Without a model
+    no search, so there are no hits; `evidence` goes by the words that the document and the question share. The answer
+    of a model that does not abstain is dropped where such evidence is missing. Without a model
     (`extractive`), the best sentences of the passages that share most words with the question are quoted, and of the
     options `strict`, `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
 
@@ -77,7 +78,7 @@ async def aask_document(
         summary = await summarized(loaded, llm=model, options=chosen)
         likelihood = await asyncio.to_thread(evidence_of, question, loaded)
         best = max((sentence.score for sentence in summary.sentences if sentence.support != "none"), default=0.0)
-        is_likely = model.max_sources != 1 or answerability(likelihood, False, best) >= THRESHOLD
+        is_likely = abstains(model) or answerability(likelihood, False, best) >= THRESHOLD
     answerable = best > 0 and is_likely
     return Answer(
         question=question,

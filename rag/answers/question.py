@@ -15,6 +15,7 @@ from rag.answers.evidence import (
 from rag.answers.options import AskOptions
 from rag.grounding.citations import ChunkOfEachSpan, Citations
 from rag.grounding.lexical import LexicalVerifier
+from rag.models.generators.abstention import abstains
 from rag.prompts import Prompts
 from rag.retrieval.retrieve import Retrieved, candidates, near_ones, retrieve
 from rag.retrieval.search import check_question
@@ -35,7 +36,7 @@ SPARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question and what was found for it. `prompt` is None where that is too little to ask a model."""
+    """A question and what was found for it. `prompt` is None where the model is not asked."""
 
     question: str
     hits: Hits
@@ -49,6 +50,7 @@ def prepare(
 ) -> Prepared:
     """Search, judge whether the passages may hold an answer, and make the prompt. Raises UsageError where nothing fits.
 
+    A model that abstains is asked about whatever was found; another one only where there is enough evidence of an answer.
     `retrieved` is what `retrieve_distinct` has found already. `said` is what a person said where `question` is that with a topic
     added: the sentence that answers it need not hold the topic, which stands in those around it.
     """
@@ -59,7 +61,7 @@ def prepare(
         likelihood = max(evidence_of(one, retrieved, index) for one in filter(None, (question, said)))
     merge = partial(merged, between=white_space_between(index))
     prompt = None
-    if likelihood >= THRESHOLD:
+    if retrieved.hits and (abstains(llm) or likelihood >= THRESHOLD):
         prompt = pack_prompts(
             question,
             retrieved.hits,

@@ -46,11 +46,11 @@ def test_what_the_document_does_not_hold_is_not_found(tmp_path):
 
 def test_a_small_model_that_answers_whatever_it_is_asked_is_not_believed_without_evidence(tmp_path):
     document = planted(0.5)
-    for most, is_answered in ((1, False), (None, True)):
+    for abstains in (False, True):
         model = SummaryModel(lambda messages: PLANTED if "Marigold" in shown(messages) else "Nothing.", window=1024)
-        model.max_sources = most
-        answer = ask_document("Who composed the opera?", document, llm=model, calls=tmp_path / f"{most}.sqlite")
-        assert answer.answerable == is_answered
+        model.abstains = abstains
+        answer = ask_document("Who composed the opera?", document, llm=model, calls=tmp_path / f"{abstains}.sqlite")
+        assert answer.answerable == abstains
         assert answer.evidence < 0.1
 
 
