@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from rag import documents as loaders
 from rag.answers.answer import NOT_FOUND, write
-from rag.answers.evidence import THRESHOLD, answerability, evidence, question_words
+from rag.answers.evidence import THRESHOLD, answerability, evidence_in_document, question_words
 from rag.answers.options import PASSAGES, AskOptions
 from rag.answers.question import Prepared
 from rag.arguments import require, require_text, takes
@@ -114,13 +114,13 @@ async def extracted(question: str, document: Document, *, llm: Generator, option
 
 def evidence_of(question: str, document: Document) -> float:
     """How likely it is, by words alone, that the document holds an answer: 0 to 1."""
-    return evidence(question, _best_passages(question, document))
+    return evidence_in_document(question, _best_passages(question, document))
 
 
 def _prepared(question: str, document: Document, options: AskOptions) -> Prepared:
     """Words alone tell whether there is an answer. None counts for more by its rarity: a document is no collection."""
     hits = _best_passages(question, document)
-    likelihood = evidence(question, hits)
+    likelihood = evidence_in_document(question, hits)
     passages = tuple(Passage.from_hit(hit.rank, hit) for hit in hits)
     prompt = Prompt(question, passages, ()) if likelihood >= THRESHOLD else None
 
