@@ -20,6 +20,7 @@ from rag.prompts import Prompts
 from rag.retrieval.retrieve import Retrieved, candidates, near_ones, retrieve
 from rag.retrieval.search import check_question
 from rag.system.waiting import threads
+from rag.text.question_parts import question_parts
 from rag.types import Hits
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def prepare(
     with threads(1) as thread:  # compiles the templates, while judging computes outside of Python's lock
         thread.submit(lambda: [prompts.template(task) for task in ANSWER_TASKS])
         likelihood = max(evidence_of(one, retrieved, index) for one in filter(None, (question, said)))
+        if likelihood < THRESHOLD and not abstains(llm):
+            question, retrieved, likelihood = _best_part(question, retrieved, likelihood, index, options)
     merge = partial(merged, between=white_space_between(index))
     prompt = None
     if retrieved.hits and (abstains(llm) or likelihood >= THRESHOLD):
@@ -78,6 +81,21 @@ def prepare(
         locate=index.catalog.locate,
     )
     return Prepared(question, retrieved.hits, likelihood, prompt, citations)
+
+
+def _best_part(
+    question: str, retrieved: Retrieved, likelihood: float, index: Searchable, options: AskOptions
+) -> tuple[str, Retrieved, float]:
+    """The first question of a longer text that is answered where it is searched for alone; else what is given.
+
+    A pasted paragraph finds passages on itself, and what is asked below it is lost among its words.
+    """
+    for part in question_parts(question):
+        alone = retrieve_distinct(part, index, options)
+        found = evidence_of(part, alone, index)
+        if found >= THRESHOLD:
+            return part, alone, found
+    return question, retrieved, likelihood
 
 
 def retrieve_distinct(question: str, index: Searchable, options: AskOptions) -> Retrieved:

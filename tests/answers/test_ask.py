@@ -103,6 +103,16 @@ def test_little_evidence_takes_no_answer_from_a_model_that_abstains_if_its_sourc
     assert answer.evidence < THRESHOLD
 
 
+PARAGRAPH = " ".join(f"Glaciers of range {number} melt and feed rivers, forests and lakes." for number in range(12))
+
+
+def test_a_question_below_a_pasted_paragraph_is_searched_for_alone_before_it_is_refused(library):
+    documents = [Document(f"Glaciers of range {number} melt.", f"range {number}", "") for number in range(40)]
+    add_documents(documents, index=library)
+    answer = rag.ask(f"{PARAGRAPH}\n\nHow tall is the tower?", index=library, llm="extractive", k=1)
+    assert "34 metres" in answer.text
+
+
 def test_little_evidence_counts_where_the_model_says_not_found_beside_its_answer(library, monkeypatch):
     monkeypatch.setattr("rag.answers.question.evidence_of", lambda *_: THRESHOLD / 2)
     model = scripted("The tower is 34 metres tall. ", NOT_FOUND)
