@@ -342,6 +342,7 @@ def table_of_areas(cases: Sequence[Case], others: Mapping[str, Fit]) -> Table:
         "best cosine",
         "best sentence",
         "shared words",
+        "evidence by words alone",
         "evidence",
         "as built (seen)",
     )

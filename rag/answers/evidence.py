@@ -259,9 +259,9 @@ def measurements_of(question: str, retrieved: Retrieved, index: Searchable) -> l
         meaning = _meaning_for(part, question, retrieved, index)
         trust = meaning.trust if meaning and meaning.cosines else 0.0
         lead = lead_of_words(index.search_words(part, COMPARED)) if trust < 1 else 0.0
-        words = coverage(part, retrieved.hits, weights), lead
         of_meaning = measured(part, retrieved.hits, meaning, weights) if meaning and trust else None
-        found.append(Measured(words, of_meaning, trust))
+        covered = of_meaning[-1] if of_meaning else coverage(part, retrieved.hits, weights)
+        found.append(Measured((covered, lead), of_meaning, trust))
     return found
 
 
