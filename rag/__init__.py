@@ -1,11 +1,11 @@
-"""groundtext: true answers out of a pile of documents.
+"""groundtext: answers from your documents, each sentence cited.
 
     index = rag.open_index("indexes/handbook", create=True)
     rag.sync(["docs/"], index=index)
     answer = rag.ask("how do I …", index=index, llm="local")
     answer.citations[0].quote
 
-Names are imported at their first use, so `import rag` costs nothing.
+Each name is imported at its first use, so that `import rag` is fast.
 """
 
 from __future__ import annotations

@@ -2,15 +2,15 @@
 
 RagError                     says what, where and what next in its message
 ├── UsageError               an argument or option that cannot work
-│   └── SpecError            a model string that names nothing (the message has the nearest name)
+│   └── SpecError            a spec that names no component (the message has the nearest name)
 ├── SettingsError            rag.toml, an environment variable or a recipe is wrong
 ├── MissingExtraError        an optional package is not installed (the message has the command that installs it)
 ├── PluginError              a component of another package cannot be used (the message names the package)
 ├── ModelError               a model could not be loaded, or a model server refused
-├── CallStoreError           finished calls cannot be kept or found
+├── CallStoreError           the file of finished calls cannot be used
 ├── DocumentError            one document could not be read; `status` is one of `DOCUMENT_STATUSES`
 └── IndexStoreError          an index cannot be opened or written
-    ├── NoIndexError         there is no index at that place
+    ├── NoIndexError         there is no index at the path
     ├── EmbedderMismatchError  the index was built with another embedder
     ├── IndexFormatError     the index was made by another version, or is damaged
     └── IndexLockedError     another process is writing (the message names it)
@@ -28,15 +28,15 @@ DOCUMENT_STATUSES = ("encrypted", "no-text", "corrupt", "too-large", "timeout", 
 
 
 class RagError(Exception):
-    """Base of all errors a caller can expect; its text is fit to show to a person."""
+    """Base of all errors that a caller can expect. Its text can be shown to a person as it is."""
 
 
 class UsageError(RagError):
-    """An argument that cannot work, whatever the documents hold."""
+    """An argument or option that cannot work with any documents."""
 
 
 class SpecError(UsageError):
-    """A model string that names no known component."""
+    """A spec that names no known component."""
 
 
 class SettingsError(RagError):
@@ -48,7 +48,7 @@ class MissingExtraError(RagError):
 
 
 class PluginError(RagError):
-    """A component of another package cannot be imported or opened, or is none; the message names the package."""
+    """A component of another package cannot be imported, opened or used; the message names the package."""
 
 
 class ModelError(RagError):
@@ -56,11 +56,14 @@ class ModelError(RagError):
 
 
 class CallStoreError(RagError):
-    """The file of finished calls is damaged, locked, or on a full disk; what is asked from now on would be lost."""
+    """The file of finished calls is damaged, locked, or on a full disk. Further calls could not be kept."""
 
 
 class DocumentError(RagError):
-    """One document could not be read; the others go on."""
+    """One document could not be read. `status` is one of DOCUMENT_STATUSES; `page` is set if one page is to blame.
+
+    A run reports it and continues with the other documents.
+    """
 
     def __init__(self, message: str, *, status: str, page: int | None = None) -> None:
         super().__init__(message)
@@ -70,7 +73,7 @@ class DocumentError(RagError):
         self.page = page
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Survive the way back from a worker process (keyword arguments would be lost)."""
+        """Pickle with the keyword arguments, so that the error survives the way from a worker process."""
         return _rebuild_document_error, (str(self), self.status, self.page)
 
 
@@ -79,7 +82,7 @@ class IndexStoreError(RagError):
 
 
 class NoIndexError(IndexStoreError):
-    """There is no index where one was asked for."""
+    """There is no index at the path."""
 
 
 class EmbedderMismatchError(IndexStoreError):
@@ -99,7 +102,7 @@ def _rebuild_document_error(message: str, status: str, page: int | None) -> Docu
 
 
 def why_unreadable(error: OSError | UnicodeDecodeError) -> str:
-    """Why a file of text could not be read, to stand behind a colon."""
+    """The reason why a text file could not be read, for use after a colon."""
     return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
 
 

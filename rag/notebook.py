@@ -1,10 +1,12 @@
-"""How answers and hits look in a notebook, where all is escaped, and text on one line anywhere. Depends on nothing."""
+"""HTML of answers, hits and summaries for notebooks, with all text escaped. Also `printable`, for terminals."""
 
 from __future__ import annotations
 
 import re
 from html import escape
 from typing import Any
+
+from rag.text.counts import counted
 
 STYLE = (
     "<style>.groundtext{font-family:system-ui,sans-serif;line-height:1.5;max-width:46em}"
@@ -15,21 +17,21 @@ STYLE = (
 )
 SHOWN_CHARACTERS = 320
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of writing."""
+"""Control characters, and characters that change the direction of writing."""
 
 
 def printable(text: str) -> str:
-    """Text on one line without control characters, so that a document cannot steer what shows it."""
+    """The text on one line without control characters, so that a document cannot control the terminal."""
     return CONTROL.sub("", " ".join(text.split()))
 
 
 def answer_html(answer: dict[str, Any]) -> str:
     """The answer's sentences with their markers, then each citation with its page and its quote highlighted."""
     if not answer["answerable"]:
-        nearest = hits_html(answer["hits"][:3]) if answer["hits"] else ""
-        return _frame(
-            f"<p><strong>{escape(answer['answer'])}</strong></p>" + ("<p>Nearest passages:</p>" if nearest else "") + nearest
-        )
+        body = f"<p><strong>{escape(answer['answer'])}</strong></p>"
+        if answer["hits"]:
+            body += "<p>Nearest passages:</p>" + hits_html(answer["hits"][:3])
+        return _frame(body)
     sentences = " ".join(_sentence(sentence) for sentence in answer["sentences"])
     citations = "".join(
         f"<li value='{citation['marker']}'><mark>{escape(citation['quote'])}</mark><br>{_where(citation)}</li>"
@@ -41,11 +43,13 @@ def answer_html(answer: dict[str, Any]) -> str:
 
 def hits_html(hits: list[dict[str, Any]], *, question: str = "") -> str:
     """The passages, best first, each with its place and score."""
-    items = "".join(
-        f"<li value='{hit['rank']}'>{_where(hit)} <span class='where'>{hit['score']:.3f}</span><br>{escape(_shortened(hit['text']))}</li>"
-        for hit in hits
-    )
-    return _frame((f"<p><strong>{escape(question)}</strong></p>" if question else "") + f"<ol>{items}</ol>")
+    title = f"<p><strong>{escape(question)}</strong></p>" if question else ""
+    return _frame(f"{title}<ol>{''.join(map(_hit, hits))}</ol>")
+
+
+def _hit(hit: dict[str, Any]) -> str:
+    score = f"<span class='where'>{hit['score']:.3f}</span>"
+    return f"<li value='{hit['rank']}'>{_where(hit)} {score}<br>{escape(_shortened(hit['text']))}</li>"
 
 
 def place(item: dict[str, Any]) -> str:
@@ -62,9 +66,9 @@ def place(item: dict[str, Any]) -> str:
 def _sentence(sentence: dict[str, Any]) -> str:
     markers = "".join(f"<sup>[{marker}]</sup>" for marker in sentence["citations"])
     text = escape(sentence["text"])
-    return (
-        f"<span class='none' title='not supported by the sources'>{text}</span>" if sentence["support"] == "none" else text
-    ) + markers
+    if sentence["support"] == "none":
+        text = f"<span class='none' title='not supported by the sources'>{text}</span>"
+    return text + markers
 
 
 def _where(item: dict[str, Any]) -> str:
@@ -81,14 +85,15 @@ def _frame(body: str) -> str:
 
 
 def summary_html(summary: dict[str, Any]) -> str:
-    """The sentences with their markers, those that nothing bears out underlined, then each quote with its page."""
+    """The sentences with their markers, unsupported ones underlined, then each quote with its page."""
     sentences = " ".join(_sentence(sentence) for sentence in summary["sentences"])
     quotes = "".join(
         f"<li value='{citation['marker']}'><mark>{escape(citation['quote'])}</mark><br>"
         f"<span class='where'>{escape(place(citation))}</span></li>"
         for citation in summary["citations"]
     )
-    told = [summary["model"], summary["chain"], f"{summary['words']} words", f"{summary['seconds']:.1f} s", *summary["notes"]]
-    foot = f"<p class='where'>{escape(' · '.join(told))}</p>"
+    words, seconds = counted(summary["words"], "word"), f"{summary['seconds']:.1f} s"
+    facts = [summary["model"], summary["chain"], words, seconds, *summary["notes"]]
+    foot = f"<p class='where'>{escape(' · '.join(facts))}</p>"
     title = f"<p><strong>{escape(summary['title'])}</strong></p>"
-    return f"{STYLE}<div class='groundtext'>{title}<p>{sentences}</p><ol>{quotes}</ol>{foot}</div>"
+    return _frame(f"{title}<p>{sentences}</p><ol>{quotes}</ol>{foot}")

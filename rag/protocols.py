@@ -1,7 +1,7 @@
-"""The seams: the shapes that components of somebody else's have to fit.
+"""The seams: protocols for components, from this package or another.
 
-An object that fits one of them can be passed wherever the toolkit asks for such a component. `rag.testing` has a suite for each
-seam, with which a component can prove itself.
+An object that fits a protocol can be passed wherever the toolkit asks for such a component. `rag.testing` has a suite of
+tests for each protocol.
 """
 
 from __future__ import annotations
@@ -26,35 +26,39 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Embedder(Protocol):
-    """Text to vectors of length 1, so that the inner product of two is their cosine."""
+    """Turns text into vectors of length 1, so that the inner product of two vectors is their cosine.
+
+    `rag.testing.HashEmbedder` is a small example.
+    """
 
     @property
     def identity(self) -> EmbedderIdentity:
-        """What an index remembers of this embedder."""
+        """The properties that an index records. It refuses an embedder with another identity."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, special tokens not counted, nothing cut."""
+        """The number of tokens of each text, uncut and without special tokens."""
         ...
 
     def embed_passages(self, texts: Sequence[str], *, on_progress: Callable[[int], None] | None = None) -> Vectors:
-        """One row a text, in the order given: float32, shape (len(texts), dimension).
+        """One row for each text, in order: float32, shape (len(texts), dimension).
 
-        `on_progress` is called with the number of texts newly done. Raises ModelError for a text over the token limit.
+        `on_progress` is called with the number of texts that were just embedded. Raises ModelError for a text over the token
+        limit.
         """
         ...
 
     def embed_question(self, text: str) -> Vectors:
-        """float32, shape (dimension,). A question over the token limit is embedded piece by piece and averaged."""
+        """The vector of a question: float32, shape (dimension,). A question over the token limit is embedded in pieces."""
         ...
 
 
 @runtime_checkable
 class EmbedsQuestions(Protocol):
-    """An embedder that takes less time for several questions than for one after the other, and keeps their vectors for a while."""
+    """An embedder that embeds several questions faster than one by one, and caches their vectors."""
 
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
-        """float32, shape (len(texts), dimension): row by row what `embed_question` gives, up to rounding."""
+        """The rows of `embed_question`, up to rounding: float32, shape (len(texts), dimension)."""
         ...
 
 
@@ -68,35 +72,35 @@ class Generator(Protocol):
 
     @property
     def name(self) -> str:
-        """What the answer calls the model."""
+        """The name of the model in answers."""
         ...
 
     @property
     def window(self) -> int:
-        """Tokens that prompt and answer share."""
+        """The context window in tokens, for prompt and answer together."""
         ...
 
     @property
     def max_sources(self) -> int | None:
-        """How many sources the model can tell apart; None where only its window limits them."""
+        """The most sources that the model can tell apart; None if only the window limits them."""
         ...
 
     @property
     def options(self) -> frozenset[str]:
-        """The fields of Sampling that this generator obeys; a `stream` with another one set raises UsageError."""
+        """The fields of Sampling that this generator supports. `stream` raises UsageError if another one is set."""
         ...
 
     @property
     def parallel(self) -> int:
-        """How many streams at once make use of it; more wait for their turn."""
+        """The maximum useful concurrency. Further streams queue."""
         ...
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Tokens of the rendered chat prompt, counted by the model's own tokenizer and template."""
+        """The tokens of the rendered chat prompt, by the model's own tokenizer and template."""
         ...
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[str | Usage, None]:
-        """Pieces of text as they are written; a Usage at the end. Closing the iterator cancels the call."""
+        """Pieces of text as they are written, then a Usage. Closing the iterator cancels the call. Raises ModelError."""
         ...
 
     def close(self) -> None:
@@ -106,15 +110,15 @@ class Generator(Protocol):
 
 @runtime_checkable
 class Completes(Protocol):
-    """A generator that can give a whole answer at once, which may cost less than a stream."""
+    """A generator that can return a whole answer at once, which may cost less than a stream."""
 
     @property
     def gives_whole_answers(self) -> bool:
-        """Whether it costs less. If not, a stream is asked for, which a reader can close early."""
+        """Whether a whole answer costs less. If not, callers use a stream, which they can close early."""
         ...
 
     async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
-        """The text and its usage. Cancelling it makes the model stop. Raises what a stream of the same raises."""
+        """The text and its usage. Cancelling the task stops the model. Raises the errors of `stream`."""
         ...
 
 
@@ -133,16 +137,16 @@ class Abstains(Protocol):
 
 @runtime_checkable
 class Reranker(Protocol):
-    """A model that reads question and passage together."""
+    """A model that scores a question and a passage together."""
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
-        """One score a passage, higher for better."""
+        """One score for each passage, in order. Higher is better."""
         ...
 
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Judges whether passages bear out a sentence."""
+    """Judges whether passages support a sentence."""
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
         """The judged sentence, and the supporting spans as (passage, start, end) with offsets into the passage's text."""
@@ -154,68 +158,68 @@ class ChecksAll(Protocol):
     """A verifier that takes several sentences at once."""
 
     def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
-        """Each sentence as `check` judges it."""
+        """The results of `check`, one for each sentence."""
         ...
 
 
 class Identified(Protocol):
-    """A generator, reranker or verifier that can be told apart from others of its kind.
+    """A generator, reranker or verifier with an identity, under which finished work is kept.
 
-    Finished work is kept under this identity. A component without one is known by its class and its name.
+    A component without one is known by its class and its name.
 
-        class Reranks:
-            identity = "reranks 2, weights 3f9a"
+        class MyReranker:
+            identity = "my-reranker 2, weights 3f9a"
     """
 
     @property
     def identity(self) -> str:
-        """Everything besides its input that determines its output: the weights, the server, the settings."""
+        """Everything besides the input that determines the output: weights, server, settings."""
         ...
 
 
 @runtime_checkable
 class Progress(Protocol):
-    """Watches a long job. Units are words such as "documents", "chunks" or "tokens"."""
+    """Follows a long job. Units are words such as "documents", "chunks" or "tokens"."""
 
     def expect(self, unit: str, count: int) -> None:
-        """`count` more of a unit are to be done."""
+        """Add `count` of a unit to the work ahead."""
         ...
 
     def advance(self, unit: str, count: int = 1) -> None:
-        """`count` more of a unit are done."""
+        """Report that `count` more of a unit are done."""
         ...
 
 
 class Documents(Protocol):
-    """The documents behind a search: their texts and the places in them."""
+    """The documents of an index: their texts and the places in them."""
 
     @property
     def embedder_identity(self) -> EmbedderIdentity | None:
-        """The embedder of all vectors; None while there are none."""
+        """The embedder of all vectors; None while there are no vectors."""
         ...
 
     def document(self, source: str) -> Document | None:
-        """The whole document as it was indexed; None if there is none of that source."""
+        """The whole document as it was indexed; None for an unknown source."""
         ...
 
     def locate(self, source: str, start: int, end: int) -> tuple[Pages | None, str]:
-        """The pages of a span, None for a format without pages, and its place in words."""
+        """The pages of a span (None for a format without pages), and its place in words."""
         ...
 
     def content_key(self) -> str:
-        """A hash that changes with the documents, so that answers are kept only as long as they hold."""
+        """A hash that changes with the documents, so that kept answers expire."""
         ...
 
 
 class Searchable(Protocol):
-    """Everything that search and answers ask of an index. Passages are known by their number; higher scores are better.
+    """Everything that search and answers need of an index. Passages have numbers; higher scores are better.
 
-    `rag.testing.MemoryStore` is the shortest that fits, and `rag.testing.StoreContract` tests any.
+    `rag.testing.MemoryStore` is the shortest example, and `rag.testing.StoreContract` tests any implementation.
     """
 
     @property
     def path(self) -> Path:
-        """Where the index is: its folder, or for another store a path that messages show."""
+        """The folder of the index; for another store, a path to show in messages."""
         ...
 
     @property
@@ -225,7 +229,7 @@ class Searchable(Protocol):
 
     @property
     def embedder(self) -> Embedder:
-        """The embedder of the vectors. It is opened at the first use."""
+        """The embedder of the vectors, opened at the first use."""
         ...
 
     def __len__(self) -> int:
@@ -233,7 +237,7 @@ class Searchable(Protocol):
         ...
 
     def preload(self) -> None:
-        """Read from disk now, so that the first search does not have to."""
+        """Load everything now, so that the first search is fast."""
         ...
 
     def search_vectors(self, question: Vectors, n: int, *, where: Mapping[str, Any] | None = None) -> Scored:
@@ -245,28 +249,28 @@ class Searchable(Protocol):
         ...
 
     def word_frequencies(self, words: Sequence[str]) -> dict[str, int]:
-        """The number of passages that hold each word."""
+        """The number of passages that contain each word."""
         ...
 
     def cosines(self, question: Vectors, chunks: Sequence[int]) -> dict[int, float]:
-        """The exact cosine of each passage; passages that are gone are left out."""
+        """The exact cosine of each passage that still exists."""
         ...
 
     def documents_of(self, chunks: Sequence[int]) -> dict[int, int]:
-        """A number for the document of each passage; passages that are gone are left out."""
+        """The number of the document of each passage that still exists."""
         ...
 
     def vectors_present(self, chunks: Sequence[int]) -> tuple[Chunks, Vectors]:
-        """The passages that are still there, in the given order, and their vectors: float32, a row each."""
+        """The passages that still exist, in order, and their vectors: float32, one row each."""
         ...
 
     def first_hits(self, scored: Sequence[tuple[int, float]], n: int) -> list[Hit]:
-        """The first `n` passages of a ranking that are still there."""
+        """The first `n` passages of a ranking that still exist."""
         ...
 
 
 class Store(Searchable, Protocol):
-    """An index that is not in a folder, as the entry points `groundtext.stores` open it at an address such as toy://shelf."""
+    """An index outside of a folder, at an address such as toy://shelf. Entry points `groundtext.stores` open it."""
 
     def close(self) -> None:
         """Drop the connection."""
@@ -274,11 +278,11 @@ class Store(Searchable, Protocol):
 
 
 class VectorStore(Protocol):
-    """The vectors of one generation of a catalog. A store never changes: `caught_up` gives the next one."""
+    """The vectors of one generation of a catalog. A store never changes; `caught_up` returns the next one."""
 
     @property
     def generation(self) -> int:
-        """The generation of the catalog whose chunks it holds."""
+        """The generation of the catalog that the store belongs to."""
         ...
 
     def __len__(self) -> int:
@@ -286,40 +290,40 @@ class VectorStore(Protocol):
         ...
 
     def ids(self) -> set[int]:
-        """The chunks whose vectors it holds."""
+        """The chunks with vectors in the store."""
         ...
 
     def search(self, question: Vectors, n: int, *, among: Chunks | None = None) -> Scored:
-        """At most `n` (chunk, cosine) pairs, best first, ties by lower chunk. `among`, ascending, limits the chunks."""
+        """At most `n` (chunk, cosine) pairs, best first, ties by lower chunk. `among` limits the chunks; it is ascending."""
         ...
 
     def caught_up(self, added: Sequence[int], vectors: Vectors, removed: Sequence[int], *, generation: int) -> VectorStore:
-        """The store after a change. Chunks that it holds already, and removals that it knows, change nothing."""
+        """The store after a change. Chunks that are present already, or removed already, change nothing."""
         ...
 
 
 @runtime_checkable
 class Loader(Protocol):
-    """Reads one family of formats. A module with such a function is a loader too."""
+    """Reads one family of formats. A module with a function `load` is a loader too."""
 
     def load(self, content: bytes, *, source: str, name: str) -> Document:
-        """The document in the bytes of a file. Raises DocumentError, whose `status` says why there is none."""
+        """The document in the bytes of a file. Raises DocumentError, whose `status` says why it cannot be read."""
         ...
 
 
 @runtime_checkable
 class Source(Protocol):
-    """A place that holds documents, such as a bucket or a wiki. `rag.specs.open_source` opens one of a package.
+    """A place with documents, such as a bucket or a wiki. `rag.specs.open_source` opens those of installed packages.
 
     No command reads sources yet; `rag index SCHEME://…` will.
     """
 
     def items(self) -> Iterable[str]:
-        """The names of its documents. The same document keeps its name."""
+        """The names of the documents. A document keeps its name."""
         ...
 
     def version(self, item: str) -> str:
-        """A mark that changes whenever the content of an item does, such as an ETag. Cheap to ask for."""
+        """A string that changes with the content of an item, such as an ETag. It must be cheap."""
         ...
 
     def read(self, item: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How documents are read and cut: which files of a folder, in how many processes, within which limits."""
+"""Options for reading documents: the files of a folder, processes, limits, chunk sizes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from typing import Any, TypedDict
 from rag.arguments import check_fields, described, listed, option, refuse_unknown, require
 
 CHARACTERS_A_FILE = 50_000_000
-"""Longer texts are refused: about fifteen thousand pages, or fifty thousand passages."""
+"""The longest text of a file: about 15,000 pages, or 50,000 passages."""
 
 MOST_SECONDS = 365 * 24 * 60 * 60
 MOST_MEMORY = 2**50
-"""The largest limits: far more than any file takes, and within what every operating system can count."""
+"""The largest limits. Every operating system can count them, and no file needs as much."""
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one file may take in its worker process. Raises UsageError for a value out of range.
+    """The limits of one file in its worker process: seconds, bytes of memory, characters of text.
 
-    `memory` is in bytes.
+    Raises UsageError for a value out of range.
+
+    >>> Limits(seconds=60, memory=2**30).characters
+    50000000
     """
 
     seconds: float = option(300.0, "Give up on a file that takes longer.", over=0, most=MOST_SECONDS)
@@ -36,11 +39,11 @@ class Limits:
 @described
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which files of a folder are read. Globs match the path inside the folder, or the file's name."""
+    """The files of a folder to read. Globs match the path inside the folder, or the file's name."""
 
-    include: Sequence[str] = option((), "Only files that fit, whatever their suffix.", metavar="GLOB")
-    exclude: Sequence[str] = option((), "Leave out files that fit.", metavar="GLOB")
-    hidden: bool = option(False, "Also files and folders whose names begin with a dot.")
+    include: Sequence[str] = option((), "Read only files that match, whatever their suffix.", metavar="GLOB")
+    exclude: Sequence[str] = option((), "Leave out files that match.", metavar="GLOB")
+    hidden: bool = option(False, "Also read files and folders whose names begin with a dot.")
     follow_links: bool = option(False, "Follow links to folders; each folder is read once.")
 
     def __post_init__(self) -> None:
@@ -51,7 +54,7 @@ DEFAULT_LIMITS, DEFAULT_SELECTION = Limits(), Selection()
 
 
 class ReadKeywords(TypedDict, total=False):
-    """The options as keyword arguments. `selection` stands for `include`, `exclude`, `hidden` and `follow_links`."""
+    """The options as keyword arguments. `selection` replaces `include`, `exclude`, `hidden` and `follow_links`."""
 
     include: Sequence[str]
     exclude: Sequence[str]
@@ -69,21 +72,21 @@ class ReadOptions(Selection):
     """How documents are read. Raises UsageError for a value that cannot work."""
 
     jobs: int | None = option(None, "Processes that read files (default: one a core).", least=1)
-    limits: Limits = option(DEFAULT_LIMITS, "What one file may take.", kind=Limits, form="what rag.Limits(…) makes")
+    limits: Limits = option(DEFAULT_LIMITS, "Limits of one file.", kind=Limits, form="a rag.Limits(…)")
     passwords: Sequence[str] = option((), "Passwords to try on encrypted files.")
 
     @classmethod
     def of(cls, keywords: ReadKeywords) -> ReadOptions:
-        """The options, checked. Raises UsageError."""
+        """Check keyword arguments and make the options. Raises UsageError."""
         chosen: dict[str, Any] = dict(keywords)
         refuse_unknown(chosen, ReadKeywords)
         selection = chosen.pop("selection", DEFAULT_SELECTION)
         require(isinstance(selection, Selection), selection, "selection", "a rag.reading.Selection")
-        whole = {"include": selection.include, "exclude": selection.exclude}
-        whole |= {"hidden": selection.hidden, "follow_links": selection.follow_links, **chosen}
+        options = {"include": selection.include, "exclude": selection.exclude}
+        options |= {"hidden": selection.hidden, "follow_links": selection.follow_links, **chosen}
         for name in ("include", "exclude", "passwords"):
-            whole[name] = tuple(listed(whole.get(name, ()), name))
-        return cls(**whole)
+            options[name] = tuple(listed(options.get(name, ()), name))
+        return cls(**options)
 
 
 DEFAULT_READING = ReadOptions()
@@ -92,7 +95,7 @@ DEFAULT_READING = ReadOptions()
 @described
 @dataclass(frozen=True, slots=True)
 class ChunkSizes:
-    """How documents are cut into chunks. None is the size of the index, or the default. Raises UsageError."""
+    """The sizes of chunks in tokens. None means the size of the index, or the default. Raises UsageError."""
 
     chunk_tokens: int | None = option(None, "Tokens of a chunk, overlap included (default 230).", least=1)
     overlap_tokens: int | None = option(None, "Tokens that a chunk repeats of the one before (default 30).", least=0)

@@ -1,4 +1,4 @@
-"""How a generator chooses tokens, and which of these options it obeys."""
+"""Options for how a generator chooses tokens, and the check that it supports them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag.errors import UsageError
 @described
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a generator chooses tokens. None leaves a choice to the model's own default.
+    """How a generator chooses tokens. None means the model's own default.
 
     Raises UsageError for a value out of range.
 
@@ -33,17 +33,20 @@ class Sampling:
 
     @property
     def chosen(self) -> frozenset[str]:
-        """The names of the options that were set to something else than their default; `max_tokens` is not among them."""
-        return frozenset(
-            field.name for field in fields(self) if field.name != "max_tokens" and getattr(self, field.name) != field.default
-        )
+        """The names of the options that differ from their defaults, `max_tokens` excepted.
+
+        >>> sorted(Sampling(max_tokens=400, temperature=0.7, seed=1).chosen)
+        ['seed', 'temperature']
+        """
+        changed = {field.name for field in fields(self) if getattr(self, field.name) != field.default}
+        return frozenset(changed - {"max_tokens"})
 
 
 ALL_OPTIONS = frozenset(field.name for field in fields(Sampling))
 
 
 def check_options(sampling: Sampling, *, model: str, able: frozenset[str]) -> None:
-    """Raise UsageError where an option is set that a model is not able to obey. None of them is ignored without a word."""
+    """Raise UsageError for an option that a model does not support, so that none is ignored silently."""
     if refused := sorted(sampling.chosen - able):
         known = ", ".join(sorted(able))
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Settings from rag.toml and the environment, as one frozen object. Flags, which come first, are the command line's."""
+"""Settings from rag.toml and the environment as one frozen object. Command-line flags, which win, are in rag.cli."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ENVIRONMENT = {"RAG_LLM": "llm", "RAG_EMBEDDER": "embedder", "RAG_INDEX": "index
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The defaults of flags. `embedder` None is the index's own, or `minilm` for a new index.
+    """The defaults of flags. `embedder` None means the embedder of the index, or `minilm` for a new index.
 
-    `llm` None is the server that `rag llm start` keeps warm, or `local` where there is none.
+    `llm` None means the server of `rag llm start` if it runs, else `local`.
     """
 
     llm: str | None = None
@@ -32,7 +32,13 @@ class Settings:
 
 
 def load_settings(folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Defaults, then `rag.toml` in `folder` (the current one), then the environment. Raises SettingsError."""
+    """The settings: the environment before `rag.toml` in `folder` (default: the current one) before the defaults.
+
+    Raises SettingsError for an unknown name, a wrong type, or an API key in the file.
+
+    >>> load_settings(environment={"RAG_INDEX": "indexes/handbook"}).index
+    'indexes/handbook'
+    """
     settings = Settings()
     path = (folder or Path()) / FILE
     if path.is_file():
@@ -44,14 +50,14 @@ def load_settings(folder: Path | None = None, environment: Mapping[str, str] | N
 def _read(path: Path) -> Settings:
     values = read_toml(path)
     if "api_key" in values:
-        raise SettingsError(f"{path}: keys do not belong in a file that is shared. Set RAG_API_KEY instead.")
+        raise SettingsError(f"{path}: an API key does not belong in a file that may be shared. Set RAG_API_KEY instead.")
     from rag.system.decode import decoded
 
     return decoded(values, Settings, place=str(path), key="setting", error=SettingsError)
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """The file's tables. Raises SettingsError with the place of a mistake."""
+    """The tables of a TOML file. Raises SettingsError with the place of a mistake."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

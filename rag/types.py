@@ -1,4 +1,4 @@
-"""The values that flow through the toolkit. All are frozen, and `to_dict()` gives the JSON that the command line prints."""
+"""The values that flow through the toolkit. All are frozen, and `to_dict()` returns the JSON that the command line prints."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A span of a document that is embedded and found as one: `document.text[start:end] == text`."""
+    """A span of a document that is embedded and found as a unit: `document.text[start:end] == text`."""
 
     text: str
     start: int
@@ -277,7 +277,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose sentences carry the words they rest on.
+    """An answer, its sentences, and the citations that support them.
 
     `evidence` (0 to 1) estimates, before the model writes, how likely the documents are to contain the answer.
     `removed_citations` counts the model's citations that were dropped: invented numbers, and sources that do not support
@@ -319,7 +319,7 @@ class Answer:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Answer:
-        """The answer whose `to_dict` gave this record, such as a line of a file of answers."""
+        """The answer of a record made by `to_dict`, such as a line of a file of answers."""
         from msgspec import convert
 
         return cls(

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 pytest.register_assert_rewrite("rag.testing")
 
-# How long an example takes tells of the machine and of what else it does, not of the code.
+# The time of an example depends on the load of the machine, so it has no deadline.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("patient", patient)
 settings.register_profile("ci", patient, derandomize=True)
 settings.register_profile("quick", patient, max_examples=20)  # `make check`; `make test` tries five times as many
 settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
-os.environ["RAG_STATE"] = mkdtemp(prefix="rag-state-")  # a developer's warm server is not to answer tests
+os.environ["RAG_STATE"] = mkdtemp(prefix="rag-state-")  # a developer's warm server must not answer tests
 
 
 def pytest_configure() -> None:
-    """A shell starts what it runs in the background deaf to Ctrl-C, and so would be the processes that tests interrupt."""
+    """Undo the deafness to Ctrl-C of background jobs, which the processes of the tests would inherit."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -48,7 +48,7 @@ def _no_worker_outlives_the_tests() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _keep_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are read by the processes of the tests before, except in tests of those processes, which are marked `own_workers`."""
+    """Reuse the processes that read files. Tests of those processes have the mark `own_workers`."""
     if not request.node.get_closest_marker("own_workers"):
         monkeypatch.setattr(workers, "Worker", kept_workers.KeptWorker)
 
@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder with the example documents in `docs`, the recipes and what they point at, and `rag` on the path."""
+    """A folder with the example documents in `docs`, the recipes and their files, and `bin/rag`."""
     documents = ROOT / "rag" / "demo" / "documents"
     shutil.copytree(documents, tmp_path / "docs")
     shutil.copytree(documents, tmp_path / "rag" / "demo" / "documents")

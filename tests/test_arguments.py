@@ -1,11 +1,11 @@
-"""What the Python functions say to arguments that cannot be: what it is, what it must be; never a bare error."""
+"""Wrong arguments of Python functions: the error names the argument, its value, and what it must be."""
 
 from __future__ import annotations
 
 import pytest
 
 import rag
-from rag.errors import RagError, UsageError
+from rag.errors import UsageError
 from rag.ingest.sync import add_documents
 from rag.testing.fakes import HashEmbedder
 from rag.types import Document
@@ -21,35 +21,35 @@ def towers(tmp_path):
 
 
 OPTIONS = [
-    ({"k": "5"}, "k must be a whole number, at least 1, not '5'"),
-    ({"k": True}, "not True"),
-    ({"k": 0}, "at least 1, not 0"),
-    ({"mode": "dnse"}, "Did you mean 'dense'"),
-    ({"mode": None}, "one of hybrid, dense, keyword"),
-    ({"where": "source=*.pdf"}, "where must be a dict of texts"),
-    ({"where": {"page": 3}}, "where must be a dict of texts"),
-    ({"reranker": 5}, "what rag.open_reranker gives, not 5"),
-    ({"sampling": {"temperature": 1}}, "what rag.Sampling(…) makes"),
-    ({"prompts": "folder"}, "what rag.Prompts(folder) makes"),
-    ({"verifier": "lexcal"}, "Did you mean 'lexical'"),
-    ({"verifier": 5}, "a spec such as 'lexical'"),
-    ({"llm": None}, "llm must be a spec such as 'local'"),
-    ({"index": None}, "index must be the path"),
+    ({"k": "5"}, r"^k .*\b1\b.*'5'"),
+    ({"k": True}, "^k .*True"),
+    ({"k": 0}, r"^k .*\b1\b.*0"),
+    ({"mode": "dnse"}, "mode.*'dense'"),
+    ({"mode": None}, "mode.*hybrid, dense, keyword"),
+    ({"where": "source=*.pdf"}, r"where .*'source=\*\.pdf'"),
+    ({"where": {"page": 3}}, "where .*3"),
+    ({"reranker": 5}, r"rag\.open_reranker.*5"),
+    ({"sampling": {"temperature": 1}}, r"sampling .*rag\.Sampling"),
+    ({"prompts": "folder"}, r"prompts .*rag\.Prompts"),
+    ({"verifier": "lexcal"}, "'lexcal'.*'lexical'"),
+    ({"verifier": 5}, "verifier .*'lexical'.*5"),
+    ({"llm": None}, "llm .*'local'"),
+    ({"index": None}, "index"),
+    ({"strict": "no"}, "strict .*'no'"),
+    ({"strict": None}, "strict .*None"),
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), OPTIONS)
-def test_an_option_that_cannot_be_is_named_by_all_that_ask(towers, options, message):
+@pytest.mark.parametrize(("options", "named"), OPTIONS)
+def test_a_wrong_option_is_named_by_all_that_ask(towers, options, named):
     options = {"index": towers, "llm": "extractive", **options}
     for act in (
         lambda: rag.ask("How tall is the tower?", **options),
         lambda: rag.ask_many(["How tall is the tower?"], **options),
         lambda: rag.Chat(**options),
     ):
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(UsageError, match=named):
             act()
-        told = str(caught.value)
-        assert message in told or (options["index"] is None and "index must be a list of indexes" in told)
 
 
 @pytest.mark.parametrize("question", [5, None, ["How tall?"], b"How tall?"])
@@ -61,24 +61,24 @@ def test_a_question_is_a_text(towers, question):
         lambda: rag.ask_document(question, TOWER, llm="extractive"),
         lambda: chat.ask(question),
     ):
-        with pytest.raises(UsageError, match="The question must be a text"):
+        with pytest.raises(UsageError, match="question"):
             act()
 
 
 @pytest.mark.parametrize(
-    ("questions", "message"),
+    ("questions", "named"),
     [
-        ("How tall is it?", r"a list of texts, such as \['How tall is it\?'\]"),
-        (None, "a list of texts, not None"),
-        (["How tall?", 5], "Number 2 of questions must be one of the texts, not 5"),
+        ("How tall is it?", r"\['How tall is it\?'\]"),
+        (None, "questions .*None"),
+        (["How tall?", 5], "2 of questions .*5"),
     ],
 )
-def test_many_questions_are_a_list_of_texts(towers, questions, message):
-    with pytest.raises(UsageError, match=message):
+def test_many_questions_are_a_list_of_texts(towers, questions, named):
+    with pytest.raises(UsageError, match=named):
         rag.ask_many(questions, index=towers, llm="extractive")
 
 
-def test_any_iterable_of_questions_is_one(towers):
+def test_questions_may_be_any_iterable(towers):
     (answer,) = rag.ask_many((one for one in ["How tall is the tower?"]), index=towers, llm="extractive")
     assert "34" in answer.text
 
@@ -93,91 +93,87 @@ def test_the_default_verifier_can_be_named_everywhere(towers):
 
 
 WISHES = [
-    ({"words": "x"}, "words must be a whole number, at least 1, not 'x'"),
-    ({"words": 0}, "words must be at least 1, not 0"),
-    ({"piece_tokens": 2.5}, "piece_tokens must be a whole number"),
-    ({"piece_words": True}, "piece_words must be a whole number"),
-    ({"focus": 5}, "focus must be a text"),
-    ({"chain": 5}, "chain must be one of auto, stuff"),
-    ({"chain": "refin"}, "Did you mean 'refine'"),
-    ({"strict": "yes"}, "strict must be True or False"),
-    ({"look_back": 1}, "look_back must be True or False"),
-    ({"fresh": "no"}, "fresh must be True or False"),
-    ({"sampling": {"temperature": 1}}, "what rag.Sampling(…) makes"),
-    ({"prompts": "folder"}, "what rag.Prompts(folder) makes"),
-    ({"verifier": 5}, "a spec such as 'lexical'"),
-    ({"verifier": "lexcal"}, "Did you mean 'lexical'"),
-    ({"calls": 5}, "calls must be the path of a file"),
-    ({"llm": 5}, "llm must be a spec such as 'local'"),
+    ({"words": "x"}, r"^words .*\b1\b.*'x'"),
+    ({"words": 0}, r"^words .*\b1\b.*0"),
+    ({"piece_tokens": 2.5}, r"^piece_tokens .*2\.5"),
+    ({"piece_words": True}, "^piece_words .*True"),
+    ({"focus": 5}, "^focus .*5"),
+    ({"chain": 5}, "^chain .*auto, stuff"),
+    ({"chain": "refin"}, "'refine'"),
+    ({"strict": "yes"}, "^strict .*'yes'"),
+    ({"look_back": 1}, "^look_back .*1"),
+    ({"fresh": "no"}, "^fresh .*'no'"),
+    ({"sampling": {"temperature": 1}}, r"^sampling .*rag\.Sampling"),
+    ({"prompts": "folder"}, r"^prompts .*rag\.Prompts"),
+    ({"verifier": 5}, "^verifier .*'lexical'.*5"),
+    ({"verifier": "lexcal"}, "'lexcal'.*'lexical'"),
+    ({"calls": 5}, "^calls .*5"),
+    ({"llm": 5}, "^llm .*'local'.*5"),
 ]
 
 
-@pytest.mark.parametrize(("wishes", "message"), WISHES)
-def test_a_wish_that_cannot_be_is_named_by_all_that_sum_up(tmp_path, wishes, message):
+@pytest.mark.parametrize(("wishes", "named"), WISHES)
+def test_a_wrong_option_is_named_by_all_that_summarize(tmp_path, wishes, named):
     wishes = {"llm": "extractive", "calls": tmp_path / "calls.sqlite", **wishes}
     for act in (lambda: rag.summarize(TOWER, **wishes), lambda: list(rag.summarize_many([TOWER], **wishes))):
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(UsageError, match=named):
             act()
-        assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("sources", "options", "message"),
+    ("sources", "options", "named"),
     [
-        ("report.pdf", {}, "a list of paths and documents, such as ['report.pdf']"),
-        (TOWER, {}, "sources must be a list of paths and documents"),
-        ([TOWER, 5], {}, "Number 2 of sources must be one of the paths and documents, not 5"),
-        ([TOWER], {"jobs": "2"}, "jobs must be a whole number"),
-        ([TOWER], {"limits": 300}, "what rag.Limits(…) makes"),
-        ([TOWER], {"selection": "*.pdf"}, "selection must be"),
-        ([TOWER], {"passwords": 5}, "passwords must be a list of texts"),
-        ([TOWER], {"progress": print}, "progress must be an object with the methods"),
+        ("report.pdf", {}, r"^sources .*\['report\.pdf'\]"),
+        (TOWER, {}, "^sources "),
+        ([TOWER, 5], {}, "2 of sources .*5"),
+        ([TOWER], {"jobs": "2"}, "^jobs .*'2'"),
+        ([TOWER], {"limits": 300}, r"^limits .*rag\.Limits.*300"),
+        ([TOWER], {"selection": "*.pdf"}, "^selection "),
+        ([TOWER], {"passwords": 5}, "^passwords .*5"),
+        ([TOWER], {"progress": print}, "^progress "),
     ],
 )
-def test_what_cannot_be_summed_up_one_after_the_other_is_told(sources, options, message):
-    with pytest.raises(UsageError) as caught:
+def test_a_wrong_argument_of_summarize_many_is_named(sources, options, named):
+    with pytest.raises(UsageError, match=named):
         next(rag.summarize_many(sources, llm="extractive", **options))
-    assert message in str(caught.value)
 
 
 ACTS = {
-    "sources in one text": (lambda: rag.check("x", sources="one text"), "such as ['one text']"),
-    "sources of numbers": (lambda: rag.check("x", sources=[1]), "Number 1 of sources"),
-    "nothing to check": (lambda: rag.check(None, sources=["x"]), "The text to check must be a text"),
-    "load": (lambda: rag.load(5), "must be the path of a file, not 5"),
-    "split": (lambda: rag.split("text"), "what rag.load gives"),
-    "sync": (lambda: rag.sync("docs", index="i"), "a list of paths, such as ['docs']"),
-    "remove": (lambda: rag.remove([5], index="i"), "Number 1 of sources"),
-    "open_index": (lambda: rag.open_index(None), "the path of a folder"),
-    "open_embedder": (lambda: rag.open_embedder(5), "a text such as 'minilm'"),
-    "open_llm": (lambda: rag.open_llm(None), "a text such as 'local'"),
-    "open_reranker": (lambda: rag.open_reranker(5), "must be a text"),
-    "max_tokens": (lambda: rag.Sampling(max_tokens="5"), "max_tokens must be a whole number, at least 1, not '5'"),
-    "temperature": (lambda: rag.Sampling(temperature="warm"), "temperature must be a number"),
-    "chunk sizes": (lambda: rag.ChunkSizes("200"), "chunk_tokens must be a whole number"),
-    "examples": (lambda: rag.Prompts(examples=["x"]), "Number 1 of examples"),
-    "folder": (lambda: rag.Prompts(5), "the path of a folder of templates"),
-    "history": (lambda: rag.Prompts(history="hello"), "a list of messages"),
-    "no document to sum up": (lambda: rag.summarize(5), "source must be the path of a file, or what rag.load gives, not 5"),
-    "document": (lambda: rag.ask_document("How tall?", 5, llm="extractive"), "the path of a file"),
-    "words without a model": (lambda: rag.ask_document("How tall?", TOWER, llm="extractive", words=5), "no use for words"),
+    "sources in one text": (lambda: rag.check("x", sources="one text"), r"sources .*\['one text'\]"),
+    "sources of numbers": (lambda: rag.check("x", sources=[1]), "1 of sources .*1"),
+    "nothing to check": (lambda: rag.check(None, sources=["x"]), "text to check .*None"),
+    "load": (lambda: rag.load(5), "path .*5"),
+    "split": (lambda: rag.split("text"), r"rag\.load"),
+    "sync": (lambda: rag.sync("docs", index="i"), r"sources .*\['docs'\]"),
+    "remove": (lambda: rag.remove([5], index="i"), "1 of sources .*5"),
+    "open_index": (lambda: rag.open_index(None), "path .*None"),
+    "open_embedder": (lambda: rag.open_embedder(5), "'minilm'.*5"),
+    "open_llm": (lambda: rag.open_llm(None), "'local'.*None"),
+    "open_reranker": (lambda: rag.open_reranker(5), "5"),
+    "max_tokens": (lambda: rag.Sampling(max_tokens="5"), r"^max_tokens .*\b1\b.*'5'"),
+    "temperature": (lambda: rag.Sampling(temperature="warm"), "^temperature .*'warm'"),
+    "chunk sizes": (lambda: rag.ChunkSizes("200"), "^chunk_tokens .*'200'"),
+    "examples": (lambda: rag.Prompts(examples=["x"]), "1 of examples .*'x'"),
+    "folder": (lambda: rag.Prompts(5), "folder .*5"),
+    "history": (lambda: rag.Prompts(history="hello"), "^history .*'hello'"),
+    "no document to sum up": (lambda: rag.summarize(5), r"^source .*rag\.load.*5"),
+    "document": (lambda: rag.ask_document("How tall?", 5, llm="extractive"), "5"),
 }
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_other_arguments_that_cannot_be_are_told_too(name):
-    act, message = ACTS[name]
-    with pytest.raises(RagError) as caught:
+def test_other_wrong_arguments_are_named(name):
+    act, named = ACTS[name]
+    with pytest.raises(UsageError, match=named):
         act()
-    assert message in str(caught.value)
 
 
 def test_a_session_is_a_name_or_a_path(towers):
-    with pytest.raises(UsageError, match="session must be a name"):
+    with pytest.raises(UsageError, match=r"session .*5"):
         rag.Chat(index=towers, llm="extractive", session=5)
 
 
-def test_what_is_told_is_bounded(towers):
+def test_an_error_shows_long_values_in_part(towers):
     with pytest.raises(UsageError) as caught:
         rag.ask(["word"] * 1000, index=towers, llm="extractive")
     assert len(str(caught.value)) < 200

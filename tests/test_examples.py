@@ -1,4 +1,4 @@
-"""Every example is run as a user would run it, in a folder of its own, and has to show what it promises."""
+"""Every example runs in a folder of its own, as a user runs it, and prints what it promises."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SHOWS = {
 
 @pytest.fixture
 def environment(monkeypatch):
-    """Children find the package in this checkout and no settings of whoever runs the tests."""
+    """Child processes import the package of this checkout and see no settings of the developer."""
     for name in [name for name in os.environ if name.startswith("RAG_") and name != "RAG_CACHE"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -63,7 +63,7 @@ def test_every_script_is_expected_to_show_something():
     assert {path.name for path in EXAMPLES.glob("*.py")} - TESTED_ELSEWHERE == set(SHOWS)
 
 
-def test_the_notebook_is_kept_without_outputs_and_names_no_place_on_a_machine():
+def test_the_notebook_has_no_outputs_and_no_local_paths():
     for cell in read_notebook().cells:
         assert not cell.get("outputs")
         assert not cell.get("execution_count")
@@ -87,7 +87,7 @@ def test_the_json_of_an_answer_can_be_read_by_another_program(environment, tmp_p
 
 
 @pytest.mark.slow
-def test_a_folder_of_ones_own_can_be_asked(environment, tmp_path, folder):
+def test_an_own_folder_can_be_asked(environment, tmp_path, folder):
     output = run_script("ask_a_folder.py", tmp_path, str(folder), "How tall is the tower?")
     assert "3 documents, 3 of them new" in output
     assert "“The tower is 34 metres tall.”" in output

@@ -108,7 +108,7 @@ def test_keys_of_recipes_are_options(table, options, names):
 )
 def test_an_unknown_option_is_refused_with_the_nearest_name(act, nearest):
     ((wrong, right),) = nearest.items()
-    with pytest.raises(UsageError, match=f"'{wrong}'.*Did you mean '{right}'"):
+    with pytest.raises(UsageError, match=f"'{wrong}'.*'{right}'"):
         act(**{wrong: 1})
 
 
@@ -123,7 +123,7 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(act, nearest):
         ({"selection": ["*.pdf"]}, "selection"),
     ],
 )
-def test_options_of_reading_are_checked_by_all_that_read(options, name):
+def test_options_of_reading_are_checked_by_all_readers(options, name):
     for act in (
         lambda: rag.sync(["x"], index="i", **options),
         lambda: next(rag.summarize_many(["x"], llm="extractive", **options)),
@@ -133,9 +133,9 @@ def test_options_of_reading_are_checked_by_all_that_read(options, name):
             act()
 
 
-def test_a_spec_is_opened_only_once_the_other_options_are_right(monkeypatch):
+def test_a_spec_is_opened_after_all_options_are_checked(monkeypatch):
     opened = []
     monkeypatch.setattr("rag.specs.open_reranker", lambda spec, **_: opened.append(spec))
-    with pytest.raises(UsageError, match="k must be"):
+    with pytest.raises(UsageError, match=r"^k\b"):
         rag.ask("x", index="i", reranker="some-model", k=0)
     assert opened == []

@@ -1,9 +1,10 @@
-"""A package of somebody else's adds a component of every kind, and touches none of our code."""
+"""Another package adds a component of every kind without a change to our code."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -201,7 +202,7 @@ class TestVerifier(VerifierContract):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The folder of an installed package, which a process sees with it on PYTHONPATH."""
+    """The folder of an installed package. `run` puts it on PYTHONPATH."""
     folder = tmp_path_factory.mktemp("toy")
     (folder / "project" / "toy_shelf").mkdir(parents=True)
     (folder / "project" / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
@@ -252,7 +253,7 @@ class TestInstalledPackage:
         )
         assert json.loads(asked.stdout)["citations"][0]["source"] == "tower.toy"
         refused = run(installed, *rag, "index", "docs", "--index", "toy://harbour", code=1)
-        assert "toy://harbour is an address" in refused.stderr
+        assert "toy://harbour" in refused.stderr
 
     def test_a_source_is_found(self, installed):
         code = "from rag.specs import open_source; print(open_source('toy://shelf').items())"
@@ -260,7 +261,7 @@ class TestInstalledPackage:
 
     def test_a_component_that_cannot_be_imported_names_its_package(self, installed):
         done = run(installed, ROOT / "cli.py", "ask", "x", "--index", "shelf", "--llm", "broken:1", code=1)
-        assert "The package toy-shelf offers 'broken' in groundtext.generators" in done.stderr
+        assert re.search(r"package toy-shelf .*'broken'.*groundtext\.generators", done.stderr)
 
 
 class Entry:
@@ -320,7 +321,7 @@ def test_a_package_gets_the_key_if_it_takes_one(offer):
     assert open_llm("toy:big", api_key="secret").answers == [["big"]]
 
 
-def test_an_index_of_a_stranger_gives_no_package_the_key(offer, tmp_path, monkeypatch):
+def test_a_foreign_index_gives_no_package_the_key(offer, tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     offer(Embeds)
     document = load_bytes(b"The tower is tall.", source="t.txt")
@@ -351,9 +352,9 @@ def test_a_folder_of_a_model_comes_before_a_package(offer, tmp_path, monkeypatch
         open_embedder("toy")
 
 
-def test_a_misspelled_name_is_told_those_of_packages(offer):
+def test_a_misspelled_name_suggests_a_package(offer):
     offer(lambda rest: None)
-    with pytest.raises(SpecError, match="Did you mean 'toy'"):
+    with pytest.raises(SpecError, match=r"'toi'.*'toy'"):
         open_llm("toi")
 
 
@@ -371,7 +372,7 @@ def fails(rest):
 )
 def test_a_package_that_fails_is_named(offer, thing, reason):
     offer(thing)
-    with pytest.raises(PluginError, match=f"The package toy offers 'toy' in groundtext.generators, .*{reason}"):
+    with pytest.raises(PluginError, match=rf"package toy .*groundtext\.generators.*{reason}"):
         open_llm("toy:big")
 
 
@@ -386,7 +387,7 @@ def test_an_error_of_the_model_is_passed_on(offer):
 
 def test_a_loader_without_suffixes_is_named(offer):
     offer(object())
-    with pytest.raises(PluginError, match=r"groundtext.loaders, .*no 'suffixes'"):
+    with pytest.raises(PluginError, match=r"groundtext\.loaders.*'suffixes'"):
         is_supported("a.toy")
 
 
@@ -404,5 +405,5 @@ def test_no_loader_takes_a_suffix_of_ours(offer):
 
 def test_an_unknown_scheme_says_which_are_known(offer):
     offer(fails)
-    with pytest.raises(SpecError, match=r"'tyo' is unknown.* 'toy'"):
+    with pytest.raises(SpecError, match=r"'tyo'.*'toy'"):
         rag.search("Why?", index="tyo://shelf")

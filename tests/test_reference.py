@@ -36,7 +36,7 @@ def test_the_settings_page_has_every_variable():
     assert {variable for variable in variables if f"`{variable}`" not in page} == set()
 
 
-def test_the_formats_page_has_every_suffix_that_is_not_source_code():
+def test_the_formats_page_has_every_suffix():
     page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     suffixes = {suffix for suffix, family in SUFFIXES.items() if family != "code"}
     assert {suffix for suffix in suffixes if f"`{suffix}`" not in page} == set()

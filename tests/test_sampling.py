@@ -1,4 +1,4 @@
-"""Sampling options: out of range ones are refused, and so are those that a model cannot do."""
+"""Sampling options out of range, or beyond a model, are refused."""
 
 import pytest
 
@@ -26,8 +26,8 @@ def test_an_option_out_of_range_is_refused_by_name(option, value):
         Sampling(**{option: value})
 
 
-def test_an_option_that_a_model_cannot_do_is_refused_and_never_ignored():
+def test_an_option_that_a_model_cannot_do_is_refused():
     able = ExtractiveGenerator.options
     check_options(Sampling(max_tokens=5, temperature=0.0), model="extractive", able=able)
-    with pytest.raises(UsageError, match="extractive cannot do seed, top_p"):
+    with pytest.raises(UsageError, match=r"extractive .*seed, top_p"):
         check_options(Sampling(seed=1, top_p=0.5), model="extractive", able=able)

@@ -1,4 +1,4 @@
-"""A prompt → what a model writes, sentence by sentence, each with the words that it rests on."""
+"""Prompt → answer: read the model's stream sentence by sentence, and check and cite each sentence."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 NOT_FOUND = "Not found in these documents."
 _NOT_FOUND_WORDS = frozenset(stems(NOT_FOUND)) | {"not"}
 MAY_END_A_SENTENCE = frozenset('.!?…:;。！？؟।\n"”’)]')
-"""Only after a piece with one of these is it worth looking for whole sentences."""
+"""Signs that can end a sentence. The text is split into sentences only after a piece with one of them."""
 
 
 @dataclass(slots=True)
 class _Written:
-    """What has been written so far. The usage counts pieces as tokens until the model gives its own numbers."""
+    """The answer so far. `usage` counts each piece as a token until the model reports its own numbers."""
 
     sentences: list[Sentence]
     usage: Usage
     said_not_found: bool = False
     has_text: bool = False
 
-    def begin_anew(self) -> None:
-        """Forget what turned out to be no part of the answer."""
+    def reset(self) -> None:
+        """Drop all sentences: they turned out to be the model's thoughts, not its answer."""
         self.sentences, self.said_not_found, self.has_text = [], False, False
 
 
@@ -56,10 +56,10 @@ async def write(
     on_sentence: OnSentence | None = None,
     started: float | None = None,
 ) -> Answer:
-    """The answer to a prepared question; without a prompt, the model is not asked.
+    """The answer to a prepared question. If it has no prompt, the model is not called and the answer is NOT_FOUND.
 
-    `started` is when the question was asked, by time.perf_counter(). Raises ModelError where the model used up its tokens before
-    it wrote anything, as one that thinks first may: that tells nothing of the documents.
+    `started` is the time of the question by `time.perf_counter()`, for `Answer.seconds`. Raises ModelError if the model used up
+    its tokens before the answer began, which happens to models that think first.
     """
     started = time.perf_counter() if started is None else started
     written = _Written([], Usage())
@@ -100,87 +100,89 @@ def _is_vouched_for(written: _Written, llm: Generator) -> bool:
 
 
 def reader_of(options: AskOptions) -> str:
-    """Everything besides the prompt and the model that decides how much of a stream `write` reads."""
+    """A key for the options, besides prompt and model, that decide how much of a stream `write` reads."""
     return f"answers, {identity_of(options.verifier) if options.verifier else 'lexical'}, {options.strict}"
 
 
 async def _write(
     prompt: Prompt, prepared: Prepared, llm: Generator, options: AskOptions, written: _Written, on_sentence: OnSentence | None
 ) -> None:
-    """Nothing is shown before the first sentence that the sources support: without one there is no answer.
+    """Fill `written`. `on_sentence` waits for the first supported sentence, since without one there is no answer.
 
-    A model that says a sentence again has nothing to add, and is stopped; so is a small one that begins to stray after
-    it has answered.
+    Two things stop the stream: a sentence that repeats an earlier one, and, from a model that reads a single source, a sentence
+    without full support after a supported one.
     """
     citations = prepared.citations
-    held: list[Sentence] = []
+    waiting: list[Sentence] = []
     supported = False
-    said: set[frozenset[str]] = set()
+    seen: set[frozenset[str]] = set()
     at_once = gives_whole_answers(llm) and not on_sentence
     pieces = _whole(prompt, llm, options, citations) if at_once else llm.stream(prompt, options.sampling)
     async with aclosing(_sentences(pieces_without_thoughts(pieces), written)) as texts:
         async for text in texts:
             if isinstance(text, Sign):
-                written.begin_anew()
-                citations.begin_anew()
-                held, supported, said = [], False, set()
+                written.reset()
+                citations.reset()
+                waiting, supported, seen = [], False, set()
                 continue
             written.has_text = True
             judged = citations.judge(text)
-            words = frozenset([*stems(judged[0].text), *(["not"] if is_negated(judged[0].text) else [])])
-            if words in said:
+            words = frozenset(stems(judged[0].text))
+            if is_negated(judged[0].text):
+                words |= {"not"}
+            if words in seen:
                 break
             if words == _NOT_FOUND_WORDS:
                 written.said_not_found = True
                 continue
-            if any(words < earlier for earlier in said):
-                continue  # nothing is said that was not said before
-            said.add(words)
+            if any(words < earlier for earlier in seen):
+                continue  # part of an earlier sentence
+            seen.add(words)
             if supported and llm.max_sources == 1 and judged[0].support != "full":
                 break
             if not judged[0].text or (options.strict and judged[0].support == "none"):
                 continue
             sentence = citations.cite(judged)
             written.sentences.append(sentence)
-            held.append(sentence)
+            waiting.append(sentence)
             supported = supported or sentence.support != "none"
             if supported and on_sentence:
-                for ready in held:
+                for ready in waiting:
                     on_sentence(ready, citations.citations)
-                held = []
+                waiting = []
 
 
 async def _whole(
     prompt: Prompt, llm: Generator, options: AskOptions, citations: Citations
 ) -> AsyncGenerator[str | Usage, None]:
-    """The answer in one piece, all of whose sentences are there to be judged."""
+    """The whole answer as one piece. Its sentences are judged together beforehand, which is faster."""
     text, usage = await whole_answer(llm, prompt, options.sampling)
-    said = without_thoughts(text)
-    citations.expect([said[start:end] for start, end in sentence_spans(said)])
+    answer = without_thoughts(text)
+    citations.expect([answer[start:end] for start, end in sentence_spans(answer)])
     yield text
     yield usage
 
 
 async def _sentences(pieces: AsyncGenerator[str | Usage | Sign, None], written: _Written) -> AsyncGenerator[str | Sign, None]:
-    """Whole sentences as soon as the next one has begun, and what says that those before were none; the usage goes to `written`."""
-    pending, is_worth_a_look = "", False
+    """Each sentence as soon as the next one begins, and each Sign as it comes. The usage goes to `written`."""
+    pending, may_have_ended = "", False
     async with aclosing(pieces) as stream:
         async for piece in stream:
             if isinstance(piece, Usage):
                 written.usage = piece
                 continue
             if isinstance(piece, Sign):
-                pending, is_worth_a_look = "", False
+                pending, may_have_ended = "", False
                 yield piece
                 continue
             pending += piece
             written.usage = replace(written.usage, completion_tokens=written.usage.completion_tokens + 1)
-            spans = sentence_spans(pending) if is_worth_a_look and piece.strip() else []
-            is_worth_a_look = is_worth_a_look or not MAY_END_A_SENTENCE.isdisjoint(piece)
+            spans = sentence_spans(pending) if may_have_ended and piece.strip() else []
+            may_have_ended = may_have_ended or not MAY_END_A_SENTENCE.isdisjoint(piece)
             for start, end in spans[:-1]:
                 yield pending[start:end]
             if len(spans) > 1:
                 pending = pending[spans[-1][0] :]
-                is_worth_a_look = not MAY_END_A_SENTENCE.isdisjoint(pending)
+                may_have_ended = not MAY_END_A_SENTENCE.isdisjoint(pending)
     for start, end in sentence_spans(pending):
         yield pending[start:end]

@@ -1,6 +1,6 @@
-"""A file of answers, one JSON object a line: added to as answers come, put into the questions' order at the end.
+"""The output file of many questions: JSON lines, appended as answers come and sorted into the questions' order at the end.
 
-Answers to other questions, which stood there before, stay in front of them.
+Earlier answers to other questions stay at the top of the file.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from rag.protocols import Generator, Searchable
 
 KEY = "key"
-"""The member of a line that tells what its answer depends on."""
+"""The member of a line with the hash of everything its answer depends on."""
 
 KNOWN_BY_DESCRIPTION = frozenset({"ExtractiveGenerator", "HttpGenerator", "LlamaCppGenerator", "VllmGenerator"})
-"""Generators whose answers release 0.1 kept under their description, which names the server, or under their name alone."""
+"""Generators that release 0.1 identified by their description (which names the server) or by their name alone."""
 
 BEGINNINGS = (b'{"id": ', b'{"question": ')
-"""How a line begins."""
+"""The first bytes of every line."""
 
 
 class AnswerFile:
-    """Where answers are kept. `keys` tells for each question what its answer depends on; without a path nothing is kept.
+    """A context manager for the file of answers. Without a `path`, nothing is saved.
 
-    `known` has the answers of an earlier run by the place of their question; failures are not among them, and neither are
-    `others`, the lines of questions that are not asked now. A line that a kill has torn is passed over.
-    Raises UsageError for a file that holds something else, or that another process writes to.
+    `keys` has a hash for each question, of everything its answer depends on. `known` maps the position of a question to its
+    answer from an earlier run; failures are asked again. `others` has the lines of questions outside this run, by key. A torn
+    last line is skipped. Raises UsageError if the file has other content, or if another process writes to it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class AnswerFile:
         self._lines: dict[int, dict[str, Any]] = {}
         self._fresh = fresh
         self._file: IO[bytes] | None = None
-        self._held = ExitStack()
+        self._lock = ExitStack()
         self.known: dict[int, dict[str, Any]] = {}
         self.others: dict[str, dict[str, Any]] = {}
 
@@ -66,11 +66,11 @@ class AnswerFile:
             return self
         with ExitStack() as opened:
             self._file = self._opened(self._path, opened)
-            self._held = opened.pop_all()
+            self._lock = opened.pop_all()
         return self
 
     def _opened(self, path: Path, opened: ExitStack) -> IO[bytes]:
-        """The file to add to, under its lock, with what it holds already."""
+        """The locked file, open for appending. Fills `known` and `others` from its lines."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             opened.enter_context(locked(lock_beside(path), leave=False))
@@ -93,7 +93,7 @@ class AnswerFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._path is None:
             return
-        with self._held:
+        with self._lock:
             try:
                 if self._file:
                     self._file.close()
@@ -103,9 +103,9 @@ class AnswerFile:
                 if error is None:
                     raise _is_unfinished(self._path, failed) from failed
 
-    def add(self, place: int, told: Mapping[str, Any]) -> None:
-        """Keep what came of a question. Raises UsageError where it cannot be written."""
-        self._lines[place] = self._line(place, told)
+    def add(self, place: int, answer: Mapping[str, Any]) -> None:
+        """Append the answer or failure of the question at position `place`. Raises UsageError if the file cannot be written."""
+        self._lines[place] = self._line(place, answer)
         if self._file and self._path:
             try:
                 self._file.write(line_of(self._lines[place]))
@@ -113,13 +113,13 @@ class AnswerFile:
             except OSError as error:
                 raise _is_unfinished(self._path, error) from error
 
-    def _line(self, place: int, told: Mapping[str, Any]) -> dict[str, Any]:
-        named = {"id": self._ids[place]} if self._ids else {}
-        rest = {name: value for name, value in told.items() if name not in (KEY, "id")}
-        return {**named, **rest, KEY: self._keys[place]}
+    def _line(self, place: int, answer: Mapping[str, Any]) -> dict[str, Any]:
+        identifier = {"id": self._ids[place]} if self._ids else {}
+        rest = {name: value for name, value in answer.items() if name not in (KEY, "id")}
+        return {**identifier, **rest, KEY: self._keys[place]}
 
     def _earlier(self, path: Path) -> dict[str, dict[str, Any]]:
-        """The answers in the file by their keys. Only the last line may be torn; whatever else is no answer is somebody's."""
+        """The answers in the file by key. Only the last line may be torn: any other foreign line raises UsageError."""
         found: dict[str, dict[str, Any]] = {}
         if not path.exists():
             return found
@@ -127,9 +127,11 @@ class AnswerFile:
             raise UsageError(f"{path} is not a regular file. Name a file for the answers, or leave --output out to print them.")
         try:
             for record in records(path, is_ours=lambda record: KEY in record, beginnings=BEGINNINGS):
-                if "answer" in record:
-                    is_asked = str(record.get("question")) in self._questions
-                    (found if is_asked else self.others)[str(record[KEY])] = record
+                if "answer" not in record:
+                    continue
+                is_asked = str(record.get("question")) in self._questions
+                lines = found if is_asked else self.others
+                lines[str(record[KEY])] = record
         except ForeignLineError as error:
             raise UsageError(
                 f"{path}, line {error.number}: not an answer written by `rag ask`. Choose another --output, or move this file."
@@ -148,13 +150,13 @@ def _cannot_be_written(path: Path, error: OSError) -> UsageError:
 
 def _is_unfinished(path: Path, error: OSError) -> UsageError:
     return UsageError(
-        f"Answers cannot be written to {path}: {error.strerror or error}. Those that stand there are kept: make room, and run the "
-        "same again; it goes on there."
+        f"Answers cannot be written to {path}: {error.strerror or error}. The answers so far are saved. Free some disk space and "
+        "run the same command again: it continues from there."
     )
 
 
 def _check_folder(path: Path) -> None:
-    """Raise UsageError where no file can be made beside the answers, which looks like a lock that is held."""
+    """Raise UsageError if the folder is not writable, which looks like a busy lock."""
     try:
         with TemporaryFile(dir=path.parent):
             pass
@@ -163,7 +165,7 @@ def _check_folder(path: Path) -> None:
 
 
 def answer_keys(questions: Sequence[str], index: Searchable, llm: Generator, options: AskOptions) -> list[str]:
-    """For each question a hash of all that its answer depends on."""
+    """A hash for each question: of the documents, the model, the options, the prompts and the question itself."""
     chosen = (
         options.k,
         options.mode,
@@ -180,19 +182,19 @@ def answer_keys(questions: Sequence[str], index: Searchable, llm: Generator, opt
 
 
 def _of_prompts(prompts: Prompts) -> str:
-    """The templates as they were written, for no single prompt shows all their branches, and what fills them."""
+    """The source of the templates, since no single prompt shows all their branches, and their inputs."""
     sources = [prompts.template(task).source for task in ("answer.system", "answer.user")]
     examples = prompts.examples.choice if isinstance(prompts.examples, NearestExamples) else prompts.examples
     return repr((sources, prompts.system, prompts.history, examples))
 
 
 def _identity(component: object) -> str:
-    """A spec, or the identity of a component; "None" for the default one."""
+    """A spec as it is, or the identity of a component; "None" for the default component."""
     return str(component) if component is None or isinstance(component, str) else identity_of(component)
 
 
 def _model(llm: Generator) -> tuple[str, str]:
-    """The name of a model, and its identity. Generators of release 0.1 keep the key that it gave them."""
+    """The name and identity of a model. Generators of release 0.1 keep the key they had there."""
     if type(llm).__name__ in KNOWN_BY_DESCRIPTION:
         return llm.name, getattr(llm, "description", "")
     return llm.name, identity_of(llm)

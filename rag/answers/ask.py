@@ -1,4 +1,4 @@
-"""A question answered from an index, and any text checked against any passages."""
+"""The public functions that answer a question from an index, and check any text against any passages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ask(
     on_sentence: OnSentence | None = None,
     **options: Unpack[AskKeywords],
 ) -> Answer:
-    """An answer from the documents, with every sentence checked against the words that it cites.
+    """Answer a question from an index. Every sentence is checked against the documents and cites the words it rests on.
 
     Specs (of index, model, reranker, verifier) are opened for this question; pass objects to ask several. `on_sentence` is
     called with each sentence and all citations so far, as soon as the sentence is written and checked. Where the documents
@@ -70,7 +70,7 @@ async def asked(
     options: AskOptions,
     on_sentence: OnSentence | None = None,
 ) -> Answer:
-    """The answer of `ask`, whose options are checked and opened."""
+    """`ask` with options that are already checked and opened."""
     require_text(question, "The question")
     require_call(on_sentence, "on_sentence")
     started = time.perf_counter()
@@ -80,9 +80,14 @@ async def asked(
 
 
 def check(text: str, *, sources: Sequence[str], verifier: Verifier | str | None = None) -> list[Sentence]:
-    """Each sentence of any text, judged against any passages; citation markers are the numbers of the sources, from 1.
+    """Judge each sentence of `text` against `sources`. Returns the sentences in order, each with its support and score (0 to 1).
 
-    Markers that stand in the text are no words of it: they are left out and not looked at.
+    `Sentence.citations` are the positions of the supporting sources, from 1. Citation markers in the text are removed
+    and ignored. `verifier` is a spec or an object, by default the lexical verifier.
+
+    >>> [sentence] = check("The tower is 96 m tall.", sources=["It stands in Kell.", "The tower is 96 m tall."])
+    >>> sentence.support, sentence.citations
+    ('full', (2,))
     """
     require_text(text, "The text to check")
     texts = listed(sources, "sources")
@@ -90,7 +95,8 @@ def check(text: str, *, sources: Sequence[str], verifier: Verifier | str | None 
     judge = opened_verifier(verifier) or LexicalVerifier()
     checked = []
     for start, end in sentence_spans(text):
-        if not (body := without_markers(text[start:end]).strip()):
+        body = without_markers(text[start:end]).strip()
+        if not body:
             continue
         sentence, spans = judge.check(body, passages)
         numbers = tuple(dict.fromkeys(passage.number for passage, _, _ in spans))

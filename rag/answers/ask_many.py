@@ -1,7 +1,7 @@
-"""Many questions at once: each finished answer is kept, and a run that was stopped goes on where it was.
+"""Many questions at once: every finished answer is saved, and a stopped run resumes where it stopped.
 
-Questions are prepared in windows, the first ones small so that the model starts early. Within a window, those that are
-answered from the same passages stand together, so that a server which keeps the beginnings of prompts has to read them once.
+Questions are prepared in windows. The first windows are small, so that the model starts early. Within a window, questions with
+the same passages are neighbours, so that a server with a prefix cache reads those passages once.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 EMBEDDED_TOGETHER = 32
 FIRST_WINDOW, LARGEST_WINDOW = 4, 256
-"""Questions that are prepared together; each window is twice as long as the one before it."""
+"""Questions per window. Each window is twice as long as the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailedAnswer:
-    """A question that could not be answered for a reason that lies not in the documents; `error` says why and what next."""
+    """A question without an answer, because something failed. `error` says what failed and what to do."""
 
     question: str
     error: str
@@ -58,7 +58,7 @@ class FailedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Where answers and finished calls are kept, under which names, and whether those that are there count."""
+    """Where answers and model calls are saved. `fresh` ignores earlier answers and calls."""
 
     path: Path | str | None
     ids: Sequence[object]
@@ -68,9 +68,9 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all the questions of a run have in common. `writer` is `llm`, with its finished calls kept.
+    """What all questions of a run share. `writer` is `llm`, wrapped to save its finished calls.
 
-    `ready` is put a None for each worker at the end.
+    `ready` ends with one None for each worker.
     """
 
     index: Searchable
@@ -94,15 +94,21 @@ def ask_many(
     on_answer: OnAnswer | None = None,
     **options: Unpack[AskKeywords],
 ) -> list[Answer | FailedAnswer]:
-    """The answers in the order of the questions; a question that fails does not fail the others.
+    """Answer many questions, `llm.parallel` at a time. Returns one Answer or FailedAnswer per question, in their order.
 
-    As many are asked at once as the model takes (`llm.parallel`). With `output`, a file of JSON lines, each answer is
-    written as it is there, and what a stopped run has answered is not asked again as long as index, model and options are
-    the same; `fresh` asks all again. Answers to other questions that the file has stay in front.
-    With `calls`, an SQLite file, each finished call of the model is kept there, as in `summarize`. It is not made again, even if
-    the output is another one, or other options than those of the prompt have changed.
-    `ids`, one a question, stand in its lines. A question that has failed before it is asked stays so. `on_answer` is
-    called with each answer as it comes, in any order.
+    A question that fails does not stop the others. A FailedAnswer among `questions` is returned as it is.
+
+    - `output`: a file of JSON lines. Each answer is saved there at once. A later run skips the questions it has answered, unless
+      the index, the model, an option or a prompt has changed. Answers to other questions stay at the top of the file.
+    - `ids`: one id per question, written to its line.
+    - `calls`: an SQLite file for finished model calls, as in `summarize`. A saved call is reused even for another `output`, as
+      long as its prompt and sampling are the same.
+    - `fresh`: ask everything again, and ignore saved answers and calls.
+    - `on_answer`: called with each result as soon as it is there, in any order.
+
+    Raises UsageError for an invalid option, ids that repeat, or an `output` with other content.
+
+        answers = rag.ask_many(["How tall is it?", "Who built it?"], index="indexes/handbook", output="answers.jsonl")
     """
     kept = Kept(output, ids, fresh, calls)
     return run(asked_many(questions, index, llm, AskOptions.of(options), kept, on_answer))
@@ -134,7 +140,7 @@ async def asked_many(
     kept: Kept,
     on_answer: OnAnswer | None = None,
 ) -> list[Answer | FailedAnswer]:
-    """The answers of `ask_many`, whose options are checked and opened."""
+    """`ask_many` with options that are already checked and opened."""
     questions = listed(questions, "questions", kinds=(str, FailedAnswer))
     ids = listed(kept.ids, "ids", kinds=(str, int, float, type(None)), of="ids, texts or numbers")
     if kept.path is not None:
@@ -144,10 +150,10 @@ async def asked_many(
     require_call(on_answer, "on_answer")
     _check_ids(ids, len(questions))
     with using_searchable(index) as opened, using_llm(llm) as generator, _store(generator, kept) as store:
-        texts = [one.question if isinstance(one, FailedAnswer) else one for one in questions]
+        texts = [entry.question if isinstance(entry, FailedAnswer) else entry for entry in questions]
         keys = await asyncio.to_thread(answer_keys, texts, opened, generator, options)
         with AnswerFile(kept.path, texts, keys, ids=ids, fresh=kept.fresh) as file:
-            done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(told) for place, told in file.known.items()}
+            done: dict[int, Answer | FailedAnswer] = {place: Answer.from_dict(record) for place, record in file.known.items()}
             left = [(place, question) for place, question in enumerate(questions) if place not in done]
 
             def keep(place: int, answer: Answer | FailedAnswer) -> None:
@@ -163,8 +169,10 @@ async def asked_many(
 
 
 def _store(llm: Generator, kept: Kept) -> AbstractContextManager[CallStore | None]:
-    """The store of calls; None where none is named, or there is no model to call."""
-    return nullcontext() if kept.calls is None or isinstance(llm, ExtractiveGenerator) else CallStore(kept.calls)
+    """The store of model calls; None without a path, or without a model to call."""
+    if kept.calls is None or isinstance(llm, ExtractiveGenerator):
+        return nullcontext()
+    return CallStore(kept.calls)
 
 
 async def _writer(llm: Generator, store: CallStore | None, options: AskOptions, *, fresh: bool) -> Generator:
@@ -175,22 +183,24 @@ async def _writer(llm: Generator, store: CallStore | None, options: AskOptions, 
 
 
 def _check_ids(ids: Sequence[object], questions: int) -> None:
-    """Raise UsageError unless each question has an id of its own (several may have None), or there are no ids."""
+    """Raise UsageError unless there are no ids, or one per question. Only None may repeat."""
     if ids and len(ids) != questions:
         raise UsageError(f"There are {questions} questions and {len(ids)} ids. Give each question one, or none.")
     taken: dict[str, int] = {}
-    for number, named in enumerate(ids, 1):
-        is_name = isfinite(named) if isinstance(named, float) else not isinstance(named, bool)
-        require(is_name, named, f"Number {number} of ids", "a text or a finite number")
-        first = number if named is None else taken.setdefault(str(named), number)
+    for number, identifier in enumerate(ids, 1):
+        is_valid = isfinite(identifier) if isinstance(identifier, float) else not isinstance(identifier, bool)
+        require(is_valid, identifier, f"Number {number} of ids", "a text or a finite number")
+        if identifier is None:
+            continue
+        first = taken.setdefault(str(identifier), number)
         if first != number:
             raise UsageError(
-                f"Number {number} of ids is {named!r}, which number {first} is already. Give each question its own."
+                f"Number {number} of ids is {identifier!r}, which number {first} is already. Give each question its own id."
             )
 
 
 async def _answer_all(questions: Sequence[_Numbered], work: _Work) -> None:
-    """An error that nobody expects ends the run; what was kept before stays."""
+    """Prepare and answer concurrently. An unexpected error stops all tasks; saved answers stay saved."""
     workers = max(1, min(work.llm.parallel, len(questions)))
     tasks = [asyncio.create_task(_prepare_all(questions, work, workers))]
     tasks += [asyncio.create_task(_write_some(work)) for _ in range(workers)]
@@ -206,32 +216,32 @@ async def _prepare_all(questions: Sequence[_Numbered], work: _Work, workers: int
     start, length = 0, FIRST_WINDOW
     while start < len(questions):
         prepared = await asyncio.to_thread(_prepared_window, questions[start : start + length], work)
-        for one in sorted(prepared, key=_neighbours):
-            await work.ready.put(one)
+        for entry in sorted(prepared, key=_passages_of):
+            await work.ready.put(entry)
         start, length = start + length, min(2 * length, LARGEST_WINDOW)
     for _ in range(workers):
         await work.ready.put(None)
 
 
 def _prepared_window(window: Sequence[_Numbered], work: _Work) -> list[tuple[int, Prepared | FailedAnswer]]:
-    """Step by step for all of them, so that the embedder gets what a step needs of it together."""
+    """Prepare all questions one step at a time, so that the embedder gets large batches."""
     questions = [question for _, question in window if isinstance(question, str)]
     _embed_together(lambda: questions, work)
     found = [(place, question, _retrieved(question, work)) for place, question in window]
-    _embed_together(lambda: [text for _, question, one in found for text in _to_embed(question, one, work)], work)
-    return [(place, _prepared(question, one, work)) for place, question, one in found]
+    _embed_together(lambda: [text for _, question, hits in found for text in _to_embed(question, hits, work)], work)
+    return [(place, _prepared(question, hits, work)) for place, question, hits in found]
 
 
 def _embed_together(texts: Callable[[], Sequence[str]], work: _Work) -> None:
-    """So that the embedder knows them when it is asked for one by one. What fails is told of the question it fails for."""
+    """Fill the embedder's cache in batches. Errors are ignored here: the question that needs the vector reports them."""
     if work.options.mode == "keyword" or not len(work.index):
         return
     with suppress(RagError):
         embedder = work.index.embedder
         if isinstance(embedder, EmbedsQuestions):
-            known = texts()
-            for start in range(0, len(known), EMBEDDED_TOGETHER):  # others who need the embedder take their turn in between
-                embedder.embed_questions(known[start : start + EMBEDDED_TOGETHER])
+            batch = texts()
+            for start in range(0, len(batch), EMBEDDED_TOGETHER):  # other threads use the embedder in between
+                embedder.embed_questions(batch[start : start + EMBEDDED_TOGETHER])
 
 
 def _retrieved(question: str | FailedAnswer, work: _Work) -> Retrieved | FailedAnswer:
@@ -259,16 +269,16 @@ def _prepared(question: str | FailedAnswer, found: Retrieved | FailedAnswer, wor
         return FailedAnswer(question, str(error))
 
 
-def _neighbours(one: tuple[int, Prepared | FailedAnswer]) -> tuple[list[tuple[str, int]], int]:
-    """Sorts prompts so that those that begin alike follow each other."""
-    place, prepared = one
+def _passages_of(entry: tuple[int, Prepared | FailedAnswer]) -> tuple[list[tuple[str, int]], int]:
+    """A sort key that makes prompts with the same first passages neighbours."""
+    place, prepared = entry
     prompt = prepared.prompt if isinstance(prepared, Prepared) else None
     return [(passage.source, passage.start) for passage in prompt.passages] if prompt else [], place
 
 
 async def _write_some(work: _Work) -> None:
-    while (one := await work.ready.get()) is not None:
-        place, prepared = one
+    while (entry := await work.ready.get()) is not None:
+        place, prepared = entry
         if isinstance(prepared, FailedAnswer):
             work.keep(place, prepared)
             continue

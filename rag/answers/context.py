@@ -1,7 +1,7 @@
-"""Hits → numbered sources that each say something new and fit the model's window, counted by the model itself.
+"""Hits → numbered sources without duplicates that fit the model's window, counted by the model itself.
 
-Wordings are compared by their shingles, here every run of eight words (Broder, "On the resemblance and containment of
-documents", 1997): in forms and tables, shorter runs recur with another meaning.
+Duplicates are found by their shingles: every run of eight words (Broder, "On the resemblance and containment of documents",
+1997). Shorter runs recur with another meaning in forms and tables.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 SHINGLE_WORDS = 8
 RESEMBLANCE = 0.7
-"""Share of the shingles of two near-duplicates, taken together, that both have: of 150 words, three may differ."""
+"""Two texts with at least this share of common shingles (of all their shingles) are near-duplicates: 3 of 150 words may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
-    """What is compared of a text: its shingles, its numbers, and how often it denies something."""
+    """The parts of a text that are compared: its shingles, its numbers and its count of negations."""
 
     shingles: frozenset[tuple[str, ...]]
     numbers: frozenset[str]
@@ -50,7 +50,7 @@ class _Wording:
         return cls(shingles, frozenset(numbers(text)), denials_in(text))
 
     def nearly_equals(self, other: _Wording) -> bool:
-        """Whether both say the same in nearly the same words, with the same numbers and as many denials."""
+        """Whether both have nearly the same words, the same numbers and the same count of negations."""
         common = len(self.shingles & other.shingles)
         return (
             common >= RESEMBLANCE * (len(self.shingles) + len(other.shingles) - common)
@@ -60,31 +60,31 @@ class _Wording:
 
 
 def distinct(hits: Sequence[Hit], n: int) -> list[Hit]:
-    """The first `n` hits that say something new, ranked from 1.
+    """The first `n` hits without duplicates, ranked from 1.
 
-    Two kinds are left out: a hit all of whose shingles stand in better ones, so a copy, however it was split; and a
-    near-duplicate of a better one. Two versions that differ in a number or in a "not" are no near-duplicates.
+    A hit is dropped if better hits contain all of its shingles (a copy, however it was split), or if it is a near-duplicate of a
+    better hit. Two versions that differ in a number or in a "not" are both kept.
     """
     kept: list[Hit] = []
     wordings: list[_Wording] = []
-    said: set[tuple[str, ...]] = set()
+    seen: set[tuple[str, ...]] = set()
     for hit in hits:
         if len(kept) == n:
             break
         wording = _Wording.of(hit.text)
-        if wording.shingles <= said or any(wording.nearly_equals(other) for other in wordings):
+        if wording.shingles <= seen or any(wording.nearly_equals(other) for other in wordings):
             continue
         kept.append(replace(hit, rank=len(kept) + 1))
         wordings.append(wording)
-        said |= wording.shingles
+        seen |= wording.shingles
     return kept
 
 
 def merged(hits: Sequence[Hit], *, between: Between) -> tuple[Passage, ...]:
-    """Passages numbered from 1 in the order of their best hits: hits of one document that overlap or touch are one passage.
+    """Join the hits of a document that overlap or touch. Returns passages numbered from 1, in the order of their best hits.
 
-    `between` tells the white space that separates two hits, the former one first, or None where other text does.
-    Holds for every passage: `document.text[passage.start : passage.start + len(passage.text)] == passage.text`.
+    `between` returns the white space from the end of one hit to the start of the next, or None if other text lies between them.
+    Every passage satisfies `document.text[passage.start : passage.start + len(passage.text)] == passage.text`.
     """
     passages: list[Passage] = []
     last: Hit | None = None
@@ -100,23 +100,23 @@ def merged(hits: Sequence[Hit], *, between: Between) -> tuple[Passage, ...]:
 
 
 def _extended(passage: Passage, last: Hit, hit: Hit, between: Between) -> Passage | None:
-    """The passage, which ends with `last`, up to the end of `hit`; None where they are apart. Numbers are ranks still."""
+    """The passage, which ends with `last`, extended to the end of `hit`; None if they do not touch. Its number is a rank."""
     overlap = passage.start + len(passage.text) - hit.start
     gap = "" if overlap >= 0 else between(last, hit)
     read_from_another_version = overlap > 0 and not passage.text.endswith(hit.text[:overlap])
     if gap is None or read_from_another_version:
         return None
-    best = min(passage, Passage.from_hit(hit.rank, hit), key=lambda either: either.number)
+    best = min(passage, Passage.from_hit(hit.rank, hit), key=lambda candidate: candidate.number)
     pages = (passage.pages[0], hit.pages[1]) if passage.pages and hit.pages else None
     text = passage.text + gap + hit.text[max(0, overlap) :]
     return replace(best, text=text, start=passage.start, pages=pages, place="")
 
 
 def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int, merge: Merge, render: Render) -> Prompt:
-    """The prompt with as many of the best hits as fit: prompt tokens + `max_tokens` ≤ the model's window.
+    """The prompt with as many of the best hits as fit: prompt tokens + `max_tokens` ≤ `llm.window`.
 
-    No more than the model can tell apart (`max_sources`). Hits are whole or absent, never cut; `merge` makes passages of
-    them. Raises UsageError where the question leaves no room for a single one.
+    At most `llm.max_sources` hits are used. A hit is never cut. `merge` turns hits into passages, `render` passages into
+    messages. Raises UsageError if not even one hit fits.
     """
     usable = hits[: llm.max_sources]
     budget = llm.window - max_tokens
@@ -131,11 +131,12 @@ def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int,
         return best
     fits = 0
     while too_many - fits > 1:
-        tried = prompt((fits + too_many) // 2)
+        middle = (fits + too_many) // 2
+        tried = prompt(middle)
         if tried.tokens <= budget:
-            fits, best = (fits + too_many) // 2, tried
+            fits, best = middle, tried
         else:
-            too_many = (fits + too_many) // 2
+            too_many = middle
     if fits == 0:
         raise UsageError(
             f"The window of {llm.name} ({llm.window} tokens) has no room for the question, one source and an answer of "
@@ -145,11 +146,12 @@ def pack(question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int,
 
 
 def white_space_between(index: Searchable) -> Between:
-    """Reads the documents; what has changed since the hits were found is told apart by its text."""
+    """The `between` of `merged` for an index. Returns None for a document that changed after the search."""
     document: Callable[[str], Document | None] = cache(index.catalog.document)
 
     def between(first: Hit, second: Hit) -> str | None:
-        if second.chunk != first.chunk + 1 or (whole := document(first.source)) is None:
+        whole = document(first.source) if second.chunk == first.chunk + 1 else None
+        if whole is None:
             return None
         gap = whole.text[first.end : second.start]
         unchanged = all(whole.text[hit.start : hit.end] == hit.text for hit in (first, second))
@@ -161,9 +163,9 @@ def white_space_between(index: Searchable) -> Between:
 def pack_prompts(
     question: str, hits: Sequence[Hit], *, llm: Generator, max_tokens: int, merge: Merge, prompts: Prompts
 ) -> Prompt:
-    """`pack` with as much of what was said before, and as many examples, as there is room for beside all the sources.
+    """`pack`, with as much of the conversation and as many examples as fit beside all sources.
 
-    The oldest messages give way first, then the examples; sources only when nothing else is left.
+    If space runs out, the oldest messages go first, then the examples, and sources last.
     """
     by_example = llm.max_sources == 1
     passages = merge(hits[: llm.max_sources])

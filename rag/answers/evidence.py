@@ -1,17 +1,18 @@
-"""How likely it is that the documents hold an answer: judged before a model is asked, and again after it has answered.
+"""The probability that the documents contain an answer, estimated before the model is called and again after it has answered.
 
-Before: a logistic model of five measurements between 0 and 1 or so.
+Before the call, a logistic model combines five measurements, each about 0 to 1:
 
-- The cosine of the question to the most similar passage, and how far it stands above those that come next: a passage that holds an
-  answer stands out, whatever the question; where nothing does, many passages are about as near. A long report speaks of one thing on
-  every page, so of each long document only the best passage counts, as long as there are enough others.
-- The cosine of the question to single sentences, of those that share most words with it: a passage on the right topic is near
-  the question, whether it answers it or not; the sentence that answers is nearer.
-- The share of the question's words that one sentence holds, each word counted by how rare it is in the index; and the same of
-  those words that are not in the title and the heading: what is asked, without what it is asked about.
+1. The cosine of the question and the most similar passage.
+2. Its lead over the next passages. A passage with the answer stands out; without one, many passages are about as near. A long
+   report covers one topic on every page, so only its best passage counts, as long as there are enough others.
+3. The highest cosine of the question and a single sentence, among those that share most words with it. A passage on the right
+   topic is near the question even without the answer; the sentence with the answer is nearer.
+4. The share of the question's words in one sentence, weighted by their rarity in the index.
+5. The same share without the words of the title and heading: the words for what is asked, not for its topic.
 
-After: that, what the model said, and how well the best sentence of its answer is supported. The weights belong to
-an embedder (`rag.models.embedders.calibration`). The other constants are in evidence.json. Both files name the sets of the fit.
+After the call, that probability is combined with the support of the answer's best sentence, and with whether the model wrote
+"not found". The weights belong to the embedder (`rag.models.embedders.calibration`), the other constants are in evidence.json.
+Both files name the data they were fitted on.
 """
 
 from __future__ import annotations
@@ -55,13 +56,13 @@ COMPARED = 10
 """Passages that are compared: the best one, and those that it is held against."""
 
 LONG = 6
-"""A document of which so many passages were found is a long one."""
+"""A document is long if the search found at least this many of its passages."""
 
 SENTENCES_READ = 3
-"""Sentences that are held against the question by meaning; more tell no more."""
+"""Number of sentences that are embedded. More do not improve the estimate."""
 
 DOUBT: float = FITTED.values["doubt"]
-"""Words of a weight of so much are held by any sentence: where the title has all that is asked, nothing is left to miss."""
+"""Smoothing of measurement 5: a weight that counts as found. If the title has all words of the question, the share is 1."""
 
 BEST_PASSAGES = 3
 
@@ -76,26 +77,27 @@ FAMILIAR, FOREIGN = 2.0, 2.6
 all. minilm takes .25 in English, at most .45; .4 in German, at most .56; 1 in Arabic, Chinese and Hindi, at least .6."""
 
 THRESHOLD: float = FITTED.values["threshold"]
-"""Below it there is no answer: before, the model is not asked; after, what it wrote is not called one. It is low, for a good
-answer is refused at a greater cost than a passage is read in vain, and what the model writes is checked as well."""
+"""Below this probability there is no answer: the model is not called, or its text is dropped.
+
+It is low because refusing a good answer costs more than a call in vain, and because the text is checked as well."""
 
 SUPPORTED: float = FITTED.values["supported"]
-"""The score of a sentence that its sources bear out in part; an answer without one is none."""
+"""The lowest score of a partly supported sentence. An answer needs at least one."""
 
 ODDS_OF_SENTINEL: float = FITTED.values["odds_of_sentinel"]
-"""What a model's "not found" leaves of the odds that there is an answer."""
+"""Factor on the odds of an answer if the model wrote "not found"."""
 
 ODDS_OF_SUPPORT: float = FITTED.values["odds_of_support"]
-"""How much a sentence that is supported in full raises them."""
+"""Factor on the odds of an answer for a sentence with a score of 1."""
 
 
 def question_words(question: str) -> list[str]:
-    """The stems that a question asks for, each once: its content words, or all where it has none."""
+    """The stems of a question's content words, without duplicates; of all its words if it has no content words."""
     return list(dict.fromkeys(content_stems(question) or stems(question)))
 
 
 def coverage(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | None = None) -> float:
-    """Share (0 to 1) of the question's content words that one of the first hits holds, at best; `weights` from `rarity`."""
+    """The highest share (0 to 1) of the question's words in one of the first hits. `weights` are those of `rarity`, by default 1."""
     wanted = {word: (weights or {}).get(word, 1.0) for word in question_words(question)}
     total = sum(wanted.values())
     if total <= 0:
@@ -106,7 +108,7 @@ def coverage(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an embedder with a calibration says.
+    """Similarity by a calibrated embedder.
 
     `fitted` are the constants of its calibration. `cosines` are those of the question to the passages that `compared` gives,
     the best first; `of` gives the cosines to any texts. `trust` (0 to 1) is how well the embedder knows the question's words.
@@ -119,7 +121,7 @@ class Meaning:
 
     @property
     def lead(self) -> float:
-        """How far the best passage stands above the others."""
+        """The best cosine minus the mean of the others."""
         others = self.cosines[1:]
         return self.cosines[0] - (sum(others) / len(others) if others else self.fitted.values["far"])
 
@@ -127,14 +129,14 @@ class Meaning:
 def compared(near: Collection[tuple[float, Hashable]]) -> list[float]:
     """The cosine of the most similar passage, and those of the passages it is held against, best first: at most COMPARED in all.
 
-    `near` are the passages that were found, each as its cosine and its document. The best one is held against those that come
-    next; of a LONG document, only its best counts. Where these are too few, other passages of long ones join, from near to far.
+    `near` has a (cosine, document) pair for each passage. The best passage is compared with the next ones. A LONG document
+    counts only once. If that leaves too few, other passages of long documents fill up, spread from near to far.
     """
-    ranked = sorted(near, key=lambda one: -one[0])
+    ranked = sorted(near, key=lambda pair: -pair[0])
     found = Counter(document for _, document in ranked)
-    held: list[float] = []
+    others: list[float] = []
     spare: list[float] = []
-    heard = {document for _, document in ranked[:1]}
+    seen = {document for _, document in ranked[:1]}
     for cosine, document in ranked[1:]:
         (held if found[document] < LONG or document not in heard else spare).append(cosine)
         heard.add(document)
@@ -186,19 +188,19 @@ def measured(
 
 
 def sentences_read(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | None = None) -> list[str]:
-    """The sentences whose meaning `evidence` asks for."""
-    return [one.text for one in _ranked(question, hits, weights)[:SENTENCES_READ]]
+    """The sentences that `evidence` embeds."""
+    return [sentence.text for sentence in _ranked(question, hits, weights)[:SENTENCES_READ]]
 
 
 def _ranked(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | None) -> list[_Sentence]:
-    """All sentences of the first hits, those that hold most of the question first."""
+    """All sentences of the first hits, those with the highest share of the question's words first."""
     wanted = {word: (weights or {}).get(word, 1.0) for word in question_words(question)}
-    return sorted(_sentences(hits, wanted), key=lambda one: -one.share)
+    return sorted(_sentences(hits, wanted), key=lambda sentence: -sentence.share)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """A sentence of a hit, the share of the question's words that it holds, and of those that the title does not have."""
+    """A sentence of a hit. `share` is that of the question's words, `share_of_asked` without the words of the title."""
 
     text: str
     share: float
@@ -212,9 +214,9 @@ def _sentences(hits: Sequence[Hit], wanted: Mapping[str, float]) -> Iterator[_Se
         asked = {word: weight for word, weight in wanted.items() if word not in known}
         doubted = sum(asked.values()) + DOUBT
         for start, end, words in _words_of_sentences(hit.text):
-            held = sum(weight for word, weight in wanted.items() if word in words)
-            held_of_asked = sum(weight for word, weight in asked.items() if word in words)
-            yield _Sentence(hit.text[start:end], held / total, (held_of_asked + DOUBT) / doubted)
+            found = sum(weight for word, weight in wanted.items() if word in words)
+            found_of_asked = sum(weight for word, weight in asked.items() if word in words)
+            yield _Sentence(hit.text[start:end], found / total, (found_of_asked + DOUBT) / doubted)
 
 
 @lru_cache(maxsize=1024)
@@ -223,10 +225,10 @@ def _words_of_sentences(text: str) -> tuple[tuple[int, int, frozenset[str]], ...
 
 
 def answerability(evidence: float, said_not_found: bool, best_support_score: float) -> float:
-    """Between 0 and 1: how likely it is that what the model wrote answers from the documents; below THRESHOLD it does not.
+    """The probability (0 to 1) that the model's text answers the question from the documents; below THRESHOLD it does not.
 
-    `said_not_found` is whether it wrote that the sources hold no answer, beside whatever else it wrote; `best_support_score`
-    is that of its best sentence, 0 without one. An answer that nothing supports is none.
+    `evidence` is the estimate before the call. `said_not_found` is True if the text contains the "not found" sentence.
+    `best_support_score` is the score of the best sentence, 0 without one. Without a supported sentence the result is 0.
     """
     if best_support_score < SUPPORTED:
         return 0.0

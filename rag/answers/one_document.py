@@ -1,4 +1,4 @@
-"""A question answered from one document of any length, without an index."""
+"""Answers from a single document of any length, without an index."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MET_WITHOUT_A_MODEL = frozenset({"strict", "sampling", "verifier", "calls", "fre
 def ask_document(
     question: str, document: Source, *, llm: Generator | str = "local", **options: Unpack[SummaryKeywords]
 ) -> Answer:
-    """The answer to a question from every piece of a file or a loaded document, each sentence with the words that it cites.
+    """Answer a question from a whole file or loaded document, without a search. Every sentence cites the document's words.
 
     Every piece is asked, and the pieces' answers are merged as in `summarize`, whose options apply, except `focus`. There is
     no search, so there are no hits; `evidence` goes by the words that the document and the question share. The answer
@@ -66,7 +66,7 @@ async def aask_document(
     if not question.strip():
         raise UsageError("The question is empty.")
     if "focus" in options:
-        raise UsageError("The question is what the answer is about. Leave focus out.")
+        raise UsageError("A question already sets the focus. Leave focus out.")
     whole: SummaryKeywords = {"piece_words": PIECE_WORDS, **options, "focus": question}
     chosen = SummaryOptions.of(whole, is_question=True, usual_words=USUAL_WORDS)
     loaded = document if isinstance(document, Document) else await asyncio.to_thread(loaders.load, document)
@@ -95,18 +95,17 @@ async def aask_document(
 
 
 def _refuse_unmet(options: SummaryKeywords, llm: ExtractiveGenerator) -> None:
-    """Raise UsageError for options that mean nothing without a model."""
-    if unmet := sorted(name for name, value in options.items() if value is not None and name not in MET_WITHOUT_A_MODEL):
-        raise UsageError(
-            f"{llm.name} asks no model, so there is no use for {', '.join(unmet)}. Leave it out, or name a model (--llm)."
-        )
+    """Raise UsageError for options that need a model."""
+    unmet = sorted(name for name, value in options.items() if value is not None and name not in MET_WITHOUT_A_MODEL)
+    if unmet:
+        raise UsageError(f"{llm.name} runs no model and cannot use {', '.join(unmet)}. Leave it out, or name a model (--llm).")
 
 
 WORDS_OF_A_PASSAGE = 180
 
 
 async def extracted(question: str, document: Document, *, llm: Generator, options: AskOptions) -> Answer:
-    """The answer that a generator without a model gives; its hits are passages of the document, which no index numbers."""
+    """The answer of a generator without a model. Its hits are passages of the document, without chunk numbers (-1)."""
     started = time.perf_counter()
     prepared = await asyncio.to_thread(_prepared, question, document, options)
     return await write(prepared, llm=llm, options=options, started=started)
@@ -118,7 +117,7 @@ def evidence_of(question: str, document: Document) -> float:
 
 
 def _prepared(question: str, document: Document, options: AskOptions) -> Prepared:
-    """Words alone tell whether there is an answer. None counts for more by its rarity: a document is no collection."""
+    """The prompt of the best passages; none below THRESHOLD. Evidence counts all words alike: one document has no rare words."""
     hits = _best_passages(question, document)
     likelihood = evidence_in_document(question, hits)
     passages = tuple(Passage.from_hit(hit.rank, hit) for hit in hits)
@@ -133,14 +132,15 @@ def _prepared(question: str, document: Document, options: AskOptions) -> Prepare
 
 
 def _best_passages(question: str, document: Document) -> Hits:
-    """At most five, none without a word of the question; the score is the share of its words, rare ones weighing more."""
+    """At most PASSAGES passages with a word of the question. The score (0 to 1) is the share of its words, weighted by rarity."""
     chunks = split_text(document, count_tokens=_word_counts, chunk_tokens=WORDS_OF_A_PASSAGE, overlap_tokens=0)
     wanted = question_words(question)
-    held = [set(wanted) & set(stems(f"{chunk.heading} {chunk.text}")) for chunk in chunks]
-    weights = rarity(wanted, frequencies(held), len(chunks))
-    total = sum(weights.values())
-    scores = [sum(weights[word] for word in words) / total if total else 0.0 for words in held]
-    best = sorted((place for place, score in enumerate(scores) if score > 0), key=lambda place: -scores[place])[:PASSAGES]
+    found = [set(wanted) & set(stems(f"{chunk.heading} {chunk.text}")) for chunk in chunks]
+    weights = rarity(wanted, frequencies(found), len(chunks))
+    total = sum(weights.values()) or 1.0
+    scores = [sum(weights[word] for word in words) / total for words in found]
+    matching = [place for place, score in enumerate(scores) if score > 0]
+    best = sorted(matching, key=lambda place: -scores[place])[:PASSAGES]
     return Hits((_hit(rank, scores[place], chunks[place], document) for rank, place in enumerate(best, 1)), question=question)
 
 

@@ -1,4 +1,4 @@
-"""The options of a question. Small to import: commands and recipes take their keys and help from here."""
+"""The options of a question. Commands and recipes take their keys and help from here, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PASSAGES = 5
 
 
 class AskKeywords(SearchKeywords, total=False):
-    """The options as keyword arguments: specs may name the reranker and the verifier."""
+    """The options as keyword arguments. The reranker and the verifier may be specs."""
 
     sampling: Sampling | None
     strict: bool
@@ -29,17 +29,17 @@ class AskKeywords(SearchKeywords, total=False):
 @described
 @dataclass(frozen=True, slots=True)
 class AskOptions(SearchOptions):
-    """How questions are answered. Raises UsageError for a value that cannot work.
+    """The options of `ask`. Raises UsageError for an invalid value.
 
-    `verifier` None is the default verifier, `prompts` None the packaged prompts.
+    `verifier` None is the lexical verifier, `prompts` None the packaged prompts.
     """
 
     k: int = like(SearchOptions, "k", default=PASSAGES, help="Passages to find; the model reads as many as fit.")
     sampling: Sampling = option(Sampling(), "How the model chooses tokens.", kind=Sampling, form="what rag.Sampling(…) makes")
-    strict: bool = option(False, "Leave out what the documents do not support.")
+    strict: bool = option(False, "Leave out sentences that the documents do not support.")
     verifier: Verifier | None = option(
         None,
-        "What checks sentences: lexical (default), nli:MODEL or llm:http://HOST:PORT/v1.",
+        "Verifier of the sentences: lexical (default), nli:MODEL or llm:http://HOST:PORT/v1.",
         method="check",
         form="a spec such as 'lexical' or 'nli:MODEL', or a verifier",
         metavar="SPEC",
@@ -50,7 +50,7 @@ class AskOptions(SearchOptions):
 
     @classmethod
     def of(cls, keywords: AskKeywords, *, api_key: str | None = None) -> AskOptions:  # type: ignore[override]
-        """The options, checked before what specs name is opened. Raises UsageError."""
+        """The options from keyword arguments. All are checked before any spec is opened. Raises UsageError."""
         refuse_unknown(keywords, AskKeywords)
         chosen: dict[str, Any] = {name: value for name, value in keywords.items() if (name, value) != ("sampling", None)}
         specs = {name: chosen.pop(name) for name in ("reranker", "verifier") if isinstance(chosen.get(name), str)}

@@ -1,4 +1,4 @@
-"""Question → passages → sources that fit the model: all that comes before a model writes."""
+"""Question → passages → prompt: every step before the model is called."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 ANSWER_TASKS = ("answer.system", "answer.user")
-"""The templates that a prompt is made with."""
+"""The templates of the prompt of a question."""
 
 SPARE = 4
-"""Hits that are looked at for each one that is shown, since some say the same."""
+"""Over-fetch factor of the search: near-duplicates are dropped afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Prepared:
 def prepare(
     question: str, *, index: Searchable, llm: Generator, options: AskOptions, said: str = "", retrieved: Retrieved | None = None
 ) -> Prepared:
-    """Search, judge whether the passages may hold an answer, and make the prompt. Raises UsageError where nothing fits.
+    """Search, estimate whether the passages contain an answer, and make the prompt. Raises UsageError if no source fits.
 
     A model that abstains is asked about whatever was found; another one only where there is enough evidence of an answer.
     `retrieved` is what `retrieve_distinct` has found already. `said` is what a person said where `question` is that with a topic
@@ -57,7 +57,7 @@ def prepare(
     """
     retrieved = retrieved or retrieve_distinct(question, index, options)
     prompts = options.prompts or Prompts()
-    with threads(1) as thread:  # compiles the templates, while judging computes outside of Python's lock
+    with threads(1) as thread:  # compile the templates while numpy computes without the GIL
         thread.submit(lambda: [prompts.template(task) for task in ANSWER_TASKS])
         likelihood = max(evidence_of(one, retrieved, index) for one in filter(None, (question, said)))
         if likelihood < THRESHOLD and not abstains(llm):
@@ -99,7 +99,7 @@ def _best_part(
 
 
 def retrieve_distinct(question: str, index: Searchable, options: AskOptions) -> Retrieved:
-    """The `k` best hits that each say something new. Raises UsageError for a question that cannot be asked."""
+    """The `k` best hits without near-duplicates. Raises UsageError for an empty or invalid question."""
     check_question(question)
     k = options.k
     retrieved = retrieve(
@@ -111,6 +111,6 @@ def retrieve_distinct(question: str, index: Searchable, options: AskOptions) -> 
         reranker=options.reranker,
     )
     near = retrieved.near
-    if options.mode == "dense":  # what words find too is among what evidence was measured with
+    if options.mode == "dense":  # evidence was calibrated with the candidates of both searches
         near = near_ones(*candidates(question, index=index, where=options.where))
     return Retrieved(Hits(distinct(retrieved.hits, k), question=question), near)

@@ -20,11 +20,11 @@ LIKE = '{"question": "…"}, with an "id" if you like: a string or a whole numbe
 
 
 def read_questions(path: str | Path) -> tuple[list[str | FailedAnswer], list[str | int]]:
-    """The questions, and their ids (the line's number where a line has none).
+    """The questions of a file and their ids. A line without an id has its number as id. `-` is stdin.
 
-    A line is a JSON object with "question" and perhaps "id", a JSON string, or, in a file that is not called .json or
-    .jsonl, the question itself. `-` is stdin. A line without a question, or with the id of another line, is a FailedAnswer
-    that names it. Raises UsageError where no line has a question.
+    A line is a JSON object with "question" and optionally "id", or a JSON string. In a file without the suffix .json or .jsonl,
+    it may also be the bare question. A line that is invalid, or repeats an id, becomes a FailedAnswer with the line's number.
+    Raises UsageError if the file cannot be read or no line has a question.
     """
     name = str(path)
     try:
@@ -34,29 +34,30 @@ def read_questions(path: str | Path) -> tuple[list[str | FailedAnswer], list[str
     is_json = name.lower().endswith((".jsonl", ".json")) or text.lstrip().startswith("{")
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     questions: list[str | FailedAnswer] = []
-    given: dict[int, str | int] = {}
+    ids: dict[int, str | int] = {}
     taken: dict[str, int] = {}
     for number, line in lines:
         place = f"{name}, line {number}"
         try:
-            read = _of_line(line, place) if is_json else QuestionLine(line.strip())
-            if read.id is not None:
-                _take(read.id, number, taken, place)
-                given[number] = read.id
+            record = _of_line(line, place) if is_json else QuestionLine(line.strip())
+            if record.id is not None:
+                _take(record.id, number, taken, place)
+                ids[number] = record.id
         except UsageError as error:
             questions.append(FailedAnswer(line.strip(), str(error)))
         else:
-            questions.append(read.question)
+            questions.append(record.question)
     _refuse_none(questions, name)
-    own = {number: f"line {number}" if str(number) in taken else number for number, _ in lines}
-    return questions, [given.get(number, own[number]) for number, _ in lines]
+    for number, _ in lines:
+        ids.setdefault(number, f"line {number}" if str(number) in taken else number)
+    return questions, [ids[number] for number, _ in lines]
 
 
-def _take(named: str | int, number: int, taken: dict[str, int], place: str) -> None:
-    """Note the line of an id. Raises UsageError where another line has it."""
-    first = taken.setdefault(str(named), number)
+def _take(identifier: str | int, number: int, taken: dict[str, int], place: str) -> None:
+    """Record the line of an id. Raises UsageError if an earlier line has the same id."""
+    first = taken.setdefault(str(identifier), number)
     if first != number:
-        raise UsageError(f"{place}: line {first} has the id {named!r} already. Give each question its own, or none.")
+        raise UsageError(f"{place}: line {first} has the id {identifier!r} already. Give each question its own, or none.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class QuestionLine:
 
 
 def _of_line(line: str, place: str) -> QuestionLine:
-    """The question of a JSON object or string. Raises UsageError that says what is wrong."""
+    """The question of a line with a JSON object or string. Raises UsageError for anything else."""
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -78,9 +79,9 @@ def _of_line(line: str, place: str) -> QuestionLine:
 
 
 def _refuse_none(questions: Sequence[str | FailedAnswer], name: str) -> None:
-    """Raise UsageError where no line has a question."""
+    """Raise UsageError if no line has a question."""
     if not questions:
         raise UsageError(f"There is no question in {name}. Write {LIKE}")
     first = questions[0]
-    if isinstance(first, FailedAnswer) and all(isinstance(one, FailedAnswer) for one in questions):
+    if isinstance(first, FailedAnswer) and all(isinstance(question, FailedAnswer) for question in questions):
         raise UsageError(f"No line of {name} has a question. {first.error}")

@@ -1,4 +1,4 @@
-"""A conversation over documents: each question made whole, answered from the documents, and remembered."""
+"""A conversation over documents: each follow-up question is completed, answered from the documents, and remembered."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rag.protocols import Generator, Searchable
 
 SHARE_OF_THE_PAST = 4
-"""What was said before takes at most one part in so many of the window."""
+"""The earlier conversation takes at most 1/SHARE_OF_THE_PAST of the window."""
 
 TURNS_SHOWN = 6
 TURNS_TO_REWRITE_BY = 3
@@ -47,16 +47,24 @@ ABOUT_BEFORE = "What did we speak about before?"
 
 
 class Chat:
-    """A conversation that remembers: in `session` (a name kept in the first index's folder, or a file), else while it lasts.
+    """A conversation over one or more indexes that understands follow-up questions.
 
-    `index` is one index or several, as objects, folders or addresses; `llm` a generator or a spec. What is given as a string is opened
-    now and kept open until `close()`. `system` is said to the model before the toolkit's own instructions. The other options
-    are those of `rag.ask`. Where a named session cannot be written, there is a warning, and the conversation lasts as long as
-    this object; a file that cannot be written raises IndexStoreError. One question is asked at a time; other processes may go
-    on with the same session.
+    - `index`: one index or several, as objects, folders or addresses.
+    - `llm`: a generator or a spec. Indexes and models named by strings are opened here and stay open until `close()`.
+    - `system`: text for the model before the toolkit's own instructions.
+    - `session`: where turns are saved: a name (a file in the first index's folder) or the path of a file. Without it, they
+      last as long as this object. Several processes may share a session.
+    - The other options are those of `rag.ask`.
 
-    A model that can tell several sources apart is shown what was said before, and makes follow-ups whole; for a small one,
-    the topic of the latest whole question is added to what is searched for.
+    If a named session cannot be written, the chat warns and remembers its turns in memory. If a session file cannot be
+    written, it raises IndexStoreError. Ask one question at a time.
+
+    A model that reads several sources sees the earlier turns and rewrites follow-up questions. For a model that reads a single
+    source (`max_sources` 1), the topic of the last complete question is added to the search.
+
+        with rag.Chat(index="indexes/handbook", session="staff") as chat:
+            chat.ask("How tall is the tower?")
+            chat.ask("And who built it?").text
     """
 
     @takes(AskKeywords, AskOptions)
@@ -69,22 +77,22 @@ class Chat:
         session: str | Path | None = None,
         **options: Unpack[AskKeywords],
     ) -> None:
-        named = list(index) if isinstance(index, Sequence) and not isinstance(index, str) else [index]
-        if not named:
+        sources = list(index) if isinstance(index, Sequence) and not isinstance(index, str) else [index]
+        if not sources:
             raise UsageError("A chat needs an index.")
         require_text(system, "system")
         require(session is None or isinstance(session, (str, Path)), session, "session", "a name, or the path of a file")
         self._options = AskOptions.of(options)
         with ExitStack() as opened:
-            indexes = [opened.enter_context(using_searchable(one)) for one in named]
+            indexes = [opened.enter_context(using_searchable(source)) for source in sources]
             self._index: Searchable = indexes[0] if len(indexes) == 1 else Indexes(indexes)
             self._llm = opened.enter_context(using_llm(llm))
             check_options(self._options.sampling, model=self._llm.name, able=self._llm.options)
             self._session = session_at(session, index=indexes[0].path)
             self._opened = opened.pop_all()
-        own = self._options.prompts or Prompts()
-        self._prompts = own.led_by(system) if system else own
-        self._spent = Usage()  # by the turn in hand, besides its answer
+        prompts = self._options.prompts or Prompts()
+        self._prompts = prompts.led_by(system) if system else prompts
+        self._spent = Usage()  # of the current turn, without its answer
 
     def __enter__(self) -> Self:
         return self
@@ -93,26 +101,26 @@ class Chat:
         self.close()
 
     def close(self) -> None:
-        """Close what was opened for this chat; a session that is kept stays."""
+        """Close the indexes and the model that the chat opened. A saved session stays on disk."""
         self._opened.close()
 
     @property
     def history(self) -> tuple[Turn, ...]:
-        """What was asked and answered since the beginning, or since `clear()`, the oldest first."""
+        """The turns since the beginning, or since `clear()`, oldest first."""
         return self._session.told().turns
 
     def clear(self) -> None:
-        """Forget what was said. The file of a session keeps it, marked as cleared."""
+        """Forget all turns. The session's file keeps them, marked as cleared."""
         self._keep(self._session.clear)
 
     def ask(
         self, text: str, *, on_sentence: OnSentence | None = None, on_question: Callable[[str], None] | None = None
     ) -> Answer:
-        """The answer to what a person says; its `question` is the whole question that was looked for.
+        """Answer a question or a follow-up. `Answer.question` is the completed question, `Answer.asked` the text as written.
 
-        `on_question` is called with that question where it differs from what was said; `on_sentence` is as in `rag.ask`. Small
-        talk gets a short fixed reply that rests on nothing (`answerable` is False, there are no hits). A turn is remembered when
-        its answer is complete.
+        `on_question` is called with the completed question if it differs from `text`. `on_sentence` is as in `rag.ask`. Small
+        talk gets a short fixed reply without sources: `answerable` is False and there are no hits. The turn is remembered once
+        the answer is complete. Raises UsageError for an empty question, ModelError if the model fails.
         """
         return run(self.aask(text, on_sentence=on_sentence, on_question=on_question))
 
@@ -132,61 +140,61 @@ class Chat:
         else:
             answer = await self._answer(text, started, on_sentence, on_question)
         answer = replace(answer, asked=text)
-        said = " ".join(sentence.text for sentence in answer.sentences) or answer.text
-        turn = Turn(text, answer.question, said, answer.answerable, answer.citations, answer.model)
+        without_markers = " ".join(sentence.text for sentence in answer.sentences) or answer.text
+        turn = Turn(text, answer.question, without_markers, answer.answerable, answer.citations, answer.model)
         await asyncio.to_thread(self._keep, partial(self._session.add, turn))
         return answer
 
     def _keep(self, write: Callable[[], None]) -> None:
-        """Where nothing can be written any more, an answer is not to be lost: the conversation goes on in memory."""
+        """Write to the session. If its file cannot be written, warn and keep the conversation in memory."""
         try:
             write()
         except IndexStoreError as error:
-            warnings.warn(f"{error} What is said from now on is remembered until the end only.", stacklevel=2)
+            warnings.warn(f"{error} From now on, the conversation is remembered until the end only.", stacklevel=2)
             self._session.detach()
             write()
 
     async def _answer(
         self, text: str, started: float, on_sentence: OnSentence | None, on_question: Callable[[str], None] | None
     ) -> Answer:
-        told = self._session.told()
+        past = self._session.told()
         self._spent = Usage()
-        question, is_understood = await self._whole(text, told)
+        question, is_complete = await self._completed(text, past)
         if question != text and on_question:
             on_question(question)
-        options = replace(self._options, prompts=self._prompts.after(await self._history(question, told)))
-        said = "" if is_understood else text
+        options = replace(self._options, prompts=self._prompts.after(await self._history(question, past)))
+        said = "" if is_complete else text
         prepared = await asyncio.to_thread(prepare, question, index=self._index, llm=self._llm, options=options, said=said)
-        if not is_understood and prepared.prompt:
+        if not is_complete and prepared.prompt:
             prepared = replace(prepared, prompt=await asyncio.to_thread(self._asked_as, text, prepared.prompt, options))
         answer = await write(prepared, llm=self._llm, options=options, on_sentence=on_sentence, started=started)
         return replace(answer, usage=_sum(answer.usage, self._spent))
 
     def _asked_as(self, text: str, prompt: Prompt, options: AskOptions) -> Prompt:
-        """The prompt with the shorter question that the person asked: with the right sources before it, it is understood best."""
+        """The prompt with the person's own, shorter question. With the right sources in front, models answer it best."""
         prompts = options.prompts or self._prompts
         messages = prompts.answer(text, prompt.passages, by_example=self._llm.max_sources == 1)
         tokens = self._llm.count_tokens(messages)
         return replace(prompt, question=text, messages=messages, tokens=tokens) if tokens <= prompt.tokens else prompt
 
-    # a question that leans on what was said
+    # follow-up questions
 
-    async def _whole(self, text: str, told: Told) -> tuple[str, bool]:
-        """The question to look for, and whether it is one, and not one with a topic added."""
-        turns = [turn for turn in told.turns if small_talk(turn.asked) is None]
+    async def _completed(self, text: str, past: Told) -> tuple[str, bool]:
+        """The question to search for; False if it is the text with a topic added."""
+        turns = [turn for turn in past.turns if small_talk(turn.asked) is None]
         if not turns or not leans_on_earlier(text):
             return text, True
         if self._llm.max_sources is None:
             latest = turns[-TURNS_TO_REWRITE_BY:]
-            written = await self._write(
-                [self._prompts.rewrite(text, _messages(latest[first:])) for first in range(len(latest))], TOKENS_OF_A_QUESTION
-            )
-            if rewriting := accepted_rewriting(written, text, [f"{turn.question} {turn.answer}" for turn in turns]):
+            prompts = [self._prompts.rewrite(text, _messages(latest[first:])) for first in range(len(latest))]
+            written = await self._write(prompts, TOKENS_OF_A_QUESTION)
+            rewriting = accepted_rewriting(written, text, [f"{turn.question} {turn.answer}" for turn in turns])
+            if rewriting:
                 return rewriting, True
         return _with_topic(text, turns), False
 
     async def _write(self, prompts: Sequence[tuple[Message, ...]], max_tokens: int) -> str:
-        """What the model writes to the first of the prompts that fits its window; nothing where none does."""
+        """The model's text for the first prompt that fits its window; "" if none fits."""
         pieces = []
         for messages in prompts:
             tokens = await asyncio.to_thread(self._llm.count_tokens, messages)
@@ -202,47 +210,47 @@ class Chat:
             break
         return without_thoughts("".join(pieces)).strip()
 
-    # what was said, as far as there is room for it
+    # the earlier conversation, as far as it fits
 
-    async def _history(self, question: str, told: Told) -> tuple[Message, ...]:
-        """Pairs of messages that take a part of the window at most; what is older is summed up, or left out."""
+    async def _history(self, question: str, past: Told) -> tuple[Message, ...]:
+        """The latest turns as pairs of messages that fit their share of the window. Older turns are summarised or dropped."""
         if self._llm.max_sources is not None:
             return ()
-        turns = [turn for turn in told.turns[told.summarised :] if turn.answerable]
-        summary, kept = told.summary, await self._that_fit(question, told.summary, turns[-TURNS_SHOWN:])
+        turns = [turn for turn in past.turns[past.summarised :] if turn.answerable]
+        summary, kept = past.summary, await self._that_fit(question, past.summary, turns[-TURNS_SHOWN:])
         if len(kept) < len(turns):
-            kept = kept[len(kept) // 2 :]  # so that not every further turn needs another summary
+            kept = kept[len(kept) // 2 :]  # leave space, so that not every further turn needs a new summary
             older = turns[: len(turns) - len(kept)]
             prompts = [self._prompts.summary(_messages(older[first:]), summary=summary) for first in range(len(older))]
             if written := await self._write(prompts, TOKENS_OF_A_SUMMARY):
                 summary = written
-                through = next(number for number, turn in enumerate(told.turns, 1) if turn is older[-1])
+                through = next(number for number, turn in enumerate(past.turns, 1) if turn is older[-1])
                 await asyncio.to_thread(self._keep, partial(self._session.summarise, summary, through))
             kept = await self._that_fit(question, summary, kept)
-        past = _past(summary, kept)
-        return past if kept or await self._fits(question, past) else ()
+        messages = _history_messages(summary, kept)
+        return messages if kept or await self._fits(question, messages) else ()
 
     async def _that_fit(self, question: str, summary: str, turns: list[Turn]) -> list[Turn]:
         """The latest turns that fit beside the summary."""
-        while turns and not await self._fits(question, _past(summary, turns)):
+        while turns and not await self._fits(question, _history_messages(summary, turns)):
             turns = turns[1:]
         return turns
 
-    async def _fits(self, question: str, past: tuple[Message, ...]) -> bool:
-        """Whether that is no more than the part of the window that the past may take, counted by the model."""
-        room = (self._llm.window - self._options.sampling.max_tokens) // SHARE_OF_THE_PAST
-        return await asyncio.to_thread(self._llm.count_tokens, (*past, Message("user", question))) <= room
+    async def _fits(self, question: str, history: tuple[Message, ...]) -> bool:
+        """Whether the history and the question fit the history's share of the window, in the model's tokens."""
+        most = (self._llm.window - self._options.sampling.max_tokens) // SHARE_OF_THE_PAST
+        return await asyncio.to_thread(self._llm.count_tokens, (*history, Message("user", question))) <= most
 
 
 def _with_topic(text: str, turns: Sequence[Turn]) -> str:
-    """The question, and in brackets what the latest question that stood for itself was about."""
+    """The question, with the topic of the last complete question in parentheses."""
     topic = next((turn.asked for turn in reversed(turns) if turn.question == turn.asked), turns[-1].question)
     known = set(topic_words(text).casefold().split())
     words = " ".join(word for word in topic_words(topic).split() if word.casefold() not in known)
     return f"{text} ({words})" if words else text
 
 
-def _past(summary: str, turns: Sequence[Turn]) -> tuple[Message, ...]:
+def _history_messages(summary: str, turns: Sequence[Turn]) -> tuple[Message, ...]:
     before = (Message("user", ABOUT_BEFORE), Message("assistant", summary)) if summary else ()
     return (*before, *_messages(turns))
 

@@ -1,8 +1,7 @@
-"""What a person says in a conversation: small talk, a question that stands for itself, or one that leans on what was said.
+"""Sorts the messages of a conversation into small talk, complete questions and follow-up questions.
 
-Rules decide whether a question leans on the earlier ones, for a model that is asked to rewrite every question rewrites
-those too that are whole. They know English; a question in another language is taken to lean on the conversation when it
-is very short.
+Rules find the follow-ups, because a model that has to rewrite every question also changes the complete ones. The rules know
+English. In other languages, a very short question counts as a follow-up.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @cache
 def _small_talk() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """What says nothing else, in all languages that are known, and the reply to it."""
+    """Patterns of small talk in all known languages, each with its reply."""
     greeted, agreement, behind = (one_of(of_all(name)) for name in ("greeted", "agreements", "behind_thanks"))
     patterns = (
         (rf"{one_of(of_all('greetings'))}(?:[ ,]+{greeted})*", "Hello. Ask me something about the documents."),
@@ -34,7 +33,7 @@ def _small_talk() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class _English:
-    """Patterns of questions: words that point back, that go on, that make a whole question, and relative clauses."""
+    """Patterns of English questions: words that point back, first words of follow-ups, verbs of requests, relative clauses."""
 
     pointing: re.Pattern[str]
     continuing: re.Pattern[str]
@@ -45,8 +44,11 @@ class _English:
 
 @cache
 def _english() -> _English:
-    """A demonstrative points to something said before where no noun follows, or one that only points. "There" does, but not before
-    or behind a form of "to be", nor before an article."""
+    """The patterns of English questions.
+
+    A demonstrative points back if no noun follows, or only a noun such as "year". "There" points back unless it is next to a form
+    of "to be" or in front of an article.
+    """
     known = language("en")
     pointer = one_of(known.pointers)
     pointing = (
@@ -67,17 +69,27 @@ def _english() -> _English:
 
 
 FEW = 2
-"""Content words of a fragment at most, such as "the second floor?"."""
+"""A fragment such as "the second floor?" has at most this many content words."""
 
 KEPT = 0.5
+"""A rewriting contains at least this share of the question's content words."""
+
 FROM_THE_CONVERSATION = 0.7
+"""At least this share of a rewriting's new words comes from the conversation."""
+
 LONGEST_REWRITING = 300
 LONGEST_SMALL_TALK = 60
 LABEL = re.compile(r"^\W*(?:the )?(?:whole |last |full |complete |rewritten )?question(?: is)?\s*:\s*", re.IGNORECASE)
 
 
 def small_talk(text: str) -> str | None:
-    """The reply to a greeting, thanks or a farewell that says nothing else; None for what may be a question."""
+    """The reply to a message that is only a greeting, thanks, assent or a farewell; None for all other messages.
+
+    >>> small_talk("Thank you!")
+    'You are welcome.'
+    >>> small_talk("Who built the tower?") is None
+    True
+    """
     said = " ".join(text.casefold().split()).strip(" .!?,:)(")
     if not said or len(said) > LONGEST_SMALL_TALK:
         return None
@@ -85,7 +97,11 @@ def small_talk(text: str) -> str | None:
 
 
 def leans_on_earlier(text: str) -> bool:
-    """Whether a question needs what was said before it: a word that points back, a beginning that goes on, or a fragment."""
+    """Whether a question needs the earlier conversation: it points back, continues a question, or is a fragment.
+
+    >>> leans_on_earlier("When did she build it?"), leans_on_earlier("When was the tower built?")
+    (True, False)
+    """
     english = _english()
     if english.pointing.search(english.relative.sub(" ", text)) or english.continuing.match(text):
         return True
@@ -96,16 +112,20 @@ def leans_on_earlier(text: str) -> bool:
 
 
 def topic_words(text: str) -> str:
-    """The content words of a question as they are written, each once."""
+    """The content words of a question in their original spelling, without duplicates.
+
+    >>> topic_words("How tall is the tower of Kell?")
+    'tall tower Kell'
+    """
     words = re.findall(r"[^\W_][\w’'-]*", text)
     return " ".join(dict.fromkeys(word for word in words if content_stems(word)))
 
 
 def accepted_rewriting(written: str, text: str, conversation: Sequence[str]) -> str | None:
-    """The question that a model has made whole; None where it is no rewriting of this one.
+    """The complete question in a model's text; None if the text is not a rewriting of the question `text`.
 
-    It has to keep what was asked, and to take what it adds from the conversation: a model that answers, or asks something
-    of its own, is not followed, nor one that leaves the question as it was.
+    A rewriting keeps the words of the question, adds words from the conversation only, and is no longer a follow-up. This
+    rejects a model that answers, that asks something else, or that repeats the question.
     """
     lines = [line.strip() for line in written.strip().splitlines() if line.strip()]
     question = LABEL.sub("", lines[0]).strip(" \"'“”*`") if lines else ""

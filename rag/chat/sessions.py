@@ -1,8 +1,7 @@
-"""What was said in a conversation, kept as JSON lines: in the `chats` folder of an index, or in a file.
+"""Sessions: the turns of a conversation as JSON lines, in the `chats` folder of an index or in a file.
 
-A turn is one line, which is written at once and at the end of the file, under a lock: a line that a crash has cut short, or left
-empty, is no turn, and two processes that go on with one session take turns. Nothing is ever written anew; what was cleared is
-marked as such.
+A turn is one line, appended under a lock, so that two processes can share a session. A line that a crash cut short or left empty
+is ignored. Lines are never rewritten: clearing a session appends a mark.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ NAME = re.compile(r"\w[\w .+@-]{0,79}(?<![ .])")
 MOST_BYTES = 64_000_000
 SECONDS_FOR_A_LINE = 10.0
 BEGINNINGS = (b'{"turn": {"asked": "', b'{"summary": "', b'{"cleared": "')
-"""How the lines of a session begin; what a crash has left of one begins so too, or is a beginning of that."""
+"""The first bytes of every line. A torn line starts with one of them, or is a prefix of one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What was asked and answered. `question` is what was looked for: `asked`, made whole where it leant on what was said before.
+    """A question and its answer. `asked` is the person's text, `question` the completed question of the search.
 
-    `answer` has no markers. `at` is in ISO 8601, UTC.
+    `answer` has no citation markers. `at` is a time in ISO 8601, UTC.
     """
 
     asked: str
@@ -58,7 +57,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The turns since the conversation was last cleared. `summary` is that of the first `summarised` of them."""
+    """The turns since the last `clear()`. `summary` covers the first `summarised` of them."""
 
     turns: tuple[Turn, ...] = ()
     summary: str = ""
@@ -66,7 +65,7 @@ class Told:
 
 
 class Session:
-    """A conversation in memory; with a `path`, also in that file, where other processes may go on with it."""
+    """A conversation in memory, or with a `path` in a file that several processes may share."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -77,7 +76,7 @@ class Session:
             self.told()
 
     def told(self) -> Told:
-        """What was said so far, by whichever process. Raises IndexStoreError where the file is no session."""
+        """The conversation so far, with the turns of all processes. Raises IndexStoreError if the file is not a session."""
         if self.path is not None:
             content, empty = _content(self.path)
             if empty and not self._has_told_of_a_loss:
@@ -88,28 +87,28 @@ class Session:
         return self._told
 
     def check(self) -> None:
-        """Raise IndexStoreError where turns could not be written; nothing is."""
+        """Raise IndexStoreError if turns cannot be written. Writes nothing."""
         if self.path is not None:
             with _locked(self.path):
                 if self.path.exists() and not os.access(self.path, os.W_OK):
                     raise _cannot_be_kept(self.path, os.strerror(errno.EACCES))
 
     def detach(self) -> None:
-        """Go on in memory, with what was said so far; the file stays as it is."""
+        """Continue in memory with the turns so far. The file stays as it is."""
         with suppress(IndexStoreError):
             self.told()
         self.path = None
 
     def add(self, turn: Turn) -> None:
-        """Keep a turn."""
+        """Append a turn, with the current time unless it has one."""
         self._keep({"turn": replace(turn, at=turn.at or _now()).to_dict()})
 
     def summarise(self, summary: str, turns: int) -> None:
-        """Keep a summary of the first `turns` turns, which takes their place in prompts."""
+        """Append a summary of the first `turns` turns, which replaces them in prompts."""
         self._keep({"summary": summary, "turns": turns})
 
     def clear(self) -> None:
-        """Begin anew. The file keeps what was said before."""
+        """Start over. The file keeps the earlier turns."""
         self._keep({"cleared": _now()})
 
     def _keep(self, record: dict[str, Any]) -> None:
@@ -121,10 +120,10 @@ class Session:
 
 
 def session_at(session: str | Path | None, *, index: Path) -> Session:
-    """The session of that name in an index folder, or in a file: a path has a folder in it, or ends with ".jsonl".
+    """The session of a name (in an index folder), or of a path. A string with a folder or the suffix ".jsonl" is a path.
 
-    None is a session that is kept nowhere, and so is, with a warning, a named one in a folder that cannot be written. Raises
-    UsageError for a name that cannot be that of a file everywhere, IndexStoreError for a file that cannot be written.
+    None is a session in memory. So is a named session in a folder that cannot be written, with a warning. Raises UsageError for
+    a name that some file systems refuse, IndexStoreError for a path that cannot be written.
     """
     if session is None:
         return Session()
@@ -132,23 +131,23 @@ def session_at(session: str | Path | None, *, index: Path) -> Session:
         path = Path(session).expanduser().absolute()
         if not path.parent.is_dir():
             raise UsageError(f"There is no folder {path.parent} for the session {path.name}.")
-        kept = Session(path)
-        kept.check()
-        return kept
+        saved = Session(path)
+        saved.check()
+        return saved
     if not NAME.fullmatch(str(session)):
         raise UsageError(
             f"'{session}' cannot be the name of a session. Use letters, digits, spaces and . _ + @ -, 80 characters at most."
         )
     if not index.is_dir():
-        raise UsageError(f"{index} is not a folder that can keep chats. Keep the session in a file: --session PATH{SUFFIX}")
+        raise UsageError(f"{index} is not a folder and cannot store sessions. Use a file: --session PATH{SUFFIX}")
     folder = index.absolute() / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise IndexStoreError(f"{folder} is no folder of chats. Keep the session in a file: --session PATH{SUFFIX}")
+        raise IndexStoreError(f"{folder} is not a folder of sessions. Use a file: --session PATH{SUFFIX}")
     named = Session(folder / f"{session}{SUFFIX}")
     try:
         named.check()
     except IndexStoreError as error:
-        warnings.warn(f"{error} Without it, what is said from now on is remembered until the end only.", stacklevel=2)
+        warnings.warn(f"{error} Without it, the conversation is remembered until the end only.", stacklevel=2)
         named.detach()
     return named
 
@@ -158,17 +157,21 @@ def _is_path(session: str | Path) -> bool:
 
 
 def sessions_of(index: Path) -> list[str]:
-    """The names of the sessions in an index folder."""
+    """The names of the sessions in an index folder, sorted. A folder behind a link is ignored."""
     folder = index / FOLDER
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}")) if not folder.is_symlink() else []
+    if folder.is_symlink():
+        return []
+    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
 
 
 def _content(path: Path) -> tuple[bytes, int]:
-    """The whole lines of a session's file, and how many NUL bytes stand at its end; nothing where there is no file yet."""
+    """The complete lines of a session's file, and the number of NUL bytes at its end; (b"", 0) if there is no file yet."""
     try:
         there = path.lstat()
         if not stat.S_ISREG(there.st_mode) or there.st_size > MOST_BYTES:
-            raise IndexStoreError(f"{path} is no session: it is no plain file, or a very large one. Choose another name.")
+            raise IndexStoreError(
+                f"{path} is not a session: it is not a regular file, or larger than {MOST_BYTES // 10**6} MB. Choose another name."
+            )
         content = path.read_bytes()
     except FileNotFoundError:
         return b"", 0
@@ -181,42 +184,43 @@ def _content(path: Path) -> tuple[bytes, int]:
 
 def _loss(path: Path, empty: int) -> str:
     return (
-        f"What was said last in the session {path} was lost as the machine went down: its last {empty:,} bytes are empty. "
-        "The turns before that are kept."
+        f"The end of the session {path} was lost when the machine went down: its last {empty:,} bytes are empty. "
+        "Earlier turns are intact."
     )
 
 
 def _check_torn(line: bytes, path: Path, place: str) -> None:
-    """Raise IndexStoreError for a last line without an end that is not the rest of one of ours."""
+    """Raise IndexStoreError for an unfinished last line that is not part of a session's line."""
     if not is_torn(line, BEGINNINGS):
         raise _no_turn(path, place)
 
 
 def _told(content: bytes, path: Path) -> Told:
-    told = Told()
+    conversation = Told()
     for number, line in enumerate(content.splitlines(), 1):
         try:
-            told = _with_record(told, json.loads(line))
+            conversation = _with_record(conversation, json.loads(line))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise _no_turn(path, f"line {number}") from error
-    return told
+    return conversation
 
 
 def _no_turn(path: Path, place: str) -> IndexStoreError:
-    return IndexStoreError(f"{path}, {place}, is no turn of a chat. Choose another session, or take the line out.")
+    return IndexStoreError(f"{path}, {place}: not a turn of a chat. Choose another session, or remove the line.")
 
 
-def _with_record(told: Told, record: dict[str, Any]) -> Told:
+def _with_record(conversation: Told, record: dict[str, Any]) -> Told:
     if "cleared" in record:
         return Told()
     if "summary" in record:
-        return replace(told, summary=str(record["summary"]), summarised=min(int(record["turns"]), len(told.turns)))
-    return replace(told, turns=(*told.turns, _turn(record["turn"])))
+        summarised = min(int(record["turns"]), len(conversation.turns))
+        return replace(conversation, summary=str(record["summary"]), summarised=summarised)
+    return replace(conversation, turns=(*conversation.turns, _turn(record["turn"])))
 
 
-def _turn(told: dict[str, Any]) -> Turn:
-    citations = tuple(Citation(**{**one, "pages": one["pages"] and tuple(one["pages"])}) for one in told["citations"])
-    turn = Turn(**{**told, "citations": citations})
+def _turn(record: dict[str, Any]) -> Turn:
+    citations = [{**entry, "pages": entry["pages"] and tuple(entry["pages"])} for entry in record["citations"]]
+    turn = Turn(**{**record, "citations": tuple(Citation(**entry) for entry in citations)})
     if not all(isinstance(text, str) for text in (turn.asked, turn.question, turn.answer, turn.model, turn.at)):
         raise TypeError("a text is missing")
     return turn
@@ -229,17 +233,17 @@ def _locked(path: Path) -> Iterator[None]:
         with locked(lock_beside(path), patience=SECONDS_FOR_A_LINE):
             yield
     except BusyError as error:
-        raise IndexStoreError(f"The session {path} is being written by another process for too long. Try again.") from error
+        raise IndexStoreError(f"Another process has been writing to the session {path} for too long. Try again.") from error
     except OSError as error:
         raise _cannot_be_kept(path, error.strerror or str(error)) from error
 
 
 def _cannot_be_kept(path: Path, reason: str) -> IndexStoreError:
-    return IndexStoreError(f"The session {path} cannot be written: {reason}. Keep it elsewhere: --session PATH{SUFFIX}.")
+    return IndexStoreError(f"The session {path} cannot be written: {reason}. Use another file: --session PATH{SUFFIX}.")
 
 
 def _append(path: Path, line: bytes) -> None:
-    """After the last whole line: what a crash has left of another goes. A link is not followed."""
+    """Append after the last complete line, and remove a torn one. A link is not followed."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
     with os.fdopen(file, "r+b") as opened:
         try:

@@ -15,13 +15,13 @@ HOMES = {
     **{name: f"rag.cli.{name}" for name in ("search", "status", "summarize", "tokens", "verify")},
     "eval": "rag.cli.evaluate",
 }
-"""The module of each command, which calls it `NAME_command`, or `NAME_group` if it has commands of its own."""
+"""The module of each command. It defines `NAME_command`, or `NAME_group` for a group of commands."""
 
 COMPLETION = 'Completion of commands in the shell: eval "$(_RAG_COMPLETE=bash_source rag)"; also zsh_source and fish_source.'
 
 
 class CommandsWhenAsked(MutableMapping[str, click.Command]):
-    """Commands by name. A module is imported when its command is asked for, so that `rag ask` loads no other."""
+    """Commands by name. A module is imported at the first use of its command, so `rag ask` loads no other."""
 
     def __init__(self) -> None:
         self._loaded: dict[str, click.Command] = {}

@@ -1,4 +1,7 @@
-"""What `rag ask` begins before its turn comes: a graph is loaded outside of Python's lock, meanwhile a server is asked."""
+"""Work that `rag ask` starts early: a thread loads the embedder while the rest of the command imports and asks a server.
+
+Loading the graph releases Python's lock, so both go on at the same time.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,18 @@ if TYPE_CHECKING:
     from rag.protocols import Searchable
 
 MOST_CHARACTERS = 2000
-"""Of a longer question only so much is embedded ahead: it is not what the search will ask for, but the graph is loaded."""
+"""A longer question is cut before it is embedded ahead. The search embeds it whole, with the graph loaded already."""
 
 _HTTPX_COMMAND = "httpx._main"
 
 
 @contextmanager
 def embedding_ahead(question: str, index: Searchable) -> Iterator[None]:
-    """Meanwhile a thread loads the packaged embedder and embeds the question; the search then finds that done.
+    """Load the packaged embedder and embed the question in a thread, so that the search finds its vector.
 
-    Nothing that goes wrong there is told: it goes wrong again where the search needs it. Who leaves early, by an error or
-    Ctrl-C, waits at the end of the process for the step at hand, 0.2 s at most: so the packaged embedder alone is loaded, and
-    only where its graph is made already. Others may take seconds, or ask a server.
+    Errors of the thread are not shown, since the search raises them again. After an error or Ctrl-C, the process waits for
+    the thread's current step, 0.2 s at most. So only the packaged embedder is loaded, and only if its graph exists: others
+    may take seconds, or ask a server.
     """
     if not question.strip() or getattr(index, "embedder_spec", "") != "minilm":
         yield
@@ -44,10 +47,10 @@ def embedding_ahead(question: str, index: Searchable) -> Iterator[None]:
 
 
 def _import_embedder() -> None:
-    """All that loading imports. The main thread waits for it and imports nothing meanwhile.
+    """Import everything that loading needs. The main thread waits and imports nothing meanwhile.
 
-    Ctrl-C would make an ImportError of OpenVINO's own start, and where two threads import, it can leave Python's lock of
-    imports closed to all but the main one.
+    Ctrl-C while OpenVINO starts would become an ImportError. While two threads import, it can leave Python's import lock
+    closed to all threads but the main one.
     """
     import tokenizers  # noqa: F401
 
@@ -71,14 +74,14 @@ def _embed(question: str, index: Searchable, left: threading.Event) -> None:
 
 
 def import_httpx() -> None:
-    """Import httpx without the command of its own that it brings: with rich and pygments, that takes as long as all the rest.
+    """Import httpx without its own command, whose imports (rich, pygments) take as long as all the rest.
 
-    And with what it imports itself once it runs in an event loop, where all else waits for it.
+    Also import anyio's connections now. httpx would import them inside the event loop, where everything else would wait.
     """
     modules = cast("dict[str, Any]", sys.modules)
     if "httpx" in modules or _HTTPX_COMMAND in modules:
         return
-    modules[_HTTPX_COMMAND] = None  # httpx then does without it
+    modules[_HTTPX_COMMAND] = None  # httpx works without it
     try:
         import httpx  # noqa: F401
     finally:

@@ -19,11 +19,11 @@ from rag.cli.options import (
     NEEDS_EXAMPLES,
     SAMPLING,
     Command,
-    an_index,
     as_json,
     debug,
     flag,
     flags_of,
+    index_to_search,
     llm_or_extractive,
     prompting,
     prompts_of,
@@ -46,7 +46,6 @@ from rag.cli.shared import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from rag.answers.ask_many import FailedAnswer
     from rag.protocols import Generator, Searchable
@@ -56,12 +55,12 @@ if TYPE_CHECKING:
     Answers = Sequence[Answer | FailedAnswer]
 
 
-def _only_one(context: click.Context, parameter: click.Parameter, given: tuple[Path, ...]) -> Path | None:
-    if len(given) > 1:
+def _only_one(context: click.Context, parameter: click.Parameter, paths: tuple[Path, ...]) -> Path | None:
+    if len(paths) > 1:
         raise click.BadParameter(
             "one document is asked at a time. To ask several at once, index them (rag index).", context, parameter
         )
-    return given[0] if given else None
+    return paths[0] if paths else None
 
 
 @click.command("ask", cls=Command, short_help="Answer questions, each sentence with its sources.")
@@ -75,7 +74,11 @@ def _only_one(context: click.Context, parameter: click.Parameter, given: tuple[P
         metavar="FILE",
         help="Write the answers there as JSON lines. A stopped run continues.",
     ),
-    flag("--fresh", is_flag=True, help="Ask again what was answered before (with --questions or --document)."),
+    flag(
+        "--fresh",
+        is_flag=True,
+        help="Ask the model again, even where a finished answer is kept (with --questions or --document).",
+    ),
 )
 @under(
     "One document",
@@ -94,7 +97,7 @@ def _only_one(context: click.Context, parameter: click.Parameter, given: tuple[P
 @under("Checking", *flags_of(AskOptions, "verifier", "strict"))
 @under("Search", *flags_of(AskOptions, "k"))
 @retrieval
-@under("Search", an_index)
+@under("Search", index_to_search)
 @under("Output", flag("--no-stream", is_flag=True, help="Print the answer when it is complete."), as_json)
 @debug
 def ask_command(
@@ -165,7 +168,7 @@ def ask_command(
 
 @contextmanager
 def _kept_nothing() -> Iterator[None]:
-    """Says so where the work is interrupted."""
+    """Says after Ctrl-C that nothing is kept."""
     try:
         yield
     except KeyboardInterrupt:
@@ -175,7 +178,7 @@ def _kept_nothing() -> Iterator[None]:
 
 @contextmanager
 def _kept_calls(calls: Path | None, output: Path | None) -> Iterator[None]:
-    """Says, where a batch is interrupted that writes no file of answers, that its finished calls are kept."""
+    """Says after Ctrl-C that finished calls are kept, if the batch writes no file of answers."""
     try:
         yield
     except KeyboardInterrupt:
@@ -196,7 +199,7 @@ OF_AN_INDEX = {
     "examples": "--examples",
     "nearest_examples": "--nearest-examples",
 }
-"""Parameters that choose among passages or questions, or show a model more than a piece: a document is read whole."""
+"""The options that --document refuses: they choose passages, questions or examples, and a document is read whole."""
 
 
 def answer_from_document(ctx: click.Context, *, settings: Settings) -> None:
@@ -205,37 +208,37 @@ def answer_from_document(ctx: click.Context, *, settings: Settings) -> None:
     from rag.sampling import Sampling
     from rag.specs import open_verifier, using_llm
 
-    given, llm = ctx.params, llm_of(settings)
+    parameters, llm = ctx.params, llm_of(settings)
     _refuse_others(ctx, llm)
-    wishes: dict[str, Any] = {
-        "strict": given["strict"],
-        "fresh": given["fresh"],
-        "sampling": Sampling(**{name: given[name] for name in SAMPLING}),
+    options: dict[str, Any] = {
+        "strict": parameters["strict"],
+        "fresh": parameters["fresh"],
+        "sampling": Sampling(**{name: parameters[name] for name in SAMPLING}),
     }
-    if given["prompts_folder"]:
-        wishes["prompts"] = prompts_of(given["prompts_folder"], None, None, system="", embedder=None)
-    if given["verifier"] is not None:
-        wishes["verifier"] = open_verifier(given["verifier"], api_key=settings.api_key)
+    if parameters["prompts_folder"]:
+        options["prompts"] = prompts_of(parameters["prompts_folder"], None, None, system="", embedder=None)
+    if parameters["verifier"] is not None:
+        options["verifier"] = open_verifier(parameters["verifier"], api_key=settings.api_key)
     with using_llm(llm) as generator:
         tell_llm(generator)
-        answer = ask_document(given["question"], _source(given["document"]), llm=generator, **wishes)
-    if given["as_json"]:
+        answer = ask_document(parameters["question"], _source(parameters["document"]), llm=generator, **options)
+    if parameters["as_json"]:
         show(answer.to_dict(), [], True)
     else:
         show_answer(answer, streamed=False)
 
 
 def _refuse_others(ctx: click.Context, llm: str) -> None:
-    """None of the options is ignored without a word."""
+    """Raise click.UsageError for an option that cannot apply, so that none is ignored silently."""
     refused = [option for name, option in OF_AN_INDEX.items() if _is_given(ctx, name)]
     if refused:
         raise click.UsageError(
-            f"--document reads one document whole, without an index, for one question: {', '.join(refused)} cannot apply. "
+            f"--document reads one whole document for one question: {', '.join(refused)} cannot apply. "
             "Leave it out, or index the document and ask the index."
         )
     if _is_given(ctx, "max_tokens") and llm != "extractive":
         raise click.UsageError(
-            "With --document, each part has the room that it needs: --max-tokens cannot apply. Leave it out."
+            "--document gives each part the tokens that it needs, so --max-tokens cannot apply. Leave it out."
         )
     if ctx.params["question"] is None:
         raise click.UsageError('--document answers one question: rag ask "…" --document FILE.')
@@ -255,10 +258,14 @@ def _source(path: Path) -> Path | Document:
 def answer_questions(
     path: str, *, index: Searchable, llm: Generator, output: Path | None, fresh: bool, options: dict[str, Any]
 ) -> None:
-    """Answer the file's questions; JSON lines go to `output`, or to stdout once all are there. Exits with 3 if some failed."""
+    """Answer the questions of a file. JSON lines go to `output` as they come, or to stdout at the end.
+
+    Exits with 3 if some questions failed.
+    """
     from rag.answers.ask_many import ask_many
     from rag.answers.question_file import read_questions
     from rag.models.kept import usual_calls
+    from rag.text.counts import counted
     from rag.text.surrogates import escaped
 
     questions, ids = read_questions(path)
@@ -289,15 +296,15 @@ def answer_questions(
         )
         bar.update(len(answers) - len(asked))
     if output is None:
-        for named, answer in zip(ids, answers, strict=True):
-            line = json.dumps({"id": named, **answer.to_dict()}, ensure_ascii=False)
+        for id_, answer in zip(ids, answers, strict=True):
+            line = json.dumps({"id": id_, **answer.to_dict()}, ensure_ascii=False)
             click.echo(escaped(line))
     failed = [answer for answer in answers if not hasattr(answer, "answerable")]
-    for one in failed:
-        click.echo(f"failed: {one.question}: {one.to_dict()['error']}", err=True)
+    for failure in failed:
+        click.echo(f"failed: {failure.question}: {failure.to_dict()['error']}", err=True)
     click.echo(_summary(answers, asked, output, time.perf_counter() - started), err=True)
     if output and (others := _lines(output) - len(answers)):
-        click.echo(f"{others} of its answers are to other questions, and stay there.", err=True)
+        click.echo(f"{output} also keeps {counted(others, 'answer')} to other questions.", err=True)
     if failed:
         sys.exit(EXIT_SOME_FAILED)
 
@@ -310,17 +317,18 @@ def _lines(path: Path) -> int:
 def _summary(answers: Answers, asked: Answers, output: Path | None, seconds: float) -> str:
     from rag.types import Answer
 
-    given = [answer for answer in answers if isinstance(answer, Answer)]
-    found = sum(answer.answerable for answer in given)
+    finished = [answer for answer in answers if isinstance(answer, Answer)]
+    found = sum(answer.answerable for answer in finished)
     usages = [answer.usage for answer in asked if isinstance(answer, Answer)]
     read = sum(usage.prompt_tokens for usage in usages)
-    known = sum(usage.cached_tokens for usage in usages)
+    cached = sum(usage.cached_tokens for usage in usages)
     written = sum(usage.completion_tokens for usage in usages)
-    parts = [f"{found} answered, {len(given) - found} not found, {len(answers) - len(given)} failed in {seconds:.1f} s"]
+    missing, failed = len(finished) - found, len(answers) - len(finished)
+    parts = [f"{found} answered, {missing} not found, {failed} failed in {seconds:.1f} s"]
     if len(asked) < len(answers):
         parts.append(f"{len(answers) - len(asked)} of them from before")
     if read:
-        parts.append(f"{read:,} tokens read ({known / read:.0%} of them known from earlier prompts), {written:,} written")
+        parts.append(f"{read:,} tokens read ({cached / read:.0%} of them cached), {written:,} written")
     if output:
         parts.append(f"in {output}")
     return "; ".join(parts) + "."

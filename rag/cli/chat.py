@@ -1,4 +1,4 @@
-"""The command that talks: `rag chat`."""
+"""`rag chat`: a conversation with the documents of an index."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from rag.cli.options import (
     under,
 )
 from rag.cli.shared import llm_of, reranker_of, searched, settings_with, stream_sentence, tell_if_empty
+from rag.text.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 PROMPT = "> "
 COMMANDS = {
     "/sources": "the sources of the latest answer, with their quotes",
-    "/history": "what was said so far",
-    "/clear": "forget what was said, and begin anew",
+    "/history": "the conversation so far",
+    "/clear": "forget the conversation and start again",
     "/help": "this list",
     "/quit": "leave (Ctrl-D does too); Ctrl-C stops an answer",
 }
@@ -47,7 +48,7 @@ COMMANDS = {
 @under(
     "Conversation",
     flag("--session", metavar="NAME", help="Keep the conversation under a name, or in a file (.jsonl), and continue it."),
-    flag("--system", default="", metavar="TEXT", help="Tell the model first who it is and whom it talks to."),
+    flag("--system", default="", metavar="TEXT", help="Instructions for the model: who it is and whom it talks to."),
 )
 @under("Model", llm_or_extractive)
 @sampling
@@ -61,8 +62,9 @@ COMMANDS = {
         "--index",
         "index_paths",
         multiple=True,
-        metavar="DIR",
-        help="An index folder (RAG_INDEX; default indexes/default). Several are searched together.",
+        metavar="DIR|ADDRESS",
+        help="An index folder, or the address SCHEME://NAME of a shared store (RAG_INDEX; default indexes/default). Several are "
+        "searched together.",
     ),
 )
 @under("Output", as_json)
@@ -106,39 +108,40 @@ def chat_command(
             strict=strict,
             prompts=prompts,
         )
-        if not (_tell_in_json(chat) if as_json else _Conversation(chat).run()):
+        all_well = _answer_in_json(chat) if as_json else _Conversation(chat).run()
+        if not all_well:
             sys.exit(EXIT_ERROR)
 
 
-def _tell_in_json(chat: Chat) -> bool:
-    """One object a line of stdin; a question that failed is one with an `error`. Whether all went well.
+def _answer_in_json(chat: Chat) -> bool:
+    """Print one JSON object for each question on stdin; a failed question has an `error`. Returns whether none failed.
 
-    Commands that show something to a person say nothing here.
+    Commands that only show something print nothing here.
     """
     from rag.errors import RagError, UsageError
 
     all_well = True
     for line in _lines():
-        said = line.strip()
-        if said == "/quit":
+        text = line.strip()
+        if text == "/quit":
             break
-        if said == "/clear":
+        if text == "/clear":
             chat.clear()
-        if not said or said in COMMANDS:
+        if not text or text in COMMANDS:
             continue
         try:
-            if said.startswith("/"):
-                raise UsageError(_unknown(said))
-            told = {"asked": said, **chat.ask(said).to_dict()}
+            if text.startswith("/"):
+                raise UsageError(_unknown(text))
+            record = {"asked": text, **chat.ask(text).to_dict()}
         except RagError as error:
-            told, all_well = {"asked": said, "error": str(error)}, False
-        click.echo(json.dumps(told, ensure_ascii=False))
+            record, all_well = {"asked": text, "error": str(error)}, False
+        click.echo(json.dumps(record, ensure_ascii=False))
         sys.stdout.flush()
     return all_well
 
 
 class _Conversation:
-    """What a person sees of a chat: lines in, streamed answers out."""
+    """A chat on the terminal: lines in, streamed answers out."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
@@ -148,33 +151,33 @@ class _Conversation:
         self._streamed = False
 
     def run(self) -> bool:
-        """Until the end of the input, or /quit. Whether every question was answered without an error."""
+        """Answer until the end of the input or /quit. Returns False if a question in a pipe failed with an error."""
         if self._in_person:
             past = len(self._chat.history)
-            known = f" {past} {'turn' if past == 1 else 'turns'} so far." if past else ""
-            click.echo(click.style(f"Ask your documents; /help lists the commands.{known}", dim=True), err=True)
+            turns = f" {counted(past, 'turn')} so far." if past else ""
+            click.echo(click.style(f"Ask your documents; /help lists the commands.{turns}", dim=True), err=True)
         for line in _typed_lines() if self._in_person else _lines():
-            said = line.strip()
-            if said == "/quit":
+            text = line.strip()
+            if text == "/quit":
                 break
-            if said.startswith("/"):
-                self._obey(said)
-            elif said:
-                self._answer(said)
+            if text.startswith("/"):
+                self._obey(text)
+            elif text:
+                self._answer(text)
         return self._all_well or self._in_person
 
-    def _answer(self, said: str) -> None:
+    def _answer(self, text: str) -> None:
         from rag.errors import RagError
 
         self._streamed = False
         try:
-            self._latest = self._chat.ask(said, on_sentence=self._on_sentence, on_question=self._on_question)
+            self._latest = self._chat.ask(text, on_sentence=self._on_sentence, on_question=self._on_question)
         except KeyboardInterrupt:
             if not self._in_person:
                 raise
-            click.echo(
-                ("\n" if self._streamed else "") + click.style("Stopped; this turn is not remembered.", dim=True), err=True
-            )
+            if self._streamed:
+                click.echo(err=True)
+            click.echo(click.style("Stopped; this turn is not remembered.", dim=True), err=True)
         except RagError as error:
             self._all_well = False
             click.echo(f"Error: {error}", err=True)
@@ -192,35 +195,33 @@ class _Conversation:
                 click.echo(click.style(f"  [{citation.marker}] {where(citation)}", dim=True))
         click.echo()
 
-    def _obey(self, said: str) -> None:
+    def _obey(self, text: str) -> None:
         from rag.notebook import printable
 
-        if said == "/help":
+        if text == "/help":
             lines = [f"{name:<10} {meaning}" for name, meaning in COMMANDS.items()]
-        elif said == "/clear":
+        elif text == "/clear":
             self._chat.clear()
             self._latest = None
             lines = ["Forgotten."]
-        elif said == "/history":
-            turns = self._chat.history
-            lines = [f"{PROMPT}{printable(turn.asked)}\n{printable(turn.answer)}" for turn in turns] or [
-                "Nothing was said yet."
-            ]
-        elif said == "/sources":
+        elif text == "/history":
+            turns = [f"{PROMPT}{printable(turn.asked)}\n{printable(turn.answer)}" for turn in self._chat.history]
+            lines = turns or ["There are no turns yet."]
+        elif text == "/sources":
             lines = self._sources()
         else:
-            lines = [printable(_unknown(said))]
+            lines = [printable(_unknown(text))]
         click.echo("\n".join(lines) + "\n")
 
     def _sources(self) -> list[str]:
-        """The quotes of the latest answer, also of one that an earlier run gave; else the passages that were nearest."""
+        """The quotes of the latest answer, which may be from an earlier run; else the nearest passages."""
         from rag.cli.terminal import hit_lines, where
 
         turns = self._chat.history
         if turns and turns[-1].citations:
-            return [f"  [{one.marker}] {where(one)}\n{_quoted(one.quote)}" for one in turns[-1].citations]
+            return [f"  [{cited.marker}] {where(cited)}\n{_quoted(cited.quote)}" for cited in turns[-1].citations]
         nearest = hit_lines(self._latest.hits[:3]) if self._latest else []
-        return ["The latest answer has no sources. Nearest passages:", *nearest] if nearest else ["There is nothing to show."]
+        return ["The latest answer has no sources. Nearest passages:", *nearest] if nearest else ["There are no sources yet."]
 
     def _on_question(self, question: str) -> None:
         from rag.notebook import printable
@@ -232,13 +233,13 @@ class _Conversation:
         stream_sentence(sentence, citations)
 
 
-def _unknown(said: str) -> str:
-    """The word for a line that begins like a command and is none."""
+def _unknown(line: str) -> str:
+    """The error message for a line that begins with a slash but is not a command."""
     from rag.errors import nearest
 
-    name = said.split()[0]
+    name = line.split()[0]
     if name in COMMANDS:
-        return f"{name} stands alone on its line."
+        return f"{name} must be alone on its line."
     return f"There is no {name}.{nearest(name, COMMANDS)} The commands are {', '.join(COMMANDS)}."
 
 
@@ -253,13 +254,13 @@ def _quoted(quote: str) -> str:
 
 
 def _lines() -> Iterator[str]:
-    """The lines of stdin as they come, in UTF-8."""
+    """The lines of stdin as they arrive, read as UTF-8."""
     for line in sys.stdin.buffer:
         yield line.decode("utf-8", "replace")
 
 
 def _typed_lines() -> Iterator[str]:
-    """What a person types, with the line editing of the terminal; Ctrl-C drops a line, Ctrl-D is the end."""
+    """The lines that a person types, with line editing. Ctrl-C drops a line; Ctrl-D ends the input."""
     with suppress(ImportError):
         import readline  # noqa: F401 (input() edits lines with it)
     while True:

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from rag.cli.options import (
-    Command,
-    debug,
-)
-from rag.cli.shared import (
-    settings_with,
-    show_answer,
-    stream_sentence,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rag.answers.ask_many import FailedAnswer
-    from rag.types import Answer
-
-    Answers = Sequence[Answer | FailedAnswer]
+from rag.cli.options import Command, debug
+from rag.cli.shared import settings_with, show_answer, stream_sentence
 
 
 @click.command("demo", cls=Command, short_help="Try it on packaged example documents.")
@@ -31,7 +14,9 @@ if TYPE_CHECKING:
 def demo_command(llm: str | None) -> None:
     """Index the packaged example documents, ask three questions, and show the cited answers."""
     from rag.answers.ask import ask
-    from rag.cli.terminal import IndexingProgress, display_path, report_lines
+    from rag.cli.progress import IndexingProgress
+    from rag.cli.reports import report_lines
+    from rag.cli.terminal import display_path
     from rag.demo.demo import DOCUMENTS, demo_questions, open_demo_index
     from rag.ingest.sync import sync
     from rag.specs import using_llm

@@ -1,4 +1,4 @@
-"""Commands that measure: retrieval, answers, summaries; and one that drafts questions to measure with."""
+"""`rag eval`: measure retrieval, answers and summaries, and draft questions to measure with."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from rag.cli.options import (
     retrieval,
     under,
 )
+from rag.cli.progress import EvaluationProgress
 from rag.cli.shared import llm_of, opened, reranker_of, settings_with, show
 from rag.retrieval.options import MODES, SearchOptions
 from rag.sampling import Sampling
 from rag.summaries.options import SummaryOptions
+from rag.text.counts import counted
 
 if TYPE_CHECKING:
     from rag.evaluation.results import Evaluation
@@ -56,8 +58,8 @@ run_file = flag(
     "--run", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what was found as a TREC run."
 )
 embedder = flag("--embedder", metavar="SPEC", help="The embedder of a collection (RAG_EMBEDDER; default minilm).")
-an_index = flag("--index", "index_path", metavar="DIR", help="The index folder. A collection has an index of its own.")
-fresh = flag("--fresh", is_flag=True, help="Ask again what was answered before.")
+an_index = flag("--index", "index_path", metavar="DIR", help="The index folder. A collection has its own index.")
+fresh = flag("--fresh", is_flag=True, help="Ask the model again, even where finished answers are kept.")
 
 
 @eval_group.command("retrieval", short_help="How well search finds what it should.")
@@ -221,11 +223,11 @@ def make_command(output: Path, index_path: str | None, llm: str | None, count: i
     settings = settings_with(llm=llm)
     with opened(index_path, settings) as index, EvaluationProgress() as progress:
         made = draft_questions(index=index, llm=llm_of(settings), output=output, count=count, seed=seed, progress=progress)
-    before = f", {made.before} were there" if made.before else ""
-    useless = f", {made.useless} passages gave none" if made.useless else ""
+    before = f", {made.before} there before" if made.before else ""
+    useless = f", none from {counted(made.useless, 'passage')}" if made.useless else ""
     lines = [
-        f"{made.written} questions drafted{before}{useless}; in {output}.",
-        f'Write "accepted": true where one is good; then: rag eval retrieval --data {output} --index {index.path}',
+        f"{counted(made.written, 'question')} drafted{before}{useless}; in {output}.",
+        f'Write "accepted": true where a question is good; then: rag eval retrieval --data {output} --index {index.path}',
     ]
     show({"output": str(output), **made.to_dict()}, lines, as_json)
 
@@ -257,12 +259,12 @@ def calibrate_command(index_path: str | None, count: int, seed: int, as_json: bo
 
 
 def _index_of(data: Path, index_path: str | None, settings: Settings) -> str | None:
-    """The index that a flag names; for questions without a corpus else the user's, for a collection its own."""
+    """The index of --index. Else None for a collection, which has its own, and the user's index for a file of questions."""
     return index_path or (None if data.is_dir() else settings.index)
 
 
 def _prepare(output: Path | None, run: Path | None = None) -> None:
-    """Refuse, before hours of work, what cannot be written to."""
+    """Refuse folders that cannot be written to, before hours of work."""
     from rag.evaluation.report.report import prepare
 
     for folder in (output, run.parent if run else None):
@@ -271,8 +273,8 @@ def _prepare(output: Path | None, run: Path | None = None) -> None:
 
 
 def _tell(evaluation: Evaluation, output: Path | None, as_json: bool, *, run: Path | None = None) -> None:
-    """Figures to stdout, files to a folder. Exits with 3 where something failed that is no matter of quality."""
-    from rag.cli.terminal import evaluation_lines
+    """Print the figures and write the files. Exits with 3 if questions failed with an error, rather than a wrong answer."""
+    from rag.cli.figures import evaluation_lines
     from rag.evaluation.data.runs import write_run
     from rag.evaluation.report.page import plain
     from rag.evaluation.report.report import PAGE, write_report
@@ -288,35 +290,5 @@ def _tell(evaluation: Evaluation, output: Path | None, as_json: bool, *, run: Pa
     if failed := evaluation.after.get("failed"):
         error = next(str(row["error"]) for row in evaluation.questions if row.get("error"))
         click.echo(f"{failed} failed and are not in the figures: {plain(error)}", err=True)
-        click.echo("Run it again to try them once more; the rest is kept.", err=True)
+        click.echo("Run it again to retry them; finished answers are kept.", err=True)
         sys.exit(EXIT_SOME_FAILED)
-
-
-class EvaluationProgress:
-    """A bar for each stretch of work on stderr; silent where stderr is no terminal."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def __enter__(self) -> EvaluationProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def expect(self, unit: str, count: int) -> None:
-        """Start a bar in the place of the last one."""
-        self.end()
-        self._bar = click.progressbar(length=count, label=unit, file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True)
-        self._bar.__enter__()
-
-    def advance(self, unit: str, count: int = 1) -> None:
-        """Move the bar."""
-        if self._bar:
-            self._bar.update(count)
-
-    def end(self) -> None:
-        """Take the bar away; what is printed next stands where it was."""
-        if self._bar:
-            self._bar.__exit__(None, None, None)
-            self._bar = None

@@ -48,7 +48,8 @@ def index_command(
 
     Run it again at any time: unchanged files are skipped.
     """
-    from rag.cli.terminal import IndexingProgress, plan_lines, report_lines
+    from rag.cli.progress import IndexingProgress
+    from rag.cli.reports import plan_lines, report_lines
     from rag.ingest.sync import plan_for, synced
 
     settings = settings_with(embedder=embedder)

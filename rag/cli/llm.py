@@ -1,4 +1,4 @@
-"""A vLLM server kept warm for `ask`."""
+"""`rag llm`: a vLLM server in the background."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from rag.cli.options import CommandGroup, as_json, debug
 from rag.cli.shared import settings_with, show
+from rag.text.counts import counted
 
 
 @click.group("llm", cls=CommandGroup, short_help="Keep a vLLM server warm in the background.")
@@ -49,12 +50,10 @@ def start_command(model: str, as_json: bool, **options: Any) -> None:
         click.echo(f"Loading {server.model}; its log is {server.log}", err=True)
 
     server = start_server(model, api_key=settings_with().api_key, on_wait=tell, **options)
-    said = (
-        f"{server.name} at {server.url}"
-        if server.ready
-        else f"{server.name} is loading; `rag llm status` tells when it is ready."
-    )
-    show(server_status() if as_json else {}, [said], as_json)
+    line = f"{server.name} at {server.url}"
+    if not server.ready:
+        line = f"{server.name} is loading; `rag llm status` shows when it is ready."
+    show(server_status() if as_json else {}, [line], as_json)
 
 
 @llm_group.command("status", short_help="Show whether the server runs, and where.")
@@ -76,8 +75,8 @@ def stop_command(as_json: bool) -> None:
     from rag.models.generators.vllm_warm import stop_server
 
     server = stop_server()
-    said = f"Stopped {server.name} at {server.url}" if server else "No server runs."
-    show({"stopped": server.spec if server else None}, [said], as_json)
+    line = f"Stopped {server.name} at {server.url}" if server else "No server runs."
+    show({"stopped": server.spec if server else None}, [line], as_json)
 
 
 def _status_lines(status: dict[str, Any]) -> list[str]:
@@ -86,5 +85,7 @@ def _status_lines(status: dict[str, Any]) -> list[str]:
     lines = [f"{status['model']} is {status['state']} at {status['url']} (process {status['pid']}, since {status['since']})"]
     if status.get("prompt_tokens"):
         share = status["cached_tokens"] / status["prompt_tokens"]
-        lines.append(f"{status['running']} answers under way, {status['waiting']} waiting; {share:.0%} of prompts known before")
+        lines.append(
+            f"{counted(status['running'], 'answer')} under way, {status['waiting']} waiting; {share:.0%} of prompt tokens cached"
+        )
     return [*lines, f"log: {status['log']}", *status.get("last_words", [])]

@@ -1,4 +1,4 @@
-"""What the commands have in common: how errors end them, and the options that several share."""
+"""What the commands share: help pages, errors and exit codes, and common options."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Command(click.Command):
 
 
 class CommandGroup(click.Group):
-    """A group of such commands."""
+    """A group of commands whose help pages have headings."""
 
     command_class = Command
 
@@ -70,7 +70,7 @@ def flag(*names: str, **about: Any) -> Decorator:
 
 
 def under(heading: str, *options: Decorator) -> Decorator:
-    """Options in this order, under a heading of the help page."""
+    """Add options, in this order, under a heading of the help page."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -83,7 +83,7 @@ def under(heading: str, *options: Decorator) -> Decorator:
 
 
 def flags_of(options: type, *names: str, **changes: Any) -> list[Decorator]:
-    """The options of commands that the fields of a dataclass of options describe; `changes` are for `click.option`."""
+    """Command-line options made from fields of a dataclass of options. `changes` replace arguments of `click.option`."""
     known = options_in(options)
     return [_flag_of(*known[name], **changes) for name in names]
 
@@ -95,15 +95,15 @@ def _flag_of(field: Field[Any], about: Option, **changes: Any) -> Decorator:
     named = f"-{field.name}" if len(field.name) == 1 else f"--{field.name.replace('_', '-')}"
     kind = str(field.type).split(" | ", maxsplit=1)[0]
     metavar = about.metavar or METAVARS.get(kind)
-    looks: dict[str, Any] = {"help": about.help, "metavar": metavar}
+    arguments: dict[str, Any] = {"help": about.help, "metavar": metavar}
     if kind == "bool":
-        looks |= {"is_flag": True}
+        arguments |= {"is_flag": True}
     elif kind in ("Mapping[str, str]", "Sequence[str]"):
-        looks |= {"multiple": True, "callback": _pairs if kind.startswith("Mapping") else None}
+        arguments |= {"multiple": True, "callback": _pairs if kind.startswith("Mapping") else None}
     else:
         has_default = field.default is not None and field.default != ""
-        looks |= {"type": _type_of(kind, about), "default": field.default, "show_default": has_default}
-    return flag(named, field.name, **{**looks, **changes})
+        arguments |= {"type": _type_of(kind, about), "default": field.default, "show_default": has_default}
+    return flag(named, field.name, **{**arguments, **changes})
 
 
 def _type_of(kind: str, about: Option) -> Any:
@@ -118,31 +118,26 @@ def _type_of(kind: str, about: Option) -> Any:
 
 
 class Commands(CommandGroup):
-    """Shows errors to a person: one or two lines and an exit code; a traceback only with --debug."""
+    """The top group. It prints errors in one or two lines and sets the exit code; --debug shows the traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
+        """Run the command. Exits with 1 after an error, with 130 after Ctrl-C."""
         from rag.errors import RagError
 
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
                 return super().invoke(ctx)
-        except RagError as error:
-            if ctx.obj.get("debug"):
-                raise
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(EXIT_ERROR)
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(EXIT_ERROR)
-        except OSError as error:  # such as a disk that is full
+        except (RagError, OSError) as error:  # such as a full disk
             if ctx.obj.get("debug"):
                 raise
             click.echo(f"Error: {error}", err=True)
             sys.exit(EXIT_ERROR)
         except (KeyboardInterrupt, click.Abort):
-            click.echo("\nInterrupted; what was finished is kept.", err=True)
+            click.echo("\nInterrupted; finished work is kept.", err=True)
             sys.exit(EXIT_INTERRUPTED)
 
 
@@ -159,6 +154,12 @@ llm_or_extractive = flag(
     "--llm", metavar="SPEC", help="local (default), local:PATH.gguf, vllm:MODEL, http://HOST:PORT/v1[#MODEL] or extractive."
 )
 an_index = flag("--index", "index_path", metavar="DIR", help="The index folder (RAG_INDEX; default indexes/default).")
+index_to_search = flag(
+    "--index",
+    "index_path",
+    metavar="DIR|ADDRESS",
+    help="The index folder, or the address SCHEME://NAME of a shared store (RAG_INDEX; default indexes/default).",
+)
 waiting = flag(
     "--wait",
     type=click.FloatRange(min=0),
@@ -174,14 +175,13 @@ def of_an_index(command: Callable[..., Any]) -> Callable[..., Any]:
     return an_index(as_json(debug(command)))
 
 
-def _what_it_stands_for(_: click.Context, __: click.Parameter, argument: str | None) -> str | None:
-    """The argument, or what stdin holds for `-`."""
+def _text_of(_: click.Context, __: click.Parameter, argument: str | None) -> str | None:
+    """The argument, or the text on stdin for `-`."""
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").strip() if argument == "-" else argument
 
 
-question = click.argument("question", callback=_what_it_stands_for)
-question_or_file = click.argument("question", callback=_what_it_stands_for, required=False)
-
+question = click.argument("question", callback=_text_of)
+question_or_file = click.argument("question", callback=_text_of, required=False)
 
 retrieval = under("Search", *flags_of(SearchOptions, "mode", "where", "reranker"))
 """How passages are found."""
@@ -190,7 +190,7 @@ SAMPLING = ("max_tokens", "temperature", "top_p", "top_k", "repetition_penalty",
 sampling = under("Model", *flags_of(Sampling, *SAMPLING))
 """How a model chooses tokens."""
 
-NEEDS_EXAMPLES = "--nearest-examples chooses from the examples of a file. Name it with --examples FILE."
+NEEDS_EXAMPLES = "--nearest-examples chooses from a file of examples. Name it with --examples FILE."
 
 
 prompting = under(
@@ -228,4 +228,6 @@ def prompts_of(
     if nearest and not (examples and embedder):
         raise UsageError(NEEDS_EXAMPLES)
     loaded = load_examples(examples) if examples else ()
-    return Prompts(folder, NearestExamples(loaded, embedder(), nearest) if nearest and embedder else loaded, system)
+    if nearest and embedder:
+        return Prompts(folder, NearestExamples(loaded, embedder(), nearest), system)
+    return Prompts(folder, loaded, system)

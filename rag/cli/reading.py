@@ -23,7 +23,7 @@ splitting = under("Chunks", embedder, *flags_of(ChunkSizes, "chunk_tokens", "ove
 
 
 def _lines(_: click.Context, __: click.Parameter, path: Path | None) -> tuple[str, ...]:
-    """The lines of a file, as passwords, which may begin or end with spaces."""
+    """The lines of a file as passwords. Spaces at their ends belong to them."""
     if path is None:
         return ()
     try:
@@ -31,12 +31,12 @@ def _lines(_: click.Context, __: click.Parameter, path: Path | None) -> tuple[st
     except (OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read as UTF-8 text: {error}.") from error
     if not lines:
-        raise click.BadParameter(f"{path} holds no password. Write one a line.")
+        raise click.BadParameter(f"{path} contains no password. Write one a line.")
     return lines
 
 
 def _number(_: click.Context, __: click.Parameter, value: float) -> float:
-    """The value, unless it is "nan", which no range keeps out."""
+    """The value. Refuses "nan", which ranges let through."""
     if isnan(value):
         raise click.BadParameter("nan is not a number of seconds.")
     return value
@@ -73,7 +73,7 @@ reading = under(
 
 
 def read_options(chosen: dict[str, Any]) -> ReadOptions:
-    """The options of `choosing` and `reading`, taken out of the parameters of a command."""
+    """Take the options of `choosing` and `reading` out of the parameters of a command."""
     limits = Limits(chosen.pop("seconds_a_file"), chosen.pop("memory_a_file") * 2**20)
     names = ("include", "exclude", "hidden", "follow_links", "jobs", "passwords")
     return ReadOptions(limits=limits, **{name: chosen.pop(name) for name in names})

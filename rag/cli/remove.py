@@ -14,7 +14,7 @@ from rag.cli.shared import opened, settings_with, show
 @of_an_index
 def remove_command(sources: tuple[str, ...], index_path: str | None, wait: float, as_json: bool) -> None:
     """Remove documents from an index: files, folders, or globs over whole paths. The files themselves stay."""
-    from rag.cli.terminal import removal_lines
+    from rag.cli.reports import removal_lines
     from rag.ingest.remove import remove
 
     with opened(index_path, settings_with()) as index:

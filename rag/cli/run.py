@@ -36,8 +36,8 @@ def run_command(recipe: Path) -> None:
 
 
 def show_answers(job: AnswerRecipe) -> None:
-    """A bar while sources are indexed; answers as JSON lines on stdout where the recipe writes no file."""
-    from rag.cli.terminal import IndexingProgress
+    """Index the sources and answer the questions. Without an output file, answers go to stdout as JSON lines."""
+    from rag.cli.progress import IndexingProgress
     from rag.recipes.answer import answer_line
 
     failed: list[object] = []
@@ -56,9 +56,9 @@ def show_answers(job: AnswerRecipe) -> None:
 
 
 def show_measurements(job: EvaluationRecipe) -> None:
-    """A bar for each measurement, and its figures when it is done."""
-    from rag.cli.evaluate import EvaluationProgress
-    from rag.cli.terminal import evaluation_lines
+    """Run each measurement and print its figures when it is done."""
+    from rag.cli.figures import evaluation_lines
+    from rag.cli.progress import EvaluationProgress
     from rag.evaluation.report.report import PAGE
 
     failed: list[object] = []
@@ -67,24 +67,25 @@ def show_measurements(job: EvaluationRecipe) -> None:
         _show_report(report, failed)
 
     with EvaluationProgress() as progress:
-        for one in job.run(progress=progress, on_indexed=indexed, api_key=settings_with().api_key):
+        for measurement in job.run(progress=progress, on_indexed=indexed, api_key=settings_with().api_key):
+            evaluation = measurement.evaluation
             progress.end()
-            click.echo(click.style(one.evaluation.kind, bold=True))
-            click.echo("\n".join(evaluation_lines(one.evaluation)) + "\n")
-            click.echo(f"The page is {one.folder / PAGE}", err=True)
-            failed.extend(range(one.evaluation.after.get("failed", 0)))
+            click.echo(click.style(evaluation.kind, bold=True))
+            click.echo("\n".join(evaluation_lines(evaluation)) + "\n")
+            click.echo(f"The page is {measurement.folder / PAGE}", err=True)
+            failed.extend(range(evaluation.after.get("failed", 0)))
     _exit(failed)
 
 
 def show_summaries(job: SummaryRecipe) -> None:
-    """A bar, failures, and totals."""
+    """Summarise the documents; print failures and totals."""
     from rag.cli.summarize import show_outcomes
 
     show_outcomes(job.run, output=job.output, as_json=False, calls=job.calls, are_written=True)
 
 
 def _show_report(report: Any, failed: list[object]) -> None:
-    from rag.cli.terminal import report_lines
+    from rag.cli.reports import report_lines
 
     failed.extend(report.failed)
     click.echo("\n".join(report_lines(report)), err=True)

@@ -7,23 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from rag.cli.options import (
-    Command,
-    an_index,
-    as_json,
-    debug,
-    flags_of,
-    question,
-    retrieval,
-    under,
-)
-from rag.cli.shared import (
-    reranker_of,
-    searched,
-    settings_with,
-    show,
-    tell_if_empty,
-)
+from rag.cli.options import Command, as_json, debug, flags_of, index_to_search, question, retrieval, under
+from rag.cli.shared import reranker_of, searched, settings_with, show, tell_if_empty
 from rag.retrieval.options import SearchOptions
 
 if TYPE_CHECKING:
@@ -34,7 +19,7 @@ if TYPE_CHECKING:
 @question
 @under("Search", *flags_of(SearchOptions, "k", help="Passages to show."))
 @retrieval
-@under("Search", an_index)
+@under("Search", index_to_search)
 @under("Output", as_json)
 @debug
 def search_command(

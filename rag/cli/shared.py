@@ -1,4 +1,4 @@
-"""What the commands share: settings, an index to work on, and how results are shown."""
+"""What the commands share: settings, the index to work on, and printing of results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def settings_with(**flags: str | None) -> Settings:
-    """Flags over environment over rag.toml over defaults."""
+    """The settings. Flags come before the environment, then rag.toml, then defaults."""
     from dataclasses import replace
 
     from rag.settings import load_settings
@@ -31,7 +31,7 @@ def settings_with(**flags: str | None) -> Settings:
 
 
 def opened(path: str | None, settings: Settings, *, create: bool = False) -> Index:
-    """The index in the folder that a flag names, or the settings."""
+    """The index in the folder `path`, or in the folder of the settings."""
     from rag.errors import UsageError
     from rag.specs import open_index
 
@@ -43,7 +43,7 @@ def opened(path: str | None, settings: Settings, *, create: bool = False) -> Ind
 
 @contextmanager
 def searched(path: str | None, settings: Settings) -> Iterator[Searchable]:
-    """The index to search: in a folder, or at an address that a package opens."""
+    """The index to search: a folder, or an address that an installed package opens."""
     from rag.specs import is_address, using_searchable
 
     chosen = settings.index if path is None else path
@@ -52,13 +52,14 @@ def searched(path: str | None, settings: Settings) -> Iterator[Searchable]:
 
 
 def tell_if_empty(index: Searchable) -> None:
+    """Print a note to stderr if the index has no documents."""
     if not len(index):
-        click.echo(f"The index {index.path} holds no documents yet; `rag index` fills it, or is about to.", err=True)
+        click.echo(f"The index {index.path} holds no documents yet. Add some with `rag index`.", err=True)
 
 
 @contextmanager
 def index_to_look_at(path: str | None, settings: Settings) -> Iterator[Index]:
-    """The index; where there is none yet, an empty one that goes away."""
+    """The index; if there is none yet, an empty one in a temporary folder."""
     from tempfile import TemporaryDirectory
 
     from rag.errors import NoIndexError
@@ -74,7 +75,7 @@ def index_to_look_at(path: str | None, settings: Settings) -> Iterator[Index]:
 
 
 def llm_of(settings: Settings) -> str:
-    """The model that was chosen, else the warm server's, else the packaged one."""
+    """The spec of the chosen model, else of the warm server, else "local"."""
     from rag.models.generators.vllm_server import running_server
 
     chosen = settings.llm or running_server() or "local"
@@ -84,22 +85,25 @@ def llm_of(settings: Settings) -> str:
 
 
 def reranker_of(settings: Settings) -> Reranker | None:
+    """The reranker of the settings, or None."""
     from rag.specs import open_reranker
 
     return open_reranker(settings.reranker, api_key=settings.api_key) if settings.reranker else None
 
 
 def tell_llm(llm: Generator) -> None:
-    """Say what an answer comes from, where it is a server or an engine."""
+    """Print to stderr which server or engine answers."""
     if description := getattr(llm, "description", ""):
         click.echo(click.style(f"Asking {description}", dim=True), err=True)
 
 
 def show(value: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
+    """Print the value as one line of JSON, or the lines for people."""
     click.echo(json.dumps(value, ensure_ascii=False) if as_json else "\n".join(lines))
 
 
 def stream_sentence(sentence: Sentence, _: Sequence[Citation]) -> None:
+    """Print a sentence of an answer as soon as it is checked."""
     from rag.cli.terminal import sentence_text
 
     click.echo(sentence_text(sentence) + " ", nl=False)
@@ -107,7 +111,7 @@ def stream_sentence(sentence: Sentence, _: Sequence[Citation]) -> None:
 
 
 def show_answer(answer: Answer, *, streamed: bool) -> None:
-    """Print what streaming has left to print: the sources, the text too where nothing was streamed, and a line to stderr."""
+    """Print the sources, before them the text unless it was streamed, and a footnote to stderr."""
     from rag.cli.terminal import answer_footnote, answer_lines
 
     if streamed and answer.answerable:

@@ -12,7 +12,7 @@ from rag.cli.shared import opened, settings_with, show
 @of_an_index
 def status_command(index_path: str | None, as_json: bool) -> None:
     """Show the documents, embedder and sizes of an index, and the files that could not be read."""
-    from rag.cli.terminal import status_lines
+    from rag.cli.reports import status_lines
     from rag.index.status import index_status
 
     with opened(index_path, settings_with()) as index:

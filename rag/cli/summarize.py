@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,13 +22,15 @@ from rag.cli.options import (
     llm,
     under,
 )
+from rag.cli.progress import SummaryProgress
 from rag.cli.reading import choosing, read_options, reading
 from rag.cli.shared import llm_of, settings_with
 from rag.summaries.options import SummaryOptions
+from rag.text.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from types import FrameType, TracebackType
+    from types import FrameType
 
     from rag.summaries.summarize import Outcome
     from rag.summaries.types import FailedSummary, Summary
@@ -58,7 +60,7 @@ SECONDS_TO_END = 0.8
 def summarize_command(sources: tuple[str, ...], llm: str | None, output: Path | None, as_json: bool, **chosen: Any) -> None:
     """Summarise documents of any length, each sentence with its pages. The file - is read from stdin.
 
-    Folders stand for the documents in them. A run that was stopped continues: finished calls are kept.
+    A folder means every document in it. A stopped run continues, because finished calls are kept.
     """
     from functools import partial
 
@@ -72,8 +74,8 @@ def summarize_command(sources: tuple[str, ...], llm: str | None, output: Path | 
     reading_options = read_options(chosen)
     options = SummaryOptions(**chosen)
     with using_llm(llm_of(settings_with(llm=llm))) as model:
-        named = [_source(one, is_kept=output is not None) for one in sources]
-        begin = partial(summarized_many, named, llm=model, options=options, reading=reading_options)
+        documents = [_source(name, is_kept=output is not None) for name in sources]
+        begin = partial(summarized_many, documents, llm=model, options=options, reading=reading_options)
         show_outcomes(begin, output=output, as_json=as_json, calls=chosen["calls"], fresh=options.fresh)
 
 
@@ -88,8 +90,8 @@ def show_outcomes(
 ) -> None:
     """Show summaries as they finish, and write them to a folder. Exits with 3 if some failed.
 
-    `calls` is the file of finished calls; with `fresh`, calls of earlier runs are made again. `are_written` says that
-    whoever makes the summaries writes them.
+    `calls` is the file of finished calls. With `fresh`, calls of earlier runs are made again. With `are_written`, `begin`
+    writes the summaries itself.
     """
     from contextlib import closing, nullcontext
 
@@ -121,16 +123,16 @@ def show_outcomes(
 
 @contextmanager
 def _ending_soon(tell: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C calls `tell`, and ends the process within a second, also where a thread waits for a server that does not answer."""
+    """Ctrl-C calls `tell` and ends the process within a second, even if a thread waits for a silent server."""
     import os
     import signal
     import threading
 
-    told = threading.Event()
+    has_told = threading.Event()
 
     def tell_once() -> None:
-        if not told.is_set():
-            told.set()
+        if not has_told.is_set():
+            has_told.set()
             tell()
 
     def end() -> None:
@@ -160,7 +162,7 @@ def _ending_soon(tell: Callable[[], None]) -> Iterator[None]:
 
 
 def _source(name: str, *, is_kept: bool) -> str | Document:
-    """A path, or the document on stdin; in a folder of summaries each text from there has a name of its own."""
+    """The path, or for `-` the document on stdin. If it is kept, its source has a hash, so that every text has its own name."""
     from hashlib import sha256
 
     from rag.documents import load_bytes
@@ -172,7 +174,7 @@ def _source(name: str, *, is_kept: bool) -> str | Document:
 
 
 def _show(outcome: Summary | FailedSummary, *, as_json: bool, is_kept: bool) -> None:
-    """Failures to stderr; summaries as JSON lines, or as text where no folder has them."""
+    """Print a failure to stderr. Print a summary as a JSON line, or as text unless a folder keeps it."""
     from rag.notebook import printable
     from rag.summaries.types import FailedSummary
 
@@ -197,7 +199,7 @@ def _lines(summary: Summary) -> list[str]:
 
 
 class _Total:
-    """What a run came to."""
+    """The totals of a run."""
 
     def __init__(self) -> None:
         self.done = self.failed = self.calls = self.reused = self.read = self.cached = self.written = 0
@@ -218,11 +220,11 @@ class _Total:
     def line(self, seconds: float, output: Path | None) -> str:
         parts = [f"{self.done} summarized, {self.failed} failed in {seconds:.1f} s"]
         if self.calls:
-            parts.append(f"{self.calls} calls, {self.reused} of them known from before")
+            parts.append(f"{counted(self.calls, 'call')}, {self.reused} of them from before")
         if self.read:
-            known = f" ({self.cached / self.read:.0%} known from earlier prompts)" if self.cached else ""
+            cached = f" ({self.cached / self.read:.0%} of them cached)" if self.cached else ""
             rate = f"{(self.read + self.written) / max(seconds, 1e-9):,.0f} tokens/s"
-            parts.append(f"{self.read:,} tokens read{known}, {self.written:,} written, {rate}")
+            parts.append(f"{self.read:,} tokens read{cached}, {self.written:,} written, {rate}")
         if output:
             parts.append(f"in {output}")
         return "; ".join(parts) + "."
@@ -233,66 +235,6 @@ class _Total:
         where = f" in {output}" if output else ""
         again = "The same command without --fresh" if fresh else "The same command"
         return (
-            f"Stopped: {self.done} of {documents} documents are summarized{where}. Every finished call is kept in "
-            f"{calls or default_path()}. {again} goes on from there."
+            f"Stopped: {self.done} of {counted(documents, 'document')} summarized{where}. Finished calls are kept in "
+            f"{calls or default_path()}. {again} continues from there."
         )
-
-
-class SummaryProgress:
-    """A bar by tokens with time left on stderr; silent where stderr is no terminal.
-
-    How many tokens all documents have is estimated from those that have been cut.
-    """
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self.documents = self._done = self._cut = self._cut_tokens = self._read = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Take the bar away."""
-        if self._bar:
-            self._bar.stop()
-
-    @contextmanager
-    def hidden(self) -> Iterator[None]:
-        """While it lasts, lines can be printed."""
-        if self._bar:
-            self._bar.stop()
-        yield
-        if self._bar:
-            self._bar.start()
-
-    def expect(self, unit: str, count: int) -> None:
-        """Start the bar with the documents, and lengthen it by the tokens of each."""
-        if unit == "tokens":
-            self._cut += bool(count)
-            self._cut_tokens += count
-            self._move()
-            return
-        self.documents = count
-        if sys.stderr and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            columns = (BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn(compact=True))
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("summarizing", total=None, told=f"0/{count} documents")
-            self._bar.start()
-
-    def advance(self, unit: str, count: int = 1) -> None:
-        """Move the bar by tokens that the model has read; finished documents are counted beside it."""
-        self._done += count if unit == "documents" else 0
-        self._read += count if unit == "tokens" else 0
-        self._move()
-
-    def _move(self) -> None:
-        if self._bar:
-            total = self._cut_tokens * self.documents / self._cut if self._cut else None
-            told = f"{self._done}/{self.documents} documents, {self._read:,} tokens"
-            self._bar.update(self._task, completed=self._read, total=total, told=told)

@@ -7,14 +7,7 @@ from typing import Any
 
 import click
 
-from rag.cli.options import (
-    EXIT_SOME_FAILED,
-    Command,
-    as_json,
-    debug,
-    flag,
-    under,
-)
+from rag.cli.options import EXIT_SOME_FAILED, Command, as_json, debug, flag, under
 from rag.cli.reading import choosing, read_options, reading, splitting
 from rag.cli.shared import settings_with, show
 from rag.reading import ChunkSizes
@@ -40,7 +33,7 @@ def tokens_command(
     """Count the pages, characters, tokens and chunks of files and folders, and name files that cannot be read."""
     from contextlib import nullcontext
 
-    from rag.cli.terminal import cost_lines
+    from rag.cli.reports import cost_lines
     from rag.documents import load_bytes
     from rag.ingest.costs import costs_of
     from rag.specs import open_embedder, using_llm

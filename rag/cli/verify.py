@@ -16,7 +16,7 @@ from rag.cli.shared import opened, settings_with, show
 @of_an_index
 def verify_command(index_path: str | None, repair: bool, wait: float, as_json: bool) -> None:
     """Check every file and document of an index. The exit code is 1 if something is wrong."""
-    from rag.cli.terminal import check_lines
+    from rag.cli.reports import check_lines
     from rag.errors import IndexFormatError
     from rag.index.status import check_index, unsound
 

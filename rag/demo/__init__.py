@@ -1,1 +1,1 @@
-"""The packaged example documents and the questions that `rag demo` asks of them."""
+"""The packaged example documents, and the questions that `rag demo` asks about them."""

@@ -1,4 +1,4 @@
-"""The packaged example: documents about one place, and three questions, the last of which they do not answer."""
+"""The packaged example: documents about one place, and three questions. The documents do not answer the last one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DOCUMENTS = FOLDER / "documents"
 
 
 def demo_questions() -> list[str]:
-    """The questions in the order in which the demo asks them."""
+    """The questions, in order."""
     return [str(entry["question"]) for entry in json.loads((FOLDER / "questions.json").read_text(encoding="utf-8"))]
 
 
 def open_demo_index() -> Index:
-    """The demo's index, which is kept so that it can be asked afterwards: in the user's cache folder.
+    """Open the demo's index in the user's cache folder, where it is kept for further questions.
 
-    One that another version has left there and that cannot be read is made anew.
+    An index of another version that cannot be read is replaced.
     """
     path = cache_folder() / "demo-index"
     try:

@@ -1,1 +1,1 @@
-"""What measuring is made of: questions with what is expected, values a question, what is sure of them, and how they are shown."""
+"""Evaluation: test data, a value for each question and metric, confidence intervals, reports."""

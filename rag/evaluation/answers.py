@@ -1,4 +1,4 @@
-"""Questions with right answers → what a model answers, and where what was expected got lost."""
+"""Questions with right answers → the quality of a model's answers, and the step that lost each wrong one."""
 
 from __future__ import annotations
 
@@ -54,36 +54,38 @@ def evaluate_answers(
     progress: Progress | None = None,
     **options: Unpack[AskKeywords],
 ) -> Evaluation:
-    """How right, how well cited and how rightly refused answers are.
+    """Measure answers: words against right answers, citations, and refusals of questions without an answer.
 
-    `data` is a folder with `corpus.jsonl` and `qa.jsonl`, or a file of questions about the documents of `index`. Questions are asked
-    as by `rag.ask_many`, with its options. No call is made again that an earlier evaluation has finished: answers are kept in the file
-    `output`, and calls in the SQLite file `calls` (default: in the cache folder, unless there is an `output`).
-    `compare` names `questions.jsonl` files of other evaluations of the same questions. Raises UsageError for data that cannot be read.
+    `data` is a folder with `corpus.jsonl` and `qa.jsonl`, or a file of questions about the documents of `index`. Questions are
+    asked as by `rag.ask_many`, with its options. Finished work is kept and not repeated: answers in the file `output`, calls in
+    the SQLite file `calls` (default: in the cache folder, unless there is an `output`). `compare` names `questions.jsonl` files
+    of other evaluations of the same questions. All metrics are between 0 and 1. Raises UsageError for invalid data.
     """
-    started, told = time.perf_counter(), progress or Silent()
+    started, watched = time.perf_counter(), progress or Silent()
     chosen, path = AskOptions.of(options, api_key=api_key), data_at(data)
     read = answered_questions(path)[:limit]
-    others = [figures_in(expanded(name), METRICS, {one.id: one.text for one in read}) for name in compare]
-    with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened, using_llm(llm) as model:
+    others = [figures_in(expanded(name), METRICS, {question.id: question.text for question in read}) for name in compare]
+    with index_for(path, index, embedder=embedder, api_key=api_key, progress=watched) as opened, using_llm(llm) as model:
         names = Names(opened, path)
         questions = names.questions(read)
-        told.expect("asking", len(questions))
-        kept = Kept(output, [one.id for one in questions], fresh, calls or (None if output else default_path()))
-        given = run(_asked(questions, opened, model, chosen, kept, told))
-        values = _values(questions, given)
-        told.expect("looking for reasons", len(questions))
+        watched.expect("asking", len(questions))
+        store = calls or (None if output else default_path())
+        kept = Kept(output, [question.id for question in questions], fresh, store)
+        answers = run(_asked(questions, opened, model, chosen, kept, watched))
+        values = _values(questions, answers)
+        watched.expect("looking for reasons", len(questions))
         rows = []
-        for question, answer in zip(questions, given, strict=True):
+        for question, answer in zip(questions, answers, strict=True):
             reason = _reason(question, answer, opened, model, chosen)
             rows.append(_row(question, answer, reason, values))
-            told.advance("looking for reasons")
-        after = _facts(questions, given, opened, model, path, time.perf_counter() - started)
+            watched.advance("looking for reasons")
+        after = _facts(questions, answers, opened, model, path, time.perf_counter() - started)
         after["unknown_sources"] = names.unknown(questions)
     figures = [Figures.of(after["llm"], values), *others]
-    answered = sum(not isinstance(answer, FailedAnswer) and answer.answerable for answer in given)
+    answered = sum(not isinstance(answer, FailedAnswer) and answer.answerable for answer in answers)
     before = {"documents": after.pop("documents"), "questions": len(questions), "answered": answered}
-    runs: dict[str, Run] = {chosen.mode: {one.id: _hits(one, answer) for one, answer in zip(questions, given, strict=True)}}
+    hits = {question.id: _hits(question, answer) for question, answer in zip(questions, answers, strict=True)}
+    runs: dict[str, Run] = {chosen.mode: hits}
     return Evaluation("answers", before, after, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
 
 
@@ -99,11 +101,11 @@ async def _asked(
     return await asked_many(texts, index, llm, options, kept, lambda _: progress.advance("asking"))
 
 
-def _values(questions: Sequence[Question], given: Sequence[Answer | FailedAnswer]) -> Values:
-    """A question stands under a metric only where it says something: no recall of citations where nobody knows what to cite."""
+def _values(questions: Sequence[Question], answers: Sequence[Answer | FailedAnswer]) -> Values:
+    """Values by metric. A question is left out where the metric does not apply, such as citations without expected sources."""
     values: Values = {metric: {} for metric in METRICS}
     has_refusable = not all(question.has_answer for question in questions)
-    for question, answer in zip(questions, given, strict=True):
+    for question, answer in zip(questions, answers, strict=True):
         if isinstance(answer, FailedAnswer):
             continue
         values["refusal_accuracy"][question.id] = float(question.has_answer == answer.answerable)
@@ -127,19 +129,21 @@ def _values(questions: Sequence[Question], given: Sequence[Answer | FailedAnswer
 
 def _facts(
     questions: Sequence[Question],
-    given: Sequence[Answer | FailedAnswer],
+    answers: Sequence[Answer | FailedAnswer],
     index: Index,
     llm: Generator,
     data: Path,
     seconds: float,
 ) -> dict[str, Any]:
     pairs = [
-        (one.has_answer, got.evidence) for one, got in zip(questions, given, strict=True) if not isinstance(got, FailedAnswer)
+        (question.has_answer, answer.evidence)
+        for question, answer in zip(questions, answers, strict=True)
+        if not isinstance(answer, FailedAnswer)
     ]
     return {
         "documents": index.catalog.counts()[0],
         "auroc": auroc([has for has, _ in pairs], [evidence for _, evidence in pairs]),
-        "failed": len(given) - len(pairs),
+        "failed": len(answers) - len(pairs),
         "llm": llm.name,
         "embedder": embedder_of(index),
         "seconds": seconds,
@@ -171,9 +175,10 @@ def _row(question: Question, answer: Answer | FailedAnswer, reason: str, values:
 
 
 def _reason(question: Question, answer: Answer | FailedAnswer, index: Index, llm: Generator, options: AskOptions) -> str:
-    """The first step that lost what was expected; empty where the answer is right, or rightly none.
+    """The first step that lost the expected answer; empty for a right answer or a right refusal.
 
-    Where right answers are known, an answer with their words is right whatever it cites; else one that cites what should be cited.
+    If right answers are known, an answer with their words is right, whatever it cites. Otherwise an answer is right if it cites
+    an expected source.
     """
     if isinstance(answer, FailedAnswer):
         return FAILED
@@ -193,7 +198,7 @@ def _reason(question: Question, answer: Answer | FailedAnswer, index: Index, llm
 
 
 def _shown(question: Question, answer: Answer, index: Index, llm: Generator, options: AskOptions) -> set[str]:
-    """The units of the passages that the model was shown; of the hits, where they were too little to ask it."""
+    """The units of the passages in the prompt. Without a prompt, since the evidence was too low, the units of the hits."""
     prompt = prepare(question.text, index=index, llm=llm, options=options).prompt
     shown = [(passage.source, passage.pages) for passage in prompt.passages] if prompt else []
     places = shown or [(hit.source, hit.pages) for hit in answer.hits]
@@ -201,19 +206,23 @@ def _shown(question: Question, answer: Answer, index: Index, llm: Generator, opt
 
 
 def _plain(answer: Answer) -> str:
-    """The answer without markers; nothing where there is none."""
-    return " ".join(sentence.text for sentence in answer.sentences) if answer.answerable else ""
+    """The answer without markers; empty for a refusal."""
+    if not answer.answerable:
+        return ""
+    return " ".join(sentence.text for sentence in answer.sentences)
 
 
 def _cited(question: Question, answer: Answer) -> list[list[str]]:
-    """For each citation, the units that it spans."""
+    """The units of each citation."""
     return [question.units(citation.source, citation.pages) for citation in answer.citations]
 
 
 def _hits(question: Question, answer: Answer | FailedAnswer) -> Ranking:
-    """What was found for a question, the best passage of each unit counting."""
+    """The ranking of units, each with the score of its best passage."""
+    if isinstance(answer, FailedAnswer):
+        return []
     best: dict[str, float] = {}
-    for hit in () if isinstance(answer, FailedAnswer) else answer.hits:
+    for hit in answer.hits:
         for unit in question.units(hit.source, hit.pages):
             best.setdefault(unit, hit.score)
     return list(best.items())

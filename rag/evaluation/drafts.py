@@ -1,4 +1,4 @@
-"""Passages of an index → questions that a model drafts, each tied to its passage, for a person to accept."""
+"""Passages of an index → draft questions, which a model writes and a person accepts. Each draft names its passage."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 LIKE = "a line that `rag eval make` wrote."
 LEAST_WORDS = 25
-"""Shorter passages, headings say, hold little to ask about."""
+"""Words. Shorter passages, such as headings, offer little to ask about."""
 
 PASSAGES_A_DRAFT = 8
-"""Passages that are drawn for each question, for some give none."""
+"""Passages drawn for each question, because some give no usable draft."""
 
 LINE_START = '{"id": "'
 ROOM = 80
@@ -52,7 +52,7 @@ ABOUT_THE_TEXT = re.compile(r"\b(?:the|this) (?:text|passage|source|document|exc
 
 @dataclass(frozen=True, slots=True)
 class Drafting:
-    """What a run came to: questions written now, those that were there before, passages that gave none."""
+    """Counts of a run: questions written, questions already in the file, passages without a usable draft."""
 
     written: int
     before: int
@@ -74,24 +74,24 @@ def draft_questions(
     prompts: Prompts | None = None,
     progress: Progress | None = None,
 ) -> Drafting:
-    """Write drafts to a file of JSON lines until it has `count`, each with its passage and `"accepted": null`.
+    """Write draft questions to a file of JSON lines until it has `count`, each with its passage and `"accepted": null`.
 
-    `rag eval` takes the lines where a person has written `"accepted": true`. Passages are drawn by `seed`, from as many documents as
-    there are. A draft whose answer the passage does not bear out is left out. A file that has some is added to, none of its lines is
-    changed, and no passage is asked twice. Raises UsageError, and ModelError where the model drafts nothing that can be used.
+    `rag eval` uses the lines in which a person has set `"accepted": true`. Passages are drawn at random with `seed`, from as many
+    documents as possible. A draft is dropped if the passage does not support its answer. Lines of an existing file are kept, and
+    their passages are not used again. Raises UsageError, and ModelError if the model writes no usable draft.
     """
-    path, told = expanded(output), progress or Silent()
+    path, watched = expanded(output), progress or Silent()
     with using_index(index) as opened, using_llm(llm) as model:
         if model.name == "extractive":
-            raise UsageError("The generator 'extractive' quotes and cannot write questions. Name a model with --llm.")
-        there = _there(path)
-        known = {str(row.get("id")) for row in there}
-        wanted = max(0, count - len(there))
-        told.expect("drafting", wanted)
+            raise UsageError("The generator 'extractive' quotes and cannot write questions. Choose a model with --llm.")
+        existing = _existing(path)
+        known = {str(row.get("id")) for row in existing}
+        wanted = max(0, count - len(existing))
+        watched.expect("drafting", wanted)
         drawn = [hit for hit in _drawn(opened, PASSAGES_A_DRAFT * count, seed, where) if _key(hit) not in known]
         if wanted and not drawn:
             raise UsageError(f"The index {opened.path} has no further passage of {LEAST_WORDS} words or more to ask about.")
-        drafter = _Drafter(opened, model, prompts or Prompts(), wanted, told)
+        drafter = _Drafter(opened, model, prompts or Prompts(), wanted, watched)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
@@ -102,11 +102,11 @@ def draft_questions(
         raise ModelError(
             f"{model.name} wrote no question that its passage answers, from {drafter.useless} passages. Try a larger model."
         )
-    return Drafting(drafter.written, len(there), drafter.useless)
+    return Drafting(drafter.written, len(existing), drafter.useless)
 
 
 class _Drafter:
-    """Asks for a draft a passage, as many at once as the model takes, until there are enough."""
+    """Asks for one draft from each passage, as many at once as the model takes, until there are enough."""
 
     def __init__(self, index: Index, llm: Generator, prompts: Prompts, wanted: int, progress: Progress) -> None:
         self._index, self._llm, self._prompts, self._wanted, self._progress = index, llm, prompts, wanted, progress
@@ -118,7 +118,9 @@ class _Drafter:
         waiting = iter(drawn)
 
         async def work() -> None:
-            while self.written < self._wanted and (hit := next(waiting, None)) is not None:
+            for hit in waiting:
+                if self.written >= self._wanted:
+                    return
                 draft = await self._draft(hit)
                 if draft is None:
                     self.useless += 1
@@ -131,17 +133,17 @@ class _Drafter:
         await asyncio.gather(*(work() for _ in range(max(1, self._llm.parallel))))
 
     def _messages(self, hit: Hit) -> tuple[Message, ...]:
-        """A model that can tell apart one source only is shown what a draft looks like."""
+        """The messages for a draft. A model that reads only one source (`max_sources`) also gets an example."""
         render, system = self._prompts.template("draft").render, self._prompts.system
         heading, title = as_data(hit.heading), as_data(hit.title)
-        asked = Message("user", render(text=as_data(hit.text), title=title, heading=heading, system=system))
+        request = Message("user", render(text=as_data(hit.text), title=title, heading=heading, system=system))
         if self._llm.max_sources != 1:
-            return (asked,)
+            return (request,)
         shown = render(text=OWN_EXAMPLE.sources[0], title=OWN_EXAMPLE_TITLE, heading="", system=system)
-        return Message("user", shown), Message("assistant", EXAMPLE_DRAFT), asked
+        return Message("user", shown), Message("assistant", EXAMPLE_DRAFT), request
 
     async def _draft(self, hit: Hit) -> dict[str, Any] | None:
-        """A line of the file; None where the model wrote nothing that can be used."""
+        """A line of the file; None if the draft is not usable."""
         passage = Passage.from_hit(1, hit)
         prompt = Prompt("", (passage,), self._messages(hit))
         if self._llm.count_tokens(prompt.messages) + ROOM > self._llm.window:
@@ -163,7 +165,7 @@ class _Drafter:
 
 
 async def _first_draft(pieces: AsyncGenerator[str | Usage | Sign, None]) -> tuple[str, str] | None:
-    """Question and answer as soon as both lines are written; a small model goes on without end."""
+    """Question and answer, as soon as both lines are complete. The rest is not read, because small models do not stop."""
     written = ""
     async with aclosing(pieces) as stream:
         async for piece in stream:
@@ -189,15 +191,15 @@ def _line(hit: Hit, question: str, answer: str, pages: Pages | None, model: str)
 
 
 def _key(hit: Hit) -> str:
-    """Tells a passage from all others, also after the index was made anew."""
-    told = f"{hit.source}\n{hit.start}\n{hit.text}"
-    return blake2b(utf8(told), digest_size=6).hexdigest()
+    """The id of a passage, which stays the same when the index is rebuilt."""
+    content = f"{hit.source}\n{hit.start}\n{hit.text}"
+    return blake2b(utf8(content), digest_size=6).hexdigest()
 
 
-def _there(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file of drafts. A last line that a kill has torn is taken away, once all others are known to be questions.
+def _existing(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file of drafts. Removes a last line that a kill has cut off, after all others were checked.
 
-    Raises UsageError for a file of another kind, which is left as it is.
+    Raises UsageError for a file of another kind, which is not changed.
     """
     if not path.exists():
         return []
@@ -208,7 +210,7 @@ def _there(path: Path) -> list[dict[str, Any]]:
     try:
         lines = kept.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text, so it is no file of drafts. Name another file.") from error
+        raise UsageError(f"{path} is not UTF-8 text, so it is not a file of drafts. Choose another file.") from error
     rows = [row for _, row in objects_in(enumerate(lines, 1), path, like=LIKE)]
     if last:
         path.write_bytes(kept if is_torn else content + b"\n")
@@ -216,7 +218,7 @@ def _there(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_torn(line: str) -> bool:
-    """Whether this is the beginning of a line as `_line` gives it, and not one that somebody has changed."""
+    """Whether this is the beginning of a line from `_line`, not a line that a person has edited."""
     if not line or not line.startswith(LINE_START[: len(line)]):
         return False
     try:
@@ -227,7 +229,7 @@ def _is_torn(line: str) -> bool:
 
 
 def _drawn(index: Index, count: int, seed: int, where: Mapping[str, str] | None) -> list[Hit]:
-    """Passages in an order that chance and `seed` make, one of each document after the other, at most `count` looked at."""
+    """Random passages by `seed`, one from each document in turn. At most `count` passages are read."""
     chosen = select_chunks(index.catalog, where) if where else None
     numbers = index.catalog.chunks_added_since(0) if chosen is None else sorted(map(int, chosen))
     chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Data → an index to measure: that of a collection, kept up to its corpus, or the user's own."""
+"""Test data → the index to measure: one that mirrors a collection's corpus, or the user's own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that shows nothing."""
 
     def expect(self, unit: str, count: int) -> None:
         """Ignore it."""
@@ -36,15 +36,15 @@ class Silent:
 
 
 def data_at(data: Path | str) -> Path:
-    """The collection or the file of questions. Raises UsageError where there is none."""
+    """The path of the collection or the file of questions. Raises UsageError if it does not exist."""
     path = expanded(data)
     if not path.exists():
-        raise UsageError(f"There is no {path}. Name a folder with corpus.jsonl, or a file of questions in JSON lines.")
+        raise UsageError(f"There is no {path}. Name a folder with corpus.jsonl, or a file of JSON lines with questions.")
     return path
 
 
 def own_index_of(data: Path, embedder: str | None) -> Path:
-    """Where the index of a collection is kept: in the cache folder, one for each embedder."""
+    """The folder of a collection's own index: in the cache folder, a separate one for each embedder."""
     digest = blake2b(f"{data.resolve()}\n{embedder or 'minilm'}".encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
     return cache_folder() / "evaluation" / f"{data.resolve().name}-{digest}"
 
@@ -53,9 +53,9 @@ def own_index_of(data: Path, embedder: str | None) -> Path:
 def index_for(
     data: Path, index: Index | str | Path | None, *, embedder: str | None = None, api_key: str | None = None, progress: Progress
 ) -> Iterator[Index]:
-    """The index to measure, closed afterwards unless it was open; a collection's corpus is in it.
+    """Open the index to measure, with the corpus of a collection indexed. An open index is not closed afterwards.
 
-    Without `index`, a collection has its own in the cache folder. Raises UsageError for questions without an index.
+    Without `index`, a collection gets its own in the cache folder. Raises UsageError for questions without an index.
     """
     has_corpus = is_collection(data)
     if index is None and not has_corpus:
@@ -64,19 +64,19 @@ def index_for(
         opened: AbstractContextManager[Index] = nullcontext(index)
     else:
         opened = open_index(index or own_index_of(data, embedder), create=has_corpus, embedder=embedder, api_key=api_key)
-    with opened as one:
+    with opened as measured:
         if has_corpus:
-            mirror(data, index=one, is_own=index is None, progress=progress)
-        elif not len(one):
-            raise UsageError(f"The index {one.path} holds no documents. Fill it with `rag index`.")
-        yield one
+            mirror(data, index=measured, is_own=index is None, progress=progress)
+        elif not len(measured):
+            raise UsageError(f"The index {measured.path} holds no documents. Fill it with `rag index`.")
+        yield measured
 
 
 def mirror(folder: Path, *, index: Index, is_own: bool, progress: Progress) -> int:
-    """Make the index hold a collection's corpus, a document a line. Returns how many documents were new or changed.
+    """Index a collection's corpus, in which each line is a document. Returns the number of new and changed documents.
 
-    What is unchanged is not embedded again, and what a stopped run has added stays. Documents that are not in the corpus are
-    removed from an index that is the collection's own; another one is refused with UsageError, and left as it was.
+    Unchanged documents are not embedded again, and a stopped run keeps the documents that it added. Documents outside the
+    corpus are removed if the index is the collection's own (`is_own`). Otherwise they raise UsageError, and nothing changes.
     """
     stamps, names, changed = index.catalog.stamps(), set(), set()
     for document in documents(folder):
@@ -85,16 +85,18 @@ def mirror(folder: Path, *, index: Index, is_own: bool, progress: Progress) -> i
         if known is None or known.content_hash != _content_of(document):
             changed.add(document.source)
     if not names:
-        raise UsageError(f'{folder} has a corpus without a text. Write a document a line: {{"_id": …, "text": …}}')
+        raise UsageError(f'{folder} has a corpus without text. Write one document in each line: {{"_id": …, "text": …}}')
     others = sorted(stamps.keys() - names)
     if others and not is_own:
         raise UsageError(
             f"The index {index.path} holds {len(others)} documents that are not in {folder}, such as {others[0]}. Name a new folder "
-            "with --index, or leave it out."
+            "with --index, or leave that option out."
         )
     if changed:
         progress.expect("indexing", len(changed))
-        add_documents(_counted((one for one in documents(folder) if one.source in changed), progress), index=index)
+        add_documents(
+            _counted((document for document in documents(folder) if document.source in changed), progress), index=index
+        )
     if others:
         with index.writing():
             for source in others:
@@ -104,9 +106,9 @@ def mirror(folder: Path, *, index: Index, is_own: bool, progress: Progress) -> i
 
 
 class Names:
-    """The documents of an index by the names that people write: the end of a path, with or without the suffix.
+    """Finds the documents of an index by the names that people write: the end of a path, with or without the suffix.
 
-    A collection's documents have ids, which are no paths and are written out in full.
+    The documents of a collection have ids, not paths; ids must match in full.
     """
 
     def __init__(self, index: Index, data: Path) -> None:
@@ -117,46 +119,47 @@ class Names:
                 self._by_name.setdefault(name, []).append(source)
 
     def source(self, name: str) -> str:
-        """As the index calls it; what is not there stays as it is written. Raises UsageError where several documents fit."""
-        fitting = [source for source in self._by_name.get(Path(name).name, []) if _ends_with(source, name)]
-        if name in self.known or not fitting:
+        """The source in the index; an unknown name is returned unchanged. Raises UsageError if several documents match."""
+        matches = [source for source in self._by_name.get(Path(name).name, []) if _ends_with(source, name)]
+        if name in self.known or not matches:
             return name
-        if len(fitting) > 1:
-            raise UsageError(f"The source '{name}' may be {fitting[0]} or {fitting[1]}. Write more of its path.")
-        return fitting[0]
+        if len(matches) > 1:
+            raise UsageError(f"The source '{name}' may be {matches[0]} or {matches[1]}. Write more of its path.")
+        return matches[0]
 
     def questions(self, read: Sequence[Question]) -> list[Question]:
-        """The same with each expected source as the index calls it."""
-        return [
-            replace(question, expected=tuple(replace(one, source=self.source(one.source)) for one in question.expected))
-            for question in read
-        ]
+        """The questions, with each expected source as in the index."""
+        found = []
+        for question in read:
+            expected = tuple(replace(entry, source=self.source(entry.source)) for entry in question.expected)
+            found.append(replace(question, expected=expected))
+        return found
 
     def unknown(self, questions: Sequence[Question]) -> list[str]:
-        """Expected sources that no document is called by, each once."""
-        expected = (one.source for question in questions for one in question.expected)
+        """Expected sources that match no document, each once."""
+        expected = (entry.source for question in questions for entry in question.expected)
         return [source for source in dict.fromkeys(expected) if source not in self.known]
 
 
 def embedder_of(index: Index) -> str | None:
-    """The name of the embedder; None while there are no vectors."""
+    """The name of the index's embedder; None if the index has no vectors."""
     identity = index.catalog.embedder_identity
     return identity.name if identity else None
 
 
 def is_indexed(question: Question, known: Container[str]) -> bool:
-    """Whether a document that should be found is there at all."""
-    return any(one.source in known for one in question.expected if one.level > 0)
+    """Whether the index has an expected document."""
+    return any(entry.source in known for entry in question.expected if entry.level > 0)
 
 
 def _ends_with(source: str, name: str) -> bool:
-    """Whether the path of a source ends in `name`, which may leave the suffix out."""
+    """Whether the path of a source ends with `name`, which may lack the suffix."""
     ends, path = Path(name).parts, Path(source)
     return ends in (path.parts[-len(ends) :], path.with_suffix("").parts[-len(ends) :])
 
 
 def _content_of(document: Document) -> str:
-    """What `add_documents` keeps to tell whether a document has changed."""
+    """The content hash that `add_documents` stores to find changed documents."""
     return hash_text(f"{document.title}\0{document.text}").hex()
 
 

@@ -15,18 +15,22 @@ IN_ORDER = (FAILED, NOT_INDEXED, NOT_RETRIEVED, NOT_IN_CONTEXT, WRONGLY_REFUSED,
 
 MEANINGS = {
     FAILED: "an error ended it; the row says which",
-    NOT_INDEXED: "no document that should be found is in the index",
-    NOT_RETRIEVED: "search ranked no passage of what should be found",
-    NOT_IN_CONTEXT: "search found it, but not among the passages that a model is shown",
-    WRONGLY_REFUSED: "the model was shown it, or nobody has said where it stands, and the answer was that there is none",
-    NOT_CITED: "the model was shown it, and the answer rests on something else",
-    WRONG: "the answer holds less than half of the words, or of the numbers, of every right answer",
-    NOT_REFUSED: "the documents hold no answer, and one was given",
+    NOT_INDEXED: "no expected document is in the index",
+    NOT_RETRIEVED: "search found no passage of an expected document",
+    NOT_IN_CONTEXT: "search found an expected document, but ranked it below the passages in the prompt",
+    WRONGLY_REFUSED: "an expected passage was in the prompt, or none is known, and the answer was that the documents have none",
+    NOT_CITED: "an expected passage was in the prompt, and the answer cites others",
+    WRONG: "the answer has less than half of the words, or of the numbers, of every right answer",
+    NOT_REFUSED: "the documents do not contain the answer, and the model gave one",
 }
 
 
 def lost_in_retrieval(*, indexed: bool, rank: int | None, context: int) -> str:
-    """Why search alone fails, or an empty string. `rank` is that of the first passage of what should be found, from 1."""
+    """The reason if search fails, or an empty string. `rank` is the rank of the first expected passage, from 1.
+
+    >>> lost_in_retrieval(indexed=True, rank=12, context=8)
+    'retrieved, but not in the context'
+    """
     if not indexed:
         return NOT_INDEXED
     if rank is None:

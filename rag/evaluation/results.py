@@ -1,7 +1,8 @@
-"""What an evaluation comes to, whatever it measures."""
+"""The result of an evaluation of any kind."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from rag.evaluation.measures.statistics import Comparison, Interval
 
 Values = dict[str, dict[str, float]]
-"""For each metric, values by question. A question that a metric says nothing of is not there."""
+"""Values by metric and question. A question to which a metric does not apply is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The values of one configuration, their means and how sure these are; a metric without a value has the mean None."""
+    """The values of one configuration, with means and 95 % intervals. The mean is None for a metric without values."""
 
     name: str
     values: Values
@@ -30,13 +31,13 @@ class Figures:
 
     @classmethod
     def of(cls, name: str, values: Values) -> Figures:
-        """Means and intervals over the questions."""
+        """Figures with the means and intervals of the values."""
         lists = {metric: list(by_question.values()) for metric, by_question in values.items()}
         means = {metric: fmean(numbers) if numbers else None for metric, numbers in lists.items()}
         return cls(name, values, means, {metric: interval_of(numbers) for metric, numbers in lists.items()})
 
     def against(self, other: Figures) -> list[Comparison]:
-        """Every metric that both have of a common question, this configuration's mean minus the other's."""
+        """Compare each metric that both have for a common question: this mean minus the other."""
         return [
             compare(metric, self.name, by_question, other.name, other.values[metric])
             for metric, by_question in self.values.items()
@@ -50,11 +51,11 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured. `kind` is "retrieval", "answers" or "summaries".
+    """An evaluation. `kind` is "retrieval", "answers" or "summaries".
 
-    `before` and `after` are the facts that stand around the figures in the JSON. `figures` begins with the configuration that was
-    asked for; `comparisons` hold it against each of the others. `questions` has a row for each question, with the reason why it
-    failed, or an empty one. `runs` has the rankings by configuration, where there are any.
+    `before` and `after` are the facts before and after the figures in the JSON. `figures` begins with the measured
+    configuration; `comparisons` compare it with each of the others. `questions` has a row for each question, whose "reason"
+    says why it failed, or is empty. `runs` has the rankings by configuration, if there are any.
     """
 
     kind: str
@@ -67,25 +68,25 @@ class Evaluation:
 
     @property
     def main(self) -> Figures:
-        """The configuration that was asked for."""
+        """The measured configuration."""
         return self.figures[0]
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Why questions failed, and how many for each reason, the most frequent first."""
-        told = [row["reason"] for row in self.questions if row.get("reason")]
-        return {reason: told.count(reason) for reason in sorted(set(told), key=lambda reason: (-told.count(reason), reason))}
+        """Number of failed questions by reason, the most frequent first."""
+        counts = Counter(row["reason"] for row in self.questions if row.get("reason"))
+        return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def to_dict(self) -> dict[str, Any]:
-        """The evaluation as docs/reference/json.md describes it; rows and rankings are in files of their own."""
-        told: dict[str, Any] = {**self.before, **self.main.means, **self.after, "intervals": self.main.intervals}
-        told["reasons"] = self.reasons
+        """The evaluation as docs/reference/json.md describes it. Rows and rankings have separate files."""
+        record: dict[str, Any] = {**self.before, **self.main.means, **self.after, "intervals": self.main.intervals}
+        record["reasons"] = self.reasons
         if len(self.figures) > 1:
-            told["runs"] = [figures.to_dict() for figures in self.figures]
-            told["comparisons"] = [comparison.to_dict() for comparison in self.comparisons]
-        return plain_dict(told)
+            record["runs"] = [figures.to_dict() for figures in self.figures]
+            record["comparisons"] = [comparison.to_dict() for comparison in self.comparisons]
+        return plain_dict(record)
 
 
 def compared(main: Figures, others: Sequence[Figures]) -> tuple[Comparison, ...]:
-    """The first configuration against each of the others."""
+    """Compare the first configuration with each of the others."""
     return tuple(comparison for other in others for comparison in main.against(other))

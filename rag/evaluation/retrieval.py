@@ -1,4 +1,4 @@
-"""Questions with what should be found → how well each way to search finds it."""
+"""Questions with expected documents → the quality of each search mode."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from rag.types import Hit
 
 PASSAGES_A_UNIT = 4
-"""Passages that are looked at for each document or page that is ranked, for several may be of one."""
+"""Passages that are read for each ranked document or page, because several may belong to the same one."""
 
 SHOWN_UNITS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How passages are looked for, and how many documents or pages of a question are ranked."""
+    """How to search, and how many documents or pages to rank for each question (`depth`)."""
 
     mode: Mode
     where: Mapping[str, str] | None = None
@@ -61,27 +61,30 @@ def evaluate_retrieval(
     api_key: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """How well search finds what is expected, by document, or by page where the questions name pages.
+    """Measure how well search finds the expected documents, or pages if the questions name pages.
 
-    `data` is a folder in BEIR's layout, whose corpus is indexed first (into a folder of its own without `index`), or a file of
-    questions about the documents of `index`. The first of `modes` is held against the others, and against `compare`: further
-    modes, or TREC run files. A document's score is that of its best passage. `k` is how far down a question that succeeded
-    may have its first hit. Raises UsageError for data that cannot be read, which names file and line.
+    `data` is a folder in BEIR's layout, or a file of questions about the documents of `index`. The corpus of a folder is indexed
+    first, into the cache folder if there is no `index`. The first of `modes` is compared with the other modes, and with
+    `compare`: more modes, or TREC run files. The score of a document is that of its best passage. A question succeeds if one of
+    the first `k` passages is expected. Raises UsageError for invalid data, with the file and the line.
+
+        evaluation = evaluate_retrieval("data/scifact", modes=["hybrid", "keyword"])
+        print(evaluation.main.means["ndcg@10"])
     """
-    started, told, path = time.perf_counter(), progress or Silent(), data_at(data)
+    started, watched, path = time.perf_counter(), progress or Silent(), data_at(data)
     searched, files = _modes_and_files(modes, compare)
     measures = measures_of(metrics)
     read = judged_questions(path, split=split)
     judged = [question for question in read if question.relevant][:limit]
     read_runs = _others(files, judged, path)
     chosen = open_reranker(reranker, api_key=api_key) if isinstance(reranker, str) else reranker
-    with index_for(path, index, embedder=embedder, api_key=api_key, progress=told) as opened:
+    with index_for(path, index, embedder=embedder, api_key=api_key, progress=watched) as opened:
         names = Names(opened, path)
         questions = names.questions(judged)
         others = {name: _as_known(name, run, questions, names) for name, run in read_runs.items()}
-        told.expect("searching", len(questions) * len(searched))
-        found = {mode: _found(questions, opened, Way(mode, where, chosen, deepest(metrics)), told) for mode in searched}
-        runs: dict[str, Run] = {mode: {number: one.ranking for number, one in all_.items()} for mode, all_ in found.items()}
+        watched.expect("searching", len(questions) * len(searched))
+        found = {mode: _found(questions, opened, Way(mode, where, chosen, deepest(metrics)), watched) for mode in searched}
+        runs: dict[str, Run] = {mode: _rankings(by_question) for mode, by_question in found.items()}
         figures = [Figures.of(name, values_of(measures, questions, run)) for name, run in [*runs.items(), *others.items()]]
         main = found[searched[0]]
         reasons = {
@@ -96,20 +99,24 @@ def evaluate_retrieval(
     return Evaluation("retrieval", before, facts, tuple(figures), compared(figures[0], figures[1:]), tuple(rows), runs)
 
 
+def _rankings(found: Mapping[str, Found]) -> Run:
+    return {number: outcome.ranking for number, outcome in found.items()}
+
+
 def _modes_and_files(modes: Sequence[str], compare: Sequence[str]) -> tuple[list[Mode], list[str]]:
     known = get_args(Mode)
     files = [name for name in compare if name not in known]
     for name in [*modes, *files]:
         if name not in known and (name in modes or not expanded(name).is_file()):
             raise UsageError(
-                f"'{name}' is neither a way to search nor a run file.{nearest(name, known)} Known: {', '.join(known)}."
+                f"'{name}' is neither a search mode nor a run file.{nearest(name, known)} Known: {', '.join(known)}."
             )
     chosen = dict.fromkeys([*modes, *(name for name in compare if name in known)])
     return [cast("Mode", name) for name in chosen], files
 
 
 def _others(files: Sequence[str], questions: Sequence[Question], data: Path) -> dict[str, dict[str, list[tuple[str, float]]]]:
-    """The run files to compare with. Raises UsageError where they, or nobody, know the questions."""
+    """Read the run files to compare with. Raises UsageError if there is no question, or a file has none of the questions."""
     if not questions:
         raise UsageError(f"No question in {data} says what should be found. Give each a source.")
     others = {name: read_run(expanded(name)) for name in files}
@@ -117,34 +124,36 @@ def _others(files: Sequence[str], questions: Sequence[Question], data: Path) -> 
         if run.keys().isdisjoint({question.id for question in questions}):
             raise UsageError(
                 f"The run {name} ranks none of these questions, such as {questions[0].id}; it ranks {next(iter(run))}. Name a run "
-                "over the same questions."
+                "of the same questions."
             )
     return others
 
 
 def _as_known(name: str, run: Run, questions: Sequence[Question], names: Names) -> Run:
-    """A run file's documents as the index calls them. Raises UsageError where it ranks none of them."""
+    """A run whose documents are named as in the index. Raises UsageError if the index has none of them."""
     by_page = {question.id: question.by_page for question in questions}
     known: dict[str, list[tuple[str, float]]] = {}
-    first, are_known = "", False
+    first_unit, has_known = "", False
     for number in run.keys() & by_page.keys():
         ranking = known[number] = []
         for unit, score in run[number]:
             source, mark, page = unit.rpartition("#") if by_page[number] else (unit, "", "")
             source = names.source(source)
-            first, are_known = first or unit, are_known or source in names.known
+            first_unit = first_unit or unit
+            has_known = has_known or source in names.known
             ranking.append((f"{source}{mark}{page}", score))
-    if not are_known:
+    if not has_known:
+        known_name = next(iter(names.known), "none")
         raise UsageError(
-            f"The run {name} ranks no document of the index, but {first}; the index has {next(iter(names.known), 'none')}. Name a "
-            "run over the same documents."
+            f"The run {name} ranks no document of the index, only names such as {first_unit}; the index has {known_name}. "
+            "Name a run of the same documents."
         )
     return known
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found for a question: its units, and the place of the first passage that belongs to one it should find."""
+    """The result for a question: its ranking, and the rank of the first passage of an expected unit, from 1, or None."""
 
     ranking: Ranking
     passage: int | None
@@ -159,9 +168,9 @@ def _found(questions: Sequence[Question], index: Index, way: Way, progress: Prog
 
 
 def found_for(question: Question, index: Index, way: Way) -> Found:
-    """Documents, or pages, with the score of their best passage, best first, in the order in which `rag search` shows them.
+    """Rank documents or pages by their best passage, in the order of `rag search`.
 
-    Which passage is the first to belong to one of them does not depend on how many documents the metrics look at.
+    The rank of the first expected passage does not depend on the depth that the metrics need.
     """
     best: dict[str, float] = {}
     first: int | None = None
@@ -176,9 +185,9 @@ def found_for(question: Question, index: Index, way: Way) -> Found:
 
 
 def _passages(question: str, index: Index, way: Way) -> tuple[Sequence[Hit], Sequence[Hit]]:
-    """All that a search of usual depth ranks, in its order; and where more are wanted, those behind that only a deeper one finds.
+    """The passages of a search of usual depth, and the further passages of a deeper search if more are needed.
 
-    With a reranker there are only the passages that it orders: its scores do not compare with others.
+    With a reranker there are no further passages, because its scores are not comparable with others.
     """
     if way.reranker:
         return retrieve(question, index=index, k=RERANKED, mode=way.mode, where=way.where, reranker=way.reranker).hits, ()
@@ -186,11 +195,11 @@ def _passages(question: str, index: Index, way: Way) -> tuple[Sequence[Hit], Seq
     if way.mode != "hybrid":
         hits = _ranked(question, index, way, PASSAGES_A_UNIT * depth)
         return hits[: PASSAGES_A_UNIT * CANDIDATES], hits[PASSAGES_A_UNIT * CANDIDATES :]
-    usual = _ranked(question, index, way, CANDIDATES)  # how many candidates are fused changes their order
+    usual = _ranked(question, index, way, CANDIDATES)  # a different number of candidates changes their order
     if depth == CANDIDATES:
         return usual, ()
-    there = {hit.chunk for hit in usual}
-    deeper = (hit for hit in _ranked(question, index, way, PASSAGES_A_UNIT * depth) if hit.chunk not in there)
+    known = {hit.chunk for hit in usual}
+    deeper = (hit for hit in _ranked(question, index, way, PASSAGES_A_UNIT * depth) if hit.chunk not in known)
     return usual, [replace(hit, score=hit.score - 1) for hit in deeper]
 
 
@@ -201,15 +210,20 @@ def _ranked(question: str, index: Index, way: Way, depth: int) -> list[Hit]:
 
 
 def first_rank(question: Question, ranking: Ranking) -> int | None:
-    """The place of the best unit that should be found, from 1; None where there is none."""
+    """The rank of the first expected unit, from 1; None if there is none.
+
+    >>> from rag.evaluation.data.questions import Expected, Question
+    >>> first_rank(Question("q1", "How tall?", (Expected("b.pdf"),)), [("a.pdf", 0.9), ("b.pdf", 0.7)])
+    2
+    """
     return next((rank for rank, (unit, _) in enumerate(ranking, 1) if unit in question.relevant), None)
 
 
 def _row(question: Question, figures: Sequence[Figures], runs: Mapping[str, Run], reason: str) -> dict[str, Any]:
-    """What is told of a question: how the first mode did in full, the values of the others."""
+    """The row of a question: the results of the first mode in full, and the values of the others."""
     main, *others = figures
     ranking = runs[main.name][question.id]
-    return {
+    row: dict[str, Any] = {
         "id": question.id,
         "question": question.text,
         "reason": reason,
@@ -217,5 +231,11 @@ def _row(question: Question, figures: Sequence[Figures], runs: Mapping[str, Run]
         "first_rank": first_rank(question, ranking),
         "found": [unit for unit, _ in ranking[:SHOWN_UNITS]],
         **{metric: by_question[question.id] for metric, by_question in main.values.items()},
-        **({"others": {one.name: {m: by[question.id] for m, by in one.values.items()} for one in others}} if others else {}),
     }
+    if others:
+        row["others"] = {other.name: _values_for(question, other) for other in others}
+    return row
+
+
+def _values_for(question: Question, figures: Figures) -> dict[str, float]:
+    return {metric: by_question[question.id] for metric, by_question in figures.values.items()}

@@ -1,4 +1,4 @@
-"""What is told of each question, a line of JSON each: written by one evaluation, and held against by another."""
+"""Rows of questions as JSON lines: one evaluation writes them, and another one compares with them."""
 
 from __future__ import annotations
 
@@ -20,36 +20,37 @@ LIKE = "a line of the questions.jsonl that `rag eval … --output DIR` leaves in
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """A row a line."""
+    """Write each row as a line of JSON."""
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(json.dumps(plain_dict(dict(row)), ensure_ascii=False) + "\n" for row in rows)
 
 
 def figures_in(path: Path, metrics: Sequence[str], asked: Mapping[str, str]) -> Figures:
-    """The values of another evaluation from its file of rows, or from the folder that has it.
+    """Read the values of another evaluation from its file of rows, or from the folder of its report.
 
-    `asked` are the questions of this one by id. Raises UsageError where the other was of none of them, or has another question
-    under the id of one, since nothing could be held against it.
+    `asked` has the questions of this evaluation by id. Raises UsageError if the other evaluation has none of these
+    questions, or another question under the same id.
     """
     file = path / FILE if path.is_dir() else path
     if not file.is_file():
-        raise UsageError(f"There is no evaluation in {path}. Name a folder that another one left with --output.")
+        raise UsageError(f"There is no evaluation in {path}. Name the --output folder of another evaluation.")
     values: dict[str, dict[str, float]] = {metric: {} for metric in metrics}
-    others = []
+    ids = []
     for place, row in read_objects(file, like=LIKE):
         name = text_of(row, "id", place=place, like=LIKE)
-        others.append(name)
+        ids.append(name)
         question = row.get("question")
         if isinstance(question, str) and asked.get(name, question) != question:
             raise UsageError(
-                f"{place}: {shown(name)} is another question there, {shown(question)}, and not {shown(asked[name])}. "
+                f"{place}: {shown(name)} is another question in that file: {shown(question)}, not {shown(asked[name])}. "
                 "Name an evaluation of the same questions."
             )
         for metric in metrics:
-            if isinstance(value := row.get(metric), (int, float)) and not isinstance(value, bool):
+            value = row.get(metric)
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
                 values[metric][name] = float(value)
     if not any(values.values()):
         raise UsageError(f"{file} has none of the figures {', '.join(metrics)}. Name an evaluation of the same kind.")
-    if asked.keys().isdisjoint(others):
-        raise UsageError(f"{file} has none of these questions, such as {next(iter(asked))}; it has {others[0]}.")
+    if asked.keys().isdisjoint(ids):
+        raise UsageError(f"{file} has none of these questions, such as {next(iter(asked))}; it has {ids[0]}.")
     return Figures.of(str(path), {metric: by_question for metric, by_question in values.items() if by_question})

@@ -1,4 +1,4 @@
-"""Documents with summaries that people wrote → what a model's summaries are worth beside them."""
+"""Documents with reference summaries → the quality of a model's summaries."""
 
 from __future__ import annotations
 
@@ -46,24 +46,25 @@ def evaluate_summaries(
     progress: Progress | None = None,
     **options: Unpack[SummaryKeywords],
 ) -> Evaluation:
-    """ROUGE beside the summaries that people wrote, and the share of sentences that the documents bear out in full.
+    """Measure summaries: ROUGE against references that people wrote, and the share of fully supported sentences.
 
-    `data` is a file of JSON lines; see `rag.evaluation.data.summary_data`. The options are those of `rag.summarize`; `focus` comes
-    from each line. Finished calls are kept as there, so a stopped evaluation goes on where it was. `compare` names
-    `questions.jsonl` files of other evaluations of the same data. Raises UsageError for data that cannot be read.
+    `data` is a file of JSON lines; see `rag.evaluation.data.summary_data`. The options are those of `rag.summarize`, except
+    `focus`, which each line has. Finished calls are kept, so a stopped evaluation continues. `compare` names `questions.jsonl`
+    files of other evaluations of the same data. All metrics are between 0 and 1. Raises UsageError for invalid data.
     """
-    started, told = time.perf_counter(), progress or Silent()
+    started, watched = time.perf_counter(), progress or Silent()
     chosen, path = SummaryOptions.of(options), expanded(data)
-    wanted = read_summary_data(path)[:limit]
-    others = [figures_in(expanded(name), METRICS, {one.id: _asked_for(one) for one in wanted}) for name in compare]
-    rouge = Rouge(reference for one in wanted for reference in one.references)
+    tasks = read_summary_data(path)[:limit]
+    subjects = {task.id: _subject(task) for task in tasks}
+    others = [figures_in(expanded(name), METRICS, subjects) for name in compare]
+    rouge = Rouge(reference for task in tasks for reference in task.references)
     with using_llm(llm) as model:
-        told.expect("summarizing", len(wanted))
-        outcomes = run(_summarized(wanted, model, chosen, told))
+        watched.expect("summarizing", len(tasks))
+        outcomes = run(_summarized(tasks, model, chosen, watched))
         name = model.name
-    figures = [Figures.of(name, _values(wanted, outcomes, rouge)), *others]
+    figures = [Figures.of(name, _values(tasks, outcomes, rouge)), *others]
     done = [outcome for outcome in outcomes if isinstance(outcome, Summary)]
-    rows = [_row(one, outcome, figures[0].values) for one, outcome in zip(wanted, outcomes, strict=True)]
+    rows = [_row(task, outcome, figures[0].values) for task, outcome in zip(tasks, outcomes, strict=True)]
     after = {
         "words": fmean(summary.words for summary in done) if done else None,
         "calls": sum(summary.calls for summary in done),
@@ -80,47 +81,47 @@ def evaluate_summaries(
 
 
 AT_ONCE = 64
-"""Documents; each has its store of finished calls open."""
+"""Most documents in progress; each one has its store of finished calls open."""
 
 
 async def _summarized(
-    wanted: Sequence[ToSummarize], llm: Generator, options: SummaryOptions, progress: Progress
+    tasks: Sequence[ToSummarize], llm: Generator, options: SummaryOptions, progress: Progress
 ) -> list[Summary | FailedSummary]:
-    """As many documents at once as the model takes calls; one that fails fails alone."""
+    """Summarise as many documents at once as the model takes calls. A failed document does not stop the others."""
     slots = asyncio.Semaphore(max(1, min(llm.parallel, AT_ONCE)))
 
-    async def one(wish: ToSummarize) -> Summary | FailedSummary:
-        source: Document | str = wish.path or Document(wish.text, wish.id, wish.title)
+    async def outcome_of(task: ToSummarize) -> Summary | FailedSummary:
+        source: Document | str = task.path or Document(task.text, task.id, task.title)
         async with slots:
             try:
-                return await summarized(source, llm=llm, options=replace(options, focus=wish.focus))
+                return await summarized(source, llm=llm, options=replace(options, focus=task.focus))
             except RagError as error:
-                return FailedSummary(wish.path or wish.id, getattr(error, "status", "model"), str(error))
+                return FailedSummary(task.path or task.id, getattr(error, "status", "model"), str(error))
             finally:
                 progress.advance("summarizing")
 
-    return list(await asyncio.gather(*map(one, wanted)))
+    return list(await asyncio.gather(*map(outcome_of, tasks)))
 
 
-def _values(wanted: Sequence[ToSummarize], outcomes: Sequence[Summary | FailedSummary], rouge: Rouge) -> Values:
+def _values(tasks: Sequence[ToSummarize], outcomes: Sequence[Summary | FailedSummary], rouge: Rouge) -> Values:
     values: Values = {metric: {} for metric in METRICS}
-    for one, outcome in zip(wanted, outcomes, strict=True):
+    for task, outcome in zip(tasks, outcomes, strict=True):
         if isinstance(outcome, FailedSummary):
             continue
-        for metric, value in rouge.scores(outcome.plain_text, one.references).items():
-            values[metric][one.id] = value
+        for metric, value in rouge.scores(outcome.plain_text, task.references).items():
+            values[metric][task.id] = value
         if outcome.sentences:
-            values["supported"][one.id] = fmean(sentence.support == "full" for sentence in outcome.sentences)
+            values["supported"][task.id] = fmean(sentence.support == "full" for sentence in outcome.sentences)
     return values
 
 
-def _asked_for(one: ToSummarize) -> str:
-    """What stands for the question of an answer."""
-    return one.focus or one.title or one.path
+def _subject(task: ToSummarize) -> str:
+    """The entry in the row's "question"."""
+    return task.focus or task.title or task.path
 
 
-def _row(one: ToSummarize, outcome: Summary | FailedSummary, values: Values) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": one.id, "question": _asked_for(one), "source": one.path or one.title}
+def _row(task: ToSummarize, outcome: Summary | FailedSummary, values: Values) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": task.id, "question": _subject(task), "source": task.path or task.title}
     if isinstance(outcome, FailedSummary):
         return {**row, "reason": FAILED, "error": outcome.error}
     return {
@@ -129,5 +130,5 @@ def _row(one: ToSummarize, outcome: Summary | FailedSummary, values: Values) -> 
         "answer": outcome.text,
         "words": outcome.words,
         "chain": outcome.chain,
-        **{metric: by[one.id] for metric, by in values.items() if one.id in by},
+        **{metric: by_id[task.id] for metric, by_id in values.items() if task.id in by_id},
     }

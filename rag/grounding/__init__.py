@@ -1,1 +1,1 @@
-"""Judges of whether passages bear out a sentence: words and embeddings, an NLI cross-encoder, the serving model itself."""
+"""Verifiers: do the sources support a sentence? By words and embeddings, an NLI cross-encoder, or the serving model itself."""

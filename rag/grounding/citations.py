@@ -1,9 +1,12 @@
-"""From a sentence to the words it rests on.
+"""Sentence → citations.
 
-Whatever a model wrote, each sentence is held against the sources by a verifier, which finds its quotes. Markers that the model
-wrote are read and then replaced: the number of a source that does not exist is `invented`; that of a source which does not
-support the sentence, or not as well as another, is `wrong`; both are counted and left out. A marker that is right keeps its
-source, and a sentence without one gets the sources that support it. Markers then count up from 1 in order of first use.
+A verifier compares each sentence of the model with the sources and finds its quotes. The model's own markers are then replaced:
+
+- A marker is `invented` if no source has its number. It is counted and removed.
+- A marker is `wrong` if its source does not support the sentence, or less than another source does. It is counted and removed.
+- A correct marker keeps its source. A sentence without a marker gets the sources that support it.
+
+The new markers count from 1 in order of first use.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ WRITTEN_MARKER = re.compile(
     rf"(?:(?<!\s)\s+)?(?:\[\s*\^?(?:{_NAMED})?({_NUMBERS})\s*\]|\(\s*{_NAMED}({_NUMBERS})\s*\)|【\s*(?:{_NAMED})?({_NUMBERS})(?::\d+)?(?:†[^】]*)?】)",
     re.IGNORECASE,
 )
-"""[1], [1, 2], [1-3], [^1], [Source 1], (source 1), 【1】 and 【1†name】; a number in plain brackets (1) is none."""
+"""Matches [1], [1, 2], [1-3], [^1], [Source 1], (source 1), 【1】 and 【1†name】, but not a bare number in parentheses: (1)."""
 
 LEADING_MARKERS = re.compile(rf"(?:{WRITTEN_MARKER.pattern})+", re.IGNORECASE)
 LONGEST_RANGE = 100
@@ -43,11 +46,11 @@ RANK = {"none": 0, "partial": 1, "full": 2}
 
 
 class Citations:
-    """Collects the citations of one answer, sentence by sentence: markers count up from 1 in order of first use.
+    """Collects the citations of one answer, sentence by sentence. Markers count from 1 in order of first use.
 
-    `shown` are the passages as the model saw them, whose numbers its markers mean; they are `passages` where nothing is said.
-    `locate` tells the pages and the place of a span of a source; without it, a quote is said to lie where its passage does.
-    `invented` and `wrong` count the markers that the model wrote and that were removed.
+    `shown` are the numbered passages of the prompt, by default `passages`: the model's markers refer to them. `locate` maps
+    (source, start, end) to the pages and the place of a quote; the default is those of the passage. `invented` and `wrong`
+    count the removed markers.
     """
 
     def __init__(
@@ -63,10 +66,10 @@ class Citations:
         self._shown = {passage.number: passage for passage in (passages if shown is None else shown)}
         self._locate = locate
         self._expected: dict[str, Judged] = {}
-        self.begin_anew()
+        self.reset()
 
-    def begin_anew(self) -> None:
-        """Forget what was judged and cited, which is no part of the answer."""
+    def reset(self) -> None:
+        """Drop all sentences and citations: they were the model's thoughts, not its answer."""
         self._last: Judged | None = None
         self._marks_come_first = False
         self.citations: list[Citation] = []
@@ -75,18 +78,18 @@ class Citations:
 
     @property
     def removed(self) -> int:
-        """Markers that the model wrote and that were no good."""
+        """Number of the model's markers that were removed."""
         return self.invented + self.wrong
 
     def expect(self, texts: Sequence[str]) -> None:
-        """Judge sentences together, which takes less time, before they are judged one by one."""
+        """Judge sentences as one batch, which is faster. Later calls of `judge` reuse the results."""
         bodies = list(filter(None, (without_markers(text).strip() for text in texts)))
         self._expected = dict(zip(bodies, checked_all(self._verifier, bodies, self._passages), strict=True))
 
     def judge(self, text: str) -> Judged:
-        """The sentence without the model's markers, judged, and the spans that it rests on.
+        """The judged sentence without the model's markers, and the spans that support it.
 
-        Markers in front of a sentence belong to the one before it, unless the answer began with some.
+        Markers in front of a sentence belong to the sentence before, unless the answer began with markers.
         """
         leading = LEADING_MARKERS.match(text)
         if leading and self._last and not self._marks_come_first:
@@ -102,12 +105,15 @@ class Citations:
         return judged
 
     def cite(self, judged: Judged) -> Sentence:
-        """The sentence with markers of its citations, which now belong to the answer."""
+        """The sentence with its citation markers. Its quotes are added to `citations`."""
         sentence, spans = judged
         return replace(sentence, citations=tuple(dict.fromkeys(self._marker(*span) for span in spans)))
 
     def _kept(self, numbers: Iterable[int], sentence: Sentence, spans: Sequence[Span]) -> list[Span]:
-        """Spans of sources that the model named and that support the sentence as well as `spans`, which do not lie in them."""
+        """Spans of the sources that the model cited, if they support the sentence as well as `spans` do.
+
+        A cited source that contains one of `spans` adds nothing.
+        """
         kept: list[Span] = []
         for number in numbers:
             passage = self._shown.get(number)
@@ -122,7 +128,7 @@ class Citations:
         return kept
 
     def _marker(self, passage: Passage, start: int, end: int) -> int:
-        """The marker of a quote; one that lies within an earlier quote shares its marker."""
+        """The marker of a quote. A quote within an earlier quote shares its marker."""
         first, last = passage.start + start, passage.start + end
         for known in self.citations:
             if known.source == passage.source and known.start <= first and last <= known.end:
@@ -135,14 +141,18 @@ class Citations:
 
 
 def checked_all(verifier: Verifier, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
-    """Each sentence judged, together where the verifier can."""
+    """Each sentence with its spans, judged as one batch if the verifier has `check_all`."""
     if isinstance(verifier, ChecksAll):
         return verifier.check_all(sentences, passages)
     return [verifier.check(sentence, passages) for sentence in sentences]
 
 
 def written_numbers(text: str) -> list[int]:
-    """The numbers of the markers in a text, each once, in order; a range stands for all that it spans."""
+    """The numbers of the markers in a text, in order, without duplicates. A range counts as all its numbers.
+
+    >>> written_numbers("It is 96 m tall [2, 4-6]. It was built in 1911 [source 2].")
+    [2, 4, 5, 6]
+    """
     numbers: list[int] = []
     for match in WRITTEN_MARKER.finditer(text):
         listed = next(group for group in match.groups() if group)
@@ -153,20 +163,27 @@ def written_numbers(text: str) -> list[int]:
 
 
 def without_markers(text: str) -> str:
-    """The text without the markers in it, and without those that appear where one is taken away, as in "[[1]2]"."""
+    """The text without markers. Nested markers, as in "[[1]2]", go too.
+
+    >>> without_markers("It is 96 m tall [1].")
+    'It is 96 m tall.'
+    """
     while (shorter := WRITTEN_MARKER.sub("", text)) != text:
         text = shorter
     return text
 
 
 def _lies_in(span: Span, passage: Passage) -> bool:
-    of, start, end = span
-    first, last = of.start + start, of.start + end
-    return of.source == passage.source and passage.start <= first and last <= passage.start + len(passage.text)
+    quoted, start, end = span
+    first, last = quoted.start + start, quoted.start + end
+    return quoted.source == passage.source and passage.start <= first and last <= passage.start + len(passage.text)
 
 
 class ChunkOfEachSpan:
-    """Judges as `verifier` does; of a passage that several chunks make up, each span gets the chunk that holds most of it."""
+    """A verifier that adds chunk numbers to another verifier's spans.
+
+    A passage may join several chunks. Each span gets the number of the chunk that contains most of it.
+    """
 
     def __init__(self, verifier: Verifier, hits: Sequence[Hit]) -> None:
         self._verifier = verifier
@@ -184,5 +201,5 @@ class ChunkOfEachSpan:
     def _of_its_chunk(self, passage: Passage, start: int, end: int) -> Passage:
         first, last = passage.start + start, passage.start + end
         hits = [hit for hit in self._hits if hit.source == passage.source]
-        holder = max(hits, key=lambda hit: min(hit.end, last) - max(hit.start, first))
-        return replace(passage, chunk=holder.chunk)
+        nearest = max(hits, key=lambda hit: min(hit.end, last) - max(hit.start, first))
+        return replace(passage, chunk=nearest.chunk)

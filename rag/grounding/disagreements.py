@@ -1,7 +1,7 @@
-"""What a sentence says otherwise than the words it is held against: numbers, names, opposites, denials.
+"""Contradictions between a sentence and its quotes: numbers, names, opposites and denials.
 
-Facts that are missing are found one by one. Facts that are there but stand in the wrong place ("16 in the north and 18 in the
-south") are found where the two say the same words in the same order around them, and, for numbers, by the words nearby.
+Missing facts are found one by one. Swapped facts ("16 in the north and 18 in the south") are found where sentence and quote have
+the same words in the same order around them; swapped numbers also by the words nearby.
 """
 
 from __future__ import annotations
@@ -25,33 +25,35 @@ if TYPE_CHECKING:
     Agrees = Callable[[Token, Token], bool]
 
 REACH = 4
-"""Content words on either side of a number that tell where in a sentence it stands."""
+"""Content words on either side of a number that mark its place in a sentence."""
 
 MARGIN = 3
-"""So many more of them stand around another number of the source: then this one is out of place."""
+"""A number is out of place if another number of the source shares at least this many more of those words."""
 
 ANCHORS = 3
-"""Words that must agree on both sides of a place together, before what stands between them is compared."""
+"""Words that must agree on both sides of a gap, together, before the words in the gap are compared."""
 
 LONGEST_EXCHANGE = 5
+"""Words in a gap, at most."""
+
 FACTS = ("name", "number")
 
 
 def disagreements(
     claim: Sequence[Token], quotes: Sequence[Sequence[Token]], *, explained: Explained, scales: frozenset[int] = frozenset()
 ) -> list[str]:
-    """Why the quotes, taken together, do not bear the claim out; empty where nothing speaks against it.
+    """Reasons why the quotes, taken together, contradict the claim; [] if nothing does.
 
-    `explained` tells whether a name that no quote holds is known from what surrounds them. `scales` are those of Quantity.
+    `explained` returns True for a name that is not in the quotes, but known from their surroundings. `scales` as in Quantity.
     """
     quotes = [_to_scale(quote, claim, scales) for quote in quotes]
-    told = [token for quote in quotes for token in quote]
+    quoted = [token for quote in quotes for token in quote]
     found = [
-        *_missing(claim, told, explained),
+        *_missing(claim, quoted, explained),
         *_signs(claim, quotes),
         *_out_of_place(claim, quotes),
-        *_opposed(claim, told),
-        *_denied(claim, told),
+        *_opposed(claim, quoted),
+        *_denied(claim, quoted),
     ]
     for quote in quotes:
         found += _exchanged(claim, quote)
@@ -59,7 +61,7 @@ def disagreements(
 
 
 def _to_scale(quote: Sequence[Token], claim: Sequence[Token], scales: frozenset[int]) -> Sequence[Token]:
-    """The quote with those numbers that the claim gives in a table's scale written as the claim writes them."""
+    """The quote, with the numbers that equal a number of the claim by a table's scale replaced by that number."""
     if not scales:
         return quote
     numbers = [token for token in claim if token.quantity]
@@ -71,24 +73,24 @@ def _to_scale(quote: Sequence[Token], claim: Sequence[Token], scales: frozenset[
     return [scaled(token) for token in quote]
 
 
-def _missing(claim: Sequence[Token], told: Sequence[Token], explained: Explained) -> Iterator[str]:
-    measured = {token.quantity.unit for token in told if token.quantity}
+def _missing(claim: Sequence[Token], quoted: Sequence[Token], explained: Explained) -> Iterator[str]:
+    units = {token.quantity.unit for token in quoted if token.quantity}
     for token in claim:
-        is_known = any(token.agrees_with(other) and _is_measured(token, other, measured) for other in told)
+        is_known = any(token.agrees_with(other) and _has_its_unit(token, other, units) for other in quoted)
         if token.kind == "number" and not is_known:
             yield f"number {token.key}"
         elif token.kind == "name" and not (is_known or token.is_first or explained(token)):
             yield f"name {token.key}"
 
 
-def _is_measured(token: Token, other: Token, measured: set[str]) -> bool:
-    """Whether `other` has the unit of a length or weight of the claim, if any number that was told has it."""
+def _has_its_unit(token: Token, other: Token, units: set[str]) -> bool:
+    """Whether both have the same unit. A unit of measure may be missing if it is not among the quotes' `units`."""
     ours, theirs = token.quantity, other.quantity
-    return not ours or not theirs or ours.unit == theirs.unit or ours.unit not in measured & measures()
+    return not ours or not theirs or ours.unit == theirs.unit or ours.unit not in units & measures()
 
 
 def _signs(claim: Sequence[Token], quotes: Sequence[Sequence[Token]]) -> Iterator[str]:
-    """Numbers that every quote gives with the other sign; "a loss of 3" has that of -3."""
+    """Numbers that have the opposite sign in every quote. "A loss of 3" has the sign of -3."""
     for token in claim:
         if token.quantity is None:
             continue
@@ -120,25 +122,25 @@ def _out_of_place(claim: Sequence[Token], quotes: Sequence[Sequence[Token]]) -> 
             yield f"place of {token.key}"
 
 
-def _opposed(claim: Sequence[Token], told: Sequence[Token]) -> Iterator[str]:
-    ours, theirs = {token.stem for token in claim}, {token.stem for token in told}
+def _opposed(claim: Sequence[Token], quoted: Sequence[Token]) -> Iterator[str]:
+    ours, theirs = {token.stem for token in claim}, {token.stem for token in quoted}
     for stem in sorted(ours - theirs):
         if opposites().get(stem, frozenset()) & (theirs - ours):
             yield f"opposite of {stem}"
 
 
-def _denied(claim: Sequence[Token], told: Sequence[Token]) -> Iterator[str]:
-    """Denials that only one side has, told apart by the first word that they deny."""
-    ours, theirs = _denials(claim), _denials(told)
-    said = {token.stem for token in claim}
+def _denied(claim: Sequence[Token], quoted: Sequence[Token]) -> Iterator[str]:
+    """Denials on one side only, identified by the first word that they deny."""
+    ours, theirs = _denials(claim), _denials(quoted)
+    claimed = {token.stem for token in claim}
     yield from (f"denial of {scope[0]}" for scope in ours if not any(scope[0] in other for other in theirs))
     for scope in theirs:
-        if scope[0] in said and not any(scope[0] in other for other in ours):
+        if scope[0] in claimed and not any(scope[0] in other for other in ours):
             yield f"no denial of {scope[0]}"
 
 
 def _denials(tokens: Sequence[Token]) -> list[list[str]]:
-    """For each denial the words that follow it, or where none do, the one before it; each excepted word by itself."""
+    """For each denial, the next SCOPE words, or the word before it if none follow. Each excepted word is its own denial."""
     scopes = []
     for i, token in enumerate(tokens):
         if token.kind == "denial" and token.stem == EXCEPT:
@@ -150,7 +152,7 @@ def _denials(tokens: Sequence[Token]) -> list[list[str]]:
 
 
 def _excepted(following: Sequence[Token]) -> list[str]:
-    """The first word after "except", and the names and numbers next to it."""
+    """The first word after "except", and the names and numbers that follow it directly."""
     following = [token for token in following if token.stem not in _articles()]
     others = takewhile(lambda token: token.kind in FACTS and not token.is_first, following[1:])
     return [token.stem for token in (*following[:1], *others)]
@@ -158,13 +160,13 @@ def _excepted(following: Sequence[Token]) -> list[str]:
 
 @cache
 def _articles() -> frozenset[str]:
-    """Words between "except" and what it excepts."""
+    """Words between "except" and the excepted noun."""
     return frozenset(of_all("articles"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One word, or neighbouring names or numbers taken as one."""
+    """A word, or neighbouring names or numbers as a single word."""
 
     key: str
     kind: str
@@ -172,14 +174,17 @@ class _Run:
 
 
 def _exchanged(claim: Sequence[Token], quote: Sequence[Token]) -> Iterator[str]:
-    """Facts in whose place the quote has others, laid side by side word for word, and with all names and all numbers equal."""
+    """Facts that the quote replaces with others in the same place.
+
+    Claim and quote are aligned twice: word for word, and with all names equal and all numbers equal.
+    """
 
     def agrees(mine: Token, other: Token) -> bool:
         return mine.agrees_with(other) and (mine.quantity is None or _same_sign(mine, claim, other, quote))
 
     words, others = ([_Run(f"{'-' * t.is_negative}{t.key}", t.kind, (t,)) for t in tokens] for tokens in (claim, quote))
     for ours, theirs in _between_agreements(words, others):
-        yield from _turned(ours, theirs, agrees)
+        yield from _contradicted(ours, theirs, agrees)
     runs, others = _runs(claim), _runs(quote)
     for block in _common(runs, others):
         for i in range(block.size - 1 if block.size >= ANCHORS else 0):
@@ -202,12 +207,12 @@ def _runs(tokens: Sequence[Token]) -> list[_Run]:
 
 
 def _common(ours: Sequence[_Run], theirs: Sequence[_Run]) -> list[Match]:
-    """Runs of equal keys in the same order, `a` in theirs and `b` in ours; the last is empty."""
+    """Blocks of equal keys in the same order: `a` is the position in `theirs`, `b` in `ours`. The last block is empty."""
     return SequenceMatcher(None, [run.key for run in theirs], [run.key for run in ours], autojunk=False).get_matching_blocks()
 
 
 def _between_agreements(ours: Sequence[_Run], theirs: Sequence[_Run]) -> Iterator[tuple[Sequence[_Run], Sequence[_Run]]]:
-    """What stands on both sides between two places that agree; before the first and after the last, the facts next to it."""
+    """Pairs of gaps between two blocks that agree. Before the first block and after the last, only the facts next to it."""
     end_a = end_b = left = 0
     for block in _common(ours, theirs):
         short = max(block.a - end_a, block.b - end_b) <= LONGEST_EXCHANGE
@@ -221,14 +226,14 @@ def _between_agreements(ours: Sequence[_Run], theirs: Sequence[_Run]) -> Iterato
 
 
 def _facts_next_to(runs: Sequence[_Run]) -> Sequence[_Run]:
-    """Those of one kind that `runs` begin with; where it is no fact, the first two words."""
+    """The first facts of `runs`, all of one kind; the first two words if `runs` does not begin with a fact."""
     if not runs or runs[0].kind not in FACTS:
         return runs[:2]
     other = next((i for i, run in enumerate(runs) if run.kind != runs[0].kind), len(runs))
     return runs[:other]
 
 
-def _turned(ours: Sequence[_Run], theirs: Sequence[_Run], agrees: Agrees) -> Iterator[str]:
+def _contradicted(ours: Sequence[_Run], theirs: Sequence[_Run], agrees: Agrees) -> Iterator[str]:
     mine, other = [t for run in ours for t in run.tokens], [t for run in theirs for t in run.tokens]
     for kind in FACTS:
         facts = [t for t in other if t.kind == kind]

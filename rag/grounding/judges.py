@@ -1,7 +1,7 @@
-"""Sentences judged by processes of their own, so that judging takes no turns of what keeps the model busy.
+"""Judges sentences in worker processes, so that the main process stays free to keep the model busy.
 
-Judging is Python code, of which one thread of a process runs at a time. Of a batch, sentences of many documents wait to be
-judged while answers stream in, and beside a fast server the two would hold each other up.
+Judging is Python code and holds the GIL. In a batch, sentences of many documents are judged while answers stream in. With a fast
+server, the two would slow each other down.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MOST = 8
 
 
 def usual_number() -> int:
-    """Half of the cores, since the model may run on the others."""
+    """Half of the usable cores, at most MOST, since the model may run on the others."""
     return max(1, min(MOST, usable_cores() // 2))
 
 
 class Judges:
-    """The default verifier in `most` processes, started as they are needed. May be used by several threads.
+    """The lexical verifier in up to `most` worker processes, started on demand. Threads may share it.
 
-    Where a process cannot be started, or ends, the sentences are judged here.
+    If a worker cannot start, or ends early, its sentences are judged in this process.
     """
 
     def __init__(self, most: int) -> None:
@@ -43,7 +43,7 @@ class Judges:
 
     @property
     def pids(self) -> set[int]:
-        """The numbers of the processes that run."""
+        """The process ids of the running workers."""
         return self._pool.pids
 
     def __enter__(self) -> Judges:
@@ -57,7 +57,7 @@ class Judges:
         return self._here.check(sentence, passages)
 
     def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
-        """Each sentence as `check` judges it. Waits for a free process."""
+        """As `LexicalVerifier.check_all`. Waits for a free worker."""
         if sentences and passages:
             with suppress(StartError), self._pool.worker() as worker:
                 reply = worker.ask(request_for(sentences, passages))
@@ -69,12 +69,12 @@ class Judges:
 
 
 def request_for(sentences: Sequence[str], passages: Sequence[Passage]) -> list[Any]:
-    """The request to judge sentences by passages."""
+    """A request to judge sentences: [sentences, [[text, title, heading] of each passage]]."""
     return [list(sentences), [[passage.text, passage.title, passage.heading] for passage in passages]]
 
 
 def judged_in(line: bytes | bytearray, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
-    """The judgements in a reply. Raises ValueError, LookupError or TypeError for anything else."""
+    """The judged sentences in a worker's reply. Raises ValueError, LookupError or TypeError for an invalid reply."""
     return [
         (Sentence(sentence, support=support, score=score), [(passages[number], start, end) for number, start, end in spans])
         for sentence, (support, score, spans) in zip(sentences, json.loads(line), strict=True)
@@ -82,7 +82,7 @@ def judged_in(line: bytes | bytearray, sentences: Sequence[str], passages: Seque
 
 
 def reply_to(request: list[Any], verifier: LexicalVerifier) -> bytes:
-    """The line with support, score and spans of each sentence of a request; a passage is named by its place in the request."""
+    """The reply to a request: a JSON line with [support, score, spans] of each sentence. Passages are numbered from 0."""
     sentences, shown = request
     passages = [Passage(place, text, "", title, heading=heading) for place, (text, title, heading) in enumerate(shown)]
     judged = [verifier.check(sentence, passages) for sentence in sentences]
@@ -94,7 +94,7 @@ def reply_to(request: list[Any], verifier: LexicalVerifier) -> bytes:
 
 
 def main() -> None:
-    """Reply to requests until there are no more."""
+    """Reply to requests from stdin until it ends."""
     verifier = LexicalVerifier()
     serve(lambda request: reply_to(request, verifier), ends_with_thread=False)
 

@@ -1,17 +1,16 @@
-"""A baseline that checks sentences by words and facts, in milliseconds, offline and without a model.
+"""The default verifier: checks sentences by their words and facts, in milliseconds, offline and without a model.
 
-How it works. The quote is the span of one or two neighbouring source sentences with most of the sentence's content words. The
-score is the share of the words that the quote has. A fact that disagrees caps the score: a number, a date, a name, an opposite or
-a denial (see `rag.grounding.disagreements`). So does a quote without the words that say what the sentence is about. With an
-embedder that has a calibration, nearness in meaning lifts a score that words leave in doubt.
+How it works. The quote is a source sentence, or two neighbours, with most of the sentence's content words. The score is the
+share of those words that the quote contains. A contradicting fact caps the score: a number, date, name, opposite or denial (see
+`rag.grounding.disagreements`). So does a quote without the sentence's subject. With a calibrated embedder, similarity in meaning
+can raise a doubtful score.
 
-What it cannot do. It draws no conclusions and does not calculate. It does not know that two words mean the same, nor who does
-what to whom where the words are the same. It knows English best: number words, opposites and units are English; denials,
-exceptions, months and percent are of some other languages too. Its word lists are in `rag/text/languages`, its constants in
-lexical.json.
+What it cannot do. It draws no conclusions and does not calculate. It knows no synonyms. It cannot tell who does what to whom if
+the words are the same. It knows English best: number words, opposites and units are English only; denials, exceptions, months
+and percent cover some other languages. Its word lists are in `rag/text/languages`, its constants in lexical.json.
 
-Where a model is at hand, prefer `nli:MODEL` (natural language inference, `rag.grounding.nli`) or `llm:URL` (`rag.grounding.llm`).
-`benchmarks/grounding/rules.py` measures what each of its rules gains, and on which sets.
+With a model at hand, prefer `nli:MODEL` (natural language inference, `rag.grounding.nli`) or `llm:URL` (`rag.grounding.llm`).
+`benchmarks/rules.py` measures the gain of each rule on each data set.
 """
 
 from __future__ import annotations
@@ -54,32 +53,34 @@ FITTED = read_fitted(Path(__file__).with_suffix(".json"))
 FULL: float = FITTED.values["full"]
 PARTIAL: float = FITTED.values["partial"]
 GAIN_OF_A_SECOND: float = FITTED.values["gain_of_a_second"]
-"""A second sentence, or a second source, joins the quote only if it covers so much more."""
+"""A second sentence joins the quote if it covers at least this share of the words in addition; a second source, twice as much."""
 
 WORTH_OF_A_SECOND: float = FITTED.values["worth_of_a_second"]
-"""Words that stand together in one place support a claim better than words gathered from two."""
+"""Weight of words that only the second source covers: words in one place support a claim better."""
 
 DISAGREEMENT: float = FITTED.values["disagreement"]
-"""The most that a sentence scores of which a fact disagrees."""
+"""Highest score of a sentence with a contradicting fact."""
 
 MOST_KEPT = 512
+"""Cached sentence vectors."""
+
 NUMBER_MERIT: int = FITTED.values["number_merit"]
-"""A number that agrees tells more of where a sentence comes from than a word."""
+"""Additional weight of a number that agrees: it identifies the source better than a word."""
 
 ONE_WORD = re.compile(r"[\w'’]+[\s-]+")
 LEADS_UP = re.compile(r"[\w'’-]+\s?[,，、،]")
 SENTENCES_BEFORE: int = FITTED.values["sentences_before"]
-"""So many sentences in front of a quote may hold the name that it calls "it"."""
+"""Sentences in front of a quote that may contain the name for its "it"."""
 
 
 def support_of(score: float) -> str:
-    """The word for a score between 0 and 1."""
+    """The support of a score between 0 and 1: "full", "partial" or "none"."""
     return "full" if score >= FULL else "partial" if score >= PARTIAL else "none"
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Sentences of a passage from `start` to `end`, and which of the claim's words they cover."""
+    """One or two sentences of a passage, from `start` to `end`, and the claim's words and numbers that they cover."""
 
     passage: Passage
     start: int
@@ -90,7 +91,7 @@ class _Part:
 
     @property
     def merit(self) -> tuple[float, int]:
-        """Of equals the shorter."""
+        """Sorts parts by coverage; of equal parts, the shorter wins."""
         return len(self.covered) + NUMBER_MERIT * self.numbers, self.start - self.end
 
 
@@ -109,10 +110,10 @@ class _Claim:
 
 
 def _subject(tokens: Sequence[Token], sentence: str) -> tuple[Token, ...]:
-    """The first content word of a sentence and those right behind it ("hormone insulin regulates"); nothing where that is no subject.
+    """The first content word of a sentence and the words right behind it ("hormone insulin regulates"); () without a subject.
 
-    A number is none, nor a word with a comma behind it ("Currently, …"), a gain or loss, or what stands after a preposition. Where
-    words are not parted, nobody knows which one comes first.
+    Numbers, gains and losses are no subjects, nor are words before a comma ("Currently, …") or after a preposition. Scripts
+    without spaces have no known first word.
     """
     about = [token for token in tokens if token.kind not in ("number", "denial") and not LEADS_UP.match(sentence, token.start)]
     if not about or _led_up_to().match(sentence) or PAIRED_RUN.match(sentence, about[0].start):
@@ -125,13 +126,13 @@ def _subject(tokens: Sequence[Token], sentence: str) -> tuple[Token, ...]:
 
 @cache
 def _led_up_to() -> re.Pattern[str]:
-    """The beginning of a sentence whose subject comes later: "In total the tower is …"."""
+    """The first word of a sentence whose subject comes later: "In total the tower is …"."""
     return re.compile(rf"\W*{one_of(of_all('lead_ins'))}\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Laid:
-    """A sentence laid beside its sources: the best parts of them, none where nothing covers any of it."""
+class _Aligned:
+    """A sentence with the parts of the sources that cover it best; () if none covers any word."""
 
     sentence: str
     claim: _Claim
@@ -144,36 +145,43 @@ class _Laid:
 
     @property
     def has_its_subject(self) -> bool:
-        """Whether the best part, or what surrounds it, has one of the words that say what the sentence is about."""
+        """Whether the best part or its surroundings contain a word of the sentence's subject."""
         words, best = self.claim.subject, self.chosen[:1]
         return not words or any(word.key in best[0].covered or _explained(word, best) for word in words)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether words alone do not tell."""
+        """Whether words alone cannot confirm the sentence."""
         return self.share < FULL or not self.has_its_subject
 
     @property
     def quote(self) -> str:
-        """The best part's words."""
+        """The text of the best part."""
         best = self.chosen[0]
         return best.passage.text[best.start : best.end]
 
 
-def _laid(sentence: str, passages: Sequence[Passage]) -> _Laid:
+def _aligned(sentence: str, passages: Sequence[Passage]) -> _Aligned:
     claim = _Claim.of(sentence)
     parts = _parts(claim, passages)
     best = max(parts, key=lambda part: part.merit, default=None)
     if best is None or not best.covered:
-        return _Laid(sentence, claim)
-    return _Laid(sentence, claim, (best, *_second(best, parts, claim)))
+        return _Aligned(sentence, claim)
+    return _Aligned(sentence, claim, (best, *_second(best, parts, claim)))
 
 
 class LexicalVerifier:
-    """Judges by the words that a quote covers and the facts that agree; with an embedder, by nearness in meaning too.
+    """Judges a sentence by the words and facts of its quote and, with a calibrated embedder, by similarity in meaning.
 
-    An embedder without a calibration is not asked: its cosines lie elsewhere, and would mislead. Sentences that were embedded are
-    kept for the next check.
+    An embedder without a calibration is ignored, because its cosines have another scale. Vectors are cached between checks.
+
+    >>> from rag.types import Passage
+    >>> tower = Passage(1, "The tower of Kell is 96 m tall.", "kell.txt")
+    >>> sentence, spans = LexicalVerifier().check("The tower is 96 m tall.", [tower])
+    >>> sentence.support, [(passage.number, start, end) for passage, start, end in spans]
+    ('full', [(1, 0, 31)])
+    >>> LexicalVerifier().check("The tower is 69 m tall.", [tower])[0].support  # the number caps the score
+    'partial'
     """
 
     def __init__(self, embedder: Embedder | None = None) -> None:
@@ -183,35 +191,38 @@ class LexicalVerifier:
         self.identity = identity_of_settings(type(self).__name__, {})
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
-        """The judged sentence, and at most two supporting spans, the better one first."""
+        """The sentence with support and score (0 to 1), and at most two supporting spans, the better one first.
+
+        A span is (passage, start, end), in characters of the passage's text.
+        """
         return self.check_all([sentence], passages)[0]
 
     def check_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[Judged]:
-        """Each sentence as `check` judges it; what has to be embedded is embedded together."""
-        laid = [_laid(sentence, passages) for sentence in sentences]
+        """Each sentence as `check` judges it, with all texts embedded in one batch."""
+        claims = [_aligned(sentence, passages) for sentence in sentences]
         vectors: Mapping[str, Vectors] = {}
         if self._embedder is not None:
-            doubted = [one for one in laid if one.chosen and one.is_doubtful]
-            vectors = self._embedded([text for one in doubted for text in (one.sentence, one.quote)], self._embedder)
-        return [self._judged(one, vectors) for one in laid]
+            doubtful = [claim for claim in claims if claim.chosen and claim.is_doubtful]
+            vectors = self._embedded([text for claim in doubtful for text in (claim.sentence, claim.quote)], self._embedder)
+        return [self._judged(claim, vectors) for claim in claims]
 
-    def _judged(self, laid: _Laid, vectors: Mapping[str, Vectors]) -> Judged:
-        if not laid.chosen:
-            return Sentence(laid.sentence), []
-        share = laid.share
-        if laid.is_doubtful and self._calibration is not None:
-            blended = _blended(share, float(vectors[laid.sentence] @ vectors[laid.quote]), self._calibration)
+    def _judged(self, aligned: _Aligned, vectors: Mapping[str, Vectors]) -> Judged:
+        if not aligned.chosen:
+            return Sentence(aligned.sentence), []
+        share = aligned.share
+        if aligned.is_doubtful and self._calibration is not None:
+            blended = _blended(share, float(vectors[aligned.sentence] @ vectors[aligned.quote]), self._calibration)
             share = blended if share < FULL else min(share, blended)
-        elif laid.is_doubtful:
+        elif aligned.is_doubtful:
             share = min(share, DISAGREEMENT)
-        score = min(share, DISAGREEMENT) if _disagree(laid.claim, laid.chosen) else share
+        score = min(share, DISAGREEMENT) if _disagree(aligned.claim, aligned.chosen) else share
         support = support_of(score)
-        spans = [(part.passage, part.start, part.end) for part in laid.chosen]
-        return Sentence(laid.sentence, support=support, score=score), spans if support != "none" else []
+        spans = [(part.passage, part.start, part.end) for part in aligned.chosen]
+        return Sentence(aligned.sentence, support=support, score=score), spans if support != "none" else []
 
     def _embedded(self, texts: Sequence[str], embedder: Embedder) -> dict[str, Vectors]:
-        """The vector of each text; another thread may forget what is kept meanwhile."""
-        known = {text: self._vectors.get(text) for text in texts}
+        """The vector of each text, from the cache or the embedder."""
+        known = {text: self._vectors.get(text) for text in texts}  # another thread may empty the cache
         missing = [text for text, vector in known.items() if vector is None]
         new = dict(zip(missing, embedded_questions(embedder, missing), strict=True))
         if len(self._vectors) > MOST_KEPT:
@@ -220,7 +231,7 @@ class LexicalVerifier:
         return {text: vector for text, vector in {**known, **new}.items() if vector is not None}
 
     def spans(self, sentence: str, passages: Sequence[Passage], n: int) -> list[Span]:
-        """The `n` spans that cover most of the sentence, best first, none within another; for verifiers that read them."""
+        """The `n` spans that cover most of the sentence, best first, without overlaps. Other verifiers read them."""
         parts = sorted(_parts(_Claim.of(sentence), passages), key=lambda part: part.merit, reverse=True)
         chosen: list[_Part] = []
         for part in parts:
@@ -238,7 +249,7 @@ def _share(claim: _Claim, chosen: Sequence[_Part]) -> float:
 
 
 def _blended(share: float, cosine: float, calibration: Calibration) -> float:
-    """Words and meaning together, between 0 and 1."""
+    """The share of words and the similarity in meaning as one score, 0 to 1."""
     fitted = calibration.support.values
     far, near, weight = float(fitted["far"]), float(fitted["near"]), float(fitted["weight"])
     nearness = min(1.0, max(0.0, (cosine - far) / (near - far)))
@@ -265,7 +276,7 @@ def _sentences(text: str) -> tuple[tuple[int, int, frozenset[str], tuple[Token, 
 
 
 def _parts(claim: _Claim, passages: Sequence[Passage]) -> list[_Part]:
-    """Every sentence, and every two neighbours that cover clearly more together, or a number more."""
+    """Every sentence of the passages, and every two neighbours that together cover clearly more words, or another number."""
     parts = []
     for passage in passages:
         known = frozenset(stems(f"{passage.title} {passage.heading}"))
@@ -277,12 +288,13 @@ def _parts(claim: _Claim, passages: Sequence[Passage]) -> list[_Part]:
             figures = frozenset(n.key for n in numbers if any(n.agrees_with(t, scales=scales) for t in tokens if t.quantity))
             covered = (claim.words & words) - {n.key for n in numbers} | figures
             single.append(_Part(passage, start, end, tokens, covered | named if covered else covered, len(figures)))
-        parts += single + [
-            joined
-            for a, b in pairwise(single)
-            if not (a.covered <= b.covered or b.covered <= a.covered)
-            and _is_worth_joining(a, b, joined := _joined(a, b, claim), claim)
-        ]
+        parts += single
+        for a, b in pairwise(single):
+            if a.covered <= b.covered or b.covered <= a.covered:
+                continue
+            joined = _joined(a, b, claim)
+            if _is_worth_joining(a, b, joined, claim):
+                parts.append(joined)
     return parts
 
 
@@ -298,14 +310,16 @@ def _is_worth_joining(a: _Part, b: _Part, joined: _Part, claim: _Claim) -> bool:
 
 
 def _second(best: _Part, parts: Sequence[_Part], claim: _Claim) -> list[_Part]:
-    """A span elsewhere that covers much of what the best one does not."""
+    """The part that covers most of the words missing in the best part; none if it covers too few."""
     least = max(2.0, 2 * GAIN_OF_A_SECOND * len(claim.words))
-    rest = [part for part in parts if len(part.covered - best.covered) >= least]
-    return [max(rest, key=lambda part: (len(part.covered - best.covered), part.start - part.end))] if rest else []
+    candidates = [part for part in parts if len(part.covered - best.covered) >= least]
+    if not candidates:
+        return []
+    return [max(candidates, key=lambda part: (len(part.covered - best.covered), part.start - part.end))]
 
 
 def _explained(token: Token, parts: Sequence[_Part]) -> bool:
-    """Whether a name stands in the title or heading, or in what comes shortly before a quote, which may call it "it"."""
+    """Whether a name is in the title, the heading or the sentences just before a quote, which may call it "it"."""
     for part in parts:
         before = [words for _, end, words, _ in _sentences(part.passage.text) if end <= part.start]
         known = frozenset(stems(f"{part.passage.title} {part.passage.heading}")).union(*before[-SENTENCES_BEFORE:])

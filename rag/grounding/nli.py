@@ -1,4 +1,4 @@
-"""A cross-encoder for natural language inference: does the quote entail the sentence, contradict it, or neither?"""
+"""A verifier with a cross-encoder for natural language inference: does the quote entail the sentence or contradict it?"""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from rag.types import Passage
 
 QUOTES = 4
-"""Spans of the sources that are put to the model, those first that share most with the sentence."""
+"""Spans per sentence that the model reads: those that share most words with it."""
 
 
 class NliVerifier:
-    """`model` is a sentence-transformers CrossEncoder, a hub name or a folder, whose configuration names a label "entailment".
+    """A verifier with a sentence-transformers CrossEncoder: `model` is a hub name or a folder. The spec is `nli:MODEL`.
 
-    The score is the probability of that label for the quote that has the highest. A quote that contradicts the sentence with
-    more than half of the probability leaves it without support.
+    The model's configuration must name a label "entailment". The score is the highest probability of that label among the quotes.
+    A quote that contradicts the sentence with a probability above 0.5 leaves it without support. Raises ModelError for a
+    model without that label.
     """
 
     def __init__(self, model: str, *, device: str | None = None, batch_size: int = 16) -> None:
@@ -48,7 +49,7 @@ class NliVerifier:
         )
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> Judged:
-        """The judged sentence and the best quote. Raises ModelError for a sentence that fills the model's window."""
+        """The judged sentence and the best span. Raises ModelError for a sentence that fills the model's window."""
         spans = self._spans.spans(sentence, passages, QUOTES)
         if not spans:
             return Sentence(sentence), []
@@ -65,7 +66,7 @@ class NliVerifier:
         self._model = None
 
     def _probabilities(self, sentence: str, quotes: Sequence[str]) -> list[list[float]]:
-        """One row a quote, one column a label."""
+        """A row of probabilities for each quote, with a column for each label."""
         import numpy as np
         from torch.nn import Identity
 
@@ -73,8 +74,8 @@ class NliVerifier:
         room = self._window - self._tokens(hypothesis) - self._model.tokenizer.num_special_tokens_to_add(pair=True)
         if room < 1:
             raise ModelError(
-                f"A sentence of the answer alone fills the {self._window} tokens that {self._name} reads. Name a verifier with a "
-                "larger window, or the default one: --verifier lexical."
+                f"A sentence of the answer fills the {self._window} tokens that {self._name} can read. Choose a verifier with a "
+                "larger window, or the default verifier: --verifier lexical."
             )
         pairs = [(well_formed(quote), hypothesis) for quote in quotes]
         logits = self._model.predict(pairs, batch_size=self._batch_size, show_progress_bar=False, activation_fn=Identity())
@@ -82,14 +83,14 @@ class NliVerifier:
         return [[float(value) for value in row] for row in powers / powers.sum(axis=1, keepdims=True)]
 
     def _labels(self) -> tuple[int, int | None]:
-        """The columns of entailment and of contradiction; the latter is None where the model only tells entailment from the rest."""
+        """The columns of entailment and contradiction. The second is None for a model without a label for contradiction."""
         names = {int(i): str(name).lower() for i, name in (getattr(self._model.model.config, "id2label", None) or {}).items()}
         entails = [i for i, name in names.items() if name in ("entailment", "entail", "entails", "supports", "supported")]
         contradicts = [i for i, name in names.items() if name.startswith(("contradict", "refute"))]
         if len(names) < 2 or not entails:
             raise ModelError(
-                f"{self._name} has no label 'entailment' (its labels: {', '.join(names.values()) or 'none'}). Name a cross-encoder "
-                "that was trained for natural language inference."
+                f"{self._name} has no label 'entailment' (its labels: {', '.join(names.values()) or 'none'}). Choose a cross-encoder "
+                "for natural language inference."
             )
         return entails[0], contradicts[0] if contradicts else None
 

@@ -1,4 +1,4 @@
-"""Numbers, dates and units in one spelling: 3.5 million is 3,500,000, "seven" is 7, and 14 July is July 14th."""
+"""Numbers, dates, times and units in normal form: 3.5 million is 3,500,000, "seven" is 7, and 14 July is July 14th."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGN = re.compile(r"(?:^|[\s(|:=])(?:[-−–]|minus\s)[$€£]?$", re.IGNORECAS
 AFTER_A_NUMBER = re.compile(r"[\d%]\s*(?:[-−–]|minus\s)$", re.IGNORECASE)
 CELL_BEGINS = re.compile(r"[|\t$€£]\s*\([$€£]?$")
 BRACKET_CLOSES = re.compile(r"\)\s*?(?:[|\t\n]|$|\s\|)")
-"""Accounts write -3 as (3), alone in a cell of a table."""
+"""Accounts write -3 as (3), alone in a table cell."""
 
 TIME = re.compile(
     r"(?<![\w:.,])(?:(?P<half_hour>1[0-2]|0?\d)(?:[:.](?P<half_minute>[0-5]\d))?\s?(?P<half>[ap])\.?m\b"
@@ -30,33 +30,33 @@ TIMES = frozenset(("time", "am", "pm"))
 
 @cache
 def small_numbers() -> dict[str, int]:
-    """Number words below a hundred. Only English has them: "elf", "once" and "sei" are numbers and other words."""
+    """Number words below a hundred, in English only. In other languages they are also other words: "elf", "once", "sei"."""
     return dict(language("en").numbers)
 
 
 @cache
 def months() -> dict[str, int]:
-    """The number of each month's names, in all languages that are known."""
+    """The number of each month, 1 to 12, by its names in all known languages."""
     return values_of_all("months")
 
 
 @cache
 def scales() -> dict[str, int]:
-    """Words for powers of ten behind a number."""
+    """Powers of ten by their words in all known languages."""
     return values_of_all("scales")
 
 
 @cache
 def measures() -> frozenset[str]:
-    """Symbols of units that are no money."""
+    """The symbols of all units except currencies."""
     return frozenset(language("en").units.values()) - MONEY
 
 
 @cache
 def _figure() -> re.Pattern[str]:
-    """A number in digits or words, with its scale, percent sign and the word behind it.
+    """A number in digits or words, with its currency, scale, percent sign and the word behind it.
 
-    Alone, or behind a word, only English scales count: "Mila" and "mil" are other words too.
+    A scale alone or behind a number word must be English, since "Mila" and "mil" are also other words.
     """
     word, scale, english_scale = one_of(small_numbers()), one_of(scales()), one_of(language("en").scales)
     letter = "|".join(sorted({form for x in language("en").scale_letters for form in _forms_of_letter(x)}, key=len))
@@ -72,13 +72,13 @@ def _figure() -> re.Pattern[str]:
 
 
 def _forms_of_letter(letters: str) -> tuple[str, ...]:
-    """A lone "m" is a metre, and "b" a bit; "k" is a thousand either way."""
+    """The cases in which a letter is a scale. A lower-case "m" is a metre and "b" a bit; "k" is always a thousand."""
     return {"k": ("k", "K"), "m": ("M",), "b": ("B",)}.get(letters, (letters,))
 
 
 @dataclass(frozen=True, slots=True)
 class _Dates:
-    """Patterns of a day with its month, in either order, of a month alone, and of words in front of one."""
+    """Patterns of a day with its month in either order, of a month alone, and of words in front of a month."""
 
     day_month: re.Pattern[str]
     month_day: re.Pattern[str]
@@ -88,7 +88,7 @@ class _Dates:
 
 @cache
 def _dates_patterns() -> _Dates:
-    """A month in front of its day is read in English only, which writes so."""
+    """The patterns of dates. Only English writes the month in front of the day."""
     month = "|".join(rf"{name}\.?" for name in sorted(months(), key=len, reverse=True))
     english = "|".join(rf"{name}\.?" for name in sorted(language("en").months, key=len, reverse=True))
     day = rf"([0-3]?\d)(?:{one_of(of_all('day_endings'))})?"
@@ -104,11 +104,11 @@ def _dates_patterns() -> _Dates:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number from character `start` to `end`: `value` with its scale in it, `mantissa` without, and a unit or "".
+    """A number, date or time from character `start` to `end`. `unit` is a symbol, or "" without a unit.
 
-    `value` is without its sign, which `is_negative` tells: a loss of 3 is a profit of -3.
-    A day of a month is a quantity too: its value is 100 × month + day (the month alone: 100 × month) and its unit "date".
-    A time of day is 100 × hour of 24 + minute, its unit "am", "pm", or, where neither stands with it, "time".
+    - Number: `mantissa` is the number as written, `value` the mantissa times its scale. Both are without a sign; see `is_negative`.
+    - Date: `value` is 100 × month + day, or 100 × month for a month alone. `unit` is "date".
+    - Time: `value` is 100 × hour (0 to 24) + minute. `unit` is "am", "pm", or "time" without either.
     """
 
     start: int
@@ -120,13 +120,13 @@ class Quantity:
 
     @property
     def is_scaled(self) -> bool:
-        """Whether a word such as "million" stands with it."""
+        """Whether it has a scale such as "million"."""
         return self.value != self.mantissa
 
     def agrees_with(self, other: Quantity, *, scales: frozenset[int] = frozenset()) -> bool:
-        """Whether `other`, of a source, bears this number out.
+        """Whether `other`, from a source, confirms this number. It may be more exact.
 
-        It may be more exact than this one. `scales` are factors that a heading of the source, "in millions", gives to its numbers.
+        `scales` are factors of the source's numbers from a table heading such as "in millions".
         """
         if (self.unit == "date") != (other.unit == "date") or (self.unit == "%") != (other.unit == "%"):
             return False
@@ -140,14 +140,14 @@ class Quantity:
         return any(self.value == value or self._rounds(value) for value in values)
 
     def _is_time_of(self, other: Quantity) -> bool:
-        """Whether both tell the same time; the whole hour may stand without minutes, and "7:30" for 7:30 pm."""
+        """Whether both are the same time. A full hour may have no minutes, and "7:30" may be 7:30 pm."""
         mine, theirs = (q.value if q.unit in TIMES else 100 * q.value for q in (self, other))
         if {self.unit, other.unit} - TIMES - {""}:
             return False
         return mine == theirs or (self.unit in ("", "time") and other.unit == "pm" and mine + 1200 == theirs)
 
     def _rounds(self, exact: Decimal) -> bool:
-        """Whether this is `exact` with fewer digits, at least two of them: 34.2 billion for 34,229 million."""
+        """Whether this is `exact`, rounded to at least two digits: 34.2 billion for 34,229 million."""
         if (
             self.unit == "date"
             or len(self.mantissa.normalize().as_tuple().digits) < 2
@@ -165,7 +165,11 @@ class Quantity:
 
 @lru_cache(maxsize=4096)
 def quantities(text: str) -> tuple[Quantity, ...]:
-    """Every number and date in the order of the text; a "one" by itself is a pronoun as often, and left out."""
+    """All numbers, dates and times of a text, in order. A bare "one" is left out, since it is often a pronoun.
+
+    >>> [(str(quantity.value), quantity.unit) for quantity in quantities("It rose by 7 % to 3.5 million on 14 July.")]
+    [('7', '%'), ('3500000.0', ''), ('714', 'date')]
+    """
     dates = [*_dates(text), *map(_time, TIME.finditer(text))]
     taken = {position for date in dates for position in range(date.start, date.end)}
     found = [_quantity(match, text) for match in _figure().finditer(text) if match.start() not in taken]
@@ -183,12 +187,13 @@ def _with_shared_units(found: list[Quantity], text: str) -> list[Quantity]:
 
 @lru_cache(maxsize=512)
 def scales_named(text: str) -> frozenset[int]:
-    """The factors that a table's heading gives to its numbers, as in "(in millions, except per share)"."""
-    return frozenset(scales()[word.lower()] for word in re.findall(r"\b(?:thousands|millions|billions)\b", text, re.IGNORECASE))
+    """The factors that a table's heading gives its numbers, as in "(in millions, except per share)"."""
+    words = re.findall(r"\b(?:thousands|millions|billions)\b", text, re.IGNORECASE)
+    return frozenset(scales()[word.lower()] for word in words)
 
 
 def _is_negative(text: str, start: int, end: int) -> bool:
-    """Whether a minus stands right before it that is no hyphen, range or dash, or brackets that mean a minus."""
+    """Whether a minus sign is right in front of a number (not a hyphen, range or dash), or parentheses that mean minus."""
     before = text[max(0, start - 12) : start]
     if SIGN.search(before):
         return AFTER_A_NUMBER.search(before) is None
@@ -213,8 +218,8 @@ def _quantity(match: re.Match[str], text: str) -> Quantity | None:
     return Quantity(match.start(), match.end(), mantissa * scale, mantissa, _unit(groups), is_negative)
 
 
-def _product(named: str) -> int:
-    return prod(scales()[word] for word in re.findall(r"[^\W\d_]+", named.lower()))
+def _product(words: str) -> int:
+    return prod(scales()[word] for word in re.findall(r"[^\W\d_]+", words.lower()))
 
 
 def _unit(groups: dict[str, str | None]) -> str:
@@ -226,7 +231,7 @@ def _unit(groups: dict[str, str | None]) -> str:
 
 
 def _dates(text: str) -> list[Quantity]:
-    """Days with their month, and months without a day."""
+    """Days with a month, and months without a day."""
     patterns = _dates_patterns()
     found: dict[int, Quantity] = {}
     with_a_day: set[int] = set()
@@ -257,7 +262,7 @@ def _time(match: re.Match[str]) -> Quantity:
 
 
 def _names_a_month(text: str, match: re.Match[str]) -> bool:
-    """May and March are other words as well."""
+    """Whether a month's name is a month here: "May" and "March" are also other words."""
     return (
         match[1].lower() not in _months_not_alone()
         or _dates_patterns().before.search(text[max(0, match.start() - 12) : match.start()]) is not None

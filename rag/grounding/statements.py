@@ -1,4 +1,4 @@
-"""A text taken apart as it is compared: its content words in order, and which of them are numbers, names, opposites or denied."""
+"""Text → tokens for comparison: the content words in order, marked as numbers, names, opposites or denials."""
 
 from __future__ import annotations
 
@@ -18,29 +18,35 @@ if TYPE_CHECKING:
 _SIGN = rf"(?:(?!{PAIRED_RUN.pattern})[\w{INNER_SIGNS}])"
 WORD = re.compile(rf"({PAIRED_RUN.pattern})|{_SIGN}+(?:['’]{_SIGN}+)*")
 EXCEPT = "except"
-"""The stem of every exception."""
+"""The stem of all words for an exception."""
 
 SCOPE = 3
-"""Content words after a denial that it may deny."""
+"""Number of content words that a denial can refer to."""
 
 
 @cache
 def opposites() -> dict[str, frozenset[str]]:
-    """For each stem the stems that mean the opposite, in all their forms that the stemmer keeps apart."""
+    """The opposites of each stem, with their irregular forms."""
     table: dict[str, set[str]] = {}
     for known in languages():
         for pair in (*known.up_and_down, *known.opposites):
-            a, b = (_stems_of(word, known) for word in pair.split())
-            for one, other in ((a, b), (b, a)):
-                for stem in one:
-                    table.setdefault(stem, set()).update(other)
+            first, second = (_stems_of(word, known) for word in pair.split())
+            for stem in first:
+                table.setdefault(stem, set()).update(second)
+            for stem in second:
+                table.setdefault(stem, set()).update(first)
     return {stem: frozenset(others - {stem}) for stem, others in table.items()}
 
 
 @cache
 def losses() -> frozenset[str]:
-    """Stems that turn a number's sign: a loss of 3 is a profit of -3."""
-    return frozenset(stem for known in languages() for pair in known.up_and_down for stem in _stems_of(pair.split()[1], known))
+    """Stems that reverse a number's sign: a loss of 3 is a profit of -3."""
+    found: set[str] = set()
+    for known in languages():
+        for pair in known.up_and_down:
+            _, down = pair.split()
+            found.update(_stems_of(down, known))
+    return frozenset(found)
 
 
 def _stems_of(word: str, known: Language) -> list[str]:
@@ -49,7 +55,7 @@ def _stems_of(word: str, known: Language) -> list[str]:
 
 @cache
 def exception() -> re.Pattern[str]:
-    """Words that except something. A "but" is one only after "every day" and its like, and where the exception ends the clause."""
+    """Words for an exception. "But" counts only after a phrase such as "every day", and if the exception ends the clause."""
     word = r"[\w'’-]+"
     before, behind = one_of(of_all("before_excepted")), one_of(of_all("behind_excepted"))
     end = rf"\s+(?:{before}\s+)*{word}(?:\s+{word})?\s*(?:$|[.,;:!?)|\n]|{behind}\b)"
@@ -64,13 +70,16 @@ def _undone_by() -> frozenset[str]:
 
 @cache
 def _numbers_and_months() -> frozenset[str]:
-    """Words that are numbers or dates, or parts of them."""
+    """Words of numbers and dates."""
     return frozenset(small_numbers()) | frozenset(months())
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A content word. `kind` is "number", "name", "opposite", "denial" or ""; `quantity` belongs to a number."""
+    """A content word at character `start`. `kind` is "number", "name", "opposite", "denial" or "".
+
+    Only a number has a `quantity`. `is_first` marks a capitalised first word of a sentence, which may not be a name.
+    """
 
     start: int
     stem: str
@@ -80,7 +89,7 @@ class Token:
 
     @property
     def key(self) -> str:
-        """What two tokens have in common that say the same: the stem, or a number's value."""
+        """Equal for tokens with the same meaning: the stem, or the value of a number."""
         if self.quantity is None:
             return "<denial>" if self.kind == "denial" else self.stem
         sort = " date" if self.is_date else " time" if self.quantity.unit in TIMES else ""
@@ -97,7 +106,7 @@ class Token:
         return self.quantity is not None and self.quantity.is_negative
 
     def agrees_with(self, other: Token, *, scales: frozenset[int] = frozenset()) -> bool:
-        """Whether `other`, of a source, says the same; for `scales` see Quantity."""
+        """Whether `other`, from a source, confirms this token. `scales` as in `Quantity.agrees_with`."""
         if self.quantity and other.quantity:
             return self.quantity.agrees_with(other.quantity, scales=scales)
         return self.key == other.key
@@ -105,9 +114,10 @@ class Token:
 
 @lru_cache(maxsize=1024)
 def tokens_of(text: str) -> tuple[Token, ...]:
-    """The content words of a text in order, a number as one word.
+    """The content words of a text, in order. A number is one token; a capitalised word is a name.
 
-    A capitalised word is a name; one that begins a sentence (`is_first`) may be none.
+    >>> [(token.key, token.kind) for token in tokens_of("Profits in Kell rose to 3.5 million.")]
+    [('profit', 'name'), ('kell', 'name'), ('rose', 'opposite'), ('3500000', 'number')]
     """
     figures = quantities(text)
     exceptions = [match.span(1 if match[1] else 0) for match in exception().finditer(text)]

@@ -1,4 +1,4 @@
-"""What files cost before they are indexed or summarised: pages, characters, tokens, chunks."""
+"""Count the pages, characters, tokens and chunks of files before they are indexed or summarised."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rag.documents.loading.workers import load_all
 from rag.errors import UsageError
 from rag.ingest.sync import split
 from rag.reading import ChunkSizes, ReadKeywords, ReadOptions
+from rag.text.counts import counted
 from rag.types import Failure, Message
 
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from rag.types import Document
 
 COUNTED_TOGETHER = 50_000
-"""Characters that a tokenizer is given at once, up to the end of a line: enough to be quick, few enough for any server."""
+"""Characters that a tokenizer gets at once, up to the end of a line: fast enough, and small enough for any server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one file comes to. `pages` is None for a format without; `llm_tokens` is None where no language model was named."""
+    """The size of one file. `pages` is None for a format without pages, `llm_tokens` without a language model."""
 
     source: str
     pages: int | None
@@ -40,15 +41,15 @@ class Cost:
 
     def to_dict(self) -> dict[str, Any]:
         """The cost as docs/reference/json.md describes it."""
-        told = asdict(self)
+        record = asdict(self)
         if self.llm_tokens is None:
-            del told["llm_tokens"]
-        return told
+            del record["llm_tokens"]
+        return record
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What files come to, in the order of the sources, and what could not be read."""
+    """The sizes of files in the order of the sources, and the files that could not be read."""
 
     files: tuple[Cost, ...]
     failed: tuple[Failure, ...]
@@ -56,15 +57,15 @@ class Costs:
 
     @property
     def total(self) -> Cost:
-        """All files together; pages are those of formats with pages."""
-        counted = [cost.llm_tokens for cost in self.files if cost.llm_tokens is not None]
+        """The sum over all files. `pages` adds up the formats that have pages."""
+        llm_tokens = [cost.llm_tokens for cost in self.files if cost.llm_tokens is not None]
         return Cost(
-            source=f"{len(self.files)} files",
+            source=counted(len(self.files), "file"),
             pages=sum(cost.pages or 0 for cost in self.files),
             characters=sum(cost.characters for cost in self.files),
             tokens=sum(cost.tokens for cost in self.files),
             chunks=sum(cost.chunks for cost in self.files),
-            llm_tokens=sum(counted) if counted else None,
+            llm_tokens=sum(llm_tokens) if llm_tokens else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,9 +90,9 @@ def count_costs(
     documents: Sequence[Document] = (),
     **options: Unpack[ReadKeywords],
 ) -> Costs:
-    """What files and folders would cost. Nothing is written and nothing is embedded. Raises UsageError if there are none.
+    """Count files and folders. Nothing is written or embedded. Raises UsageError if there are none.
 
-    Files are found and read as `rag.sync` does it. `documents` are counted before them.
+    Files are found and read as by `rag.sync`. `documents` are counted before them.
     """
     reading = ReadOptions.of(options)
     return costs_of(sources, embedder=embedder, llm=llm, sizes=sizes, reading=reading, documents=documents)
@@ -106,7 +107,7 @@ def costs_of(
     reading: ReadOptions,
     documents: Sequence[Document],
 ) -> Costs:
-    """The costs of `count_costs`, whose options are checked."""
+    """`count_costs` with options that are already checked."""
     started = time.perf_counter()
     found = find_files(sources, selection=reading)
     failed = found.failures()
@@ -115,18 +116,18 @@ def costs_of(
         raise UsageError(f"Nothing to read in {looked}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}.")
     costs = [cost_of(document, embedder=embedder, llm=llm, sizes=sizes) for document in documents]
     with closing(load_all(list(found.files), jobs=reading.jobs, limits=reading.limits, passwords=reading.passwords)) as loaded:
-        for one in loaded:
-            if one.failure is not None:
-                failed.append(one.failure)
-            elif one.document is None:
-                failed.append(Failure(one.source, "unreadable", f"{one.source} is not there any more."))
-            if one.document is not None:
-                costs.append(cost_of(one.document, embedder=embedder, llm=llm, sizes=sizes))
+        for file in loaded:
+            if file.failure is not None:
+                failed.append(file.failure)
+            elif file.document is None:
+                failed.append(Failure(file.source, "unreadable", f"{file.source} is not there any more."))
+            if file.document is not None:
+                costs.append(cost_of(file.document, embedder=embedder, llm=llm, sizes=sizes))
     return Costs(tuple(costs), tuple(failed), time.perf_counter() - started)
 
 
 def cost_of(document: Document, *, embedder: Embedder, llm: Generator | None = None, sizes: ChunkSizes | None = None) -> Cost:
-    """What a document comes to: the tokens of its text, without titles, prompts and the overlap of chunks."""
+    """The size of a document. Tokens are those of its text, without titles, prompts and the overlap of chunks."""
 
     def of_embedder(text: str) -> int:
         return embedder.count_tokens([text])[0]
@@ -135,14 +136,14 @@ def cost_of(document: Document, *, embedder: Embedder, llm: Generator | None = N
         source=document.source,
         pages=len(document.page_starts) or None,
         characters=len(document.text),
-        tokens=_counted(document.text, of_embedder),
+        tokens=_count(document.text, of_embedder),
         chunks=len(split(document, embedder=embedder, sizes=sizes)),
-        llm_tokens=None if llm is None else _counted(document.text, _tokens_of(llm)),
+        llm_tokens=None if llm is None else _count(document.text, _tokens_of(llm)),
     )
 
 
 def _tokens_of(llm: Generator) -> Callable[[str], int]:
-    """Counts the tokens of a text: what it adds to a chat prompt, whose template a generator counts as well."""
+    """A function that counts a text's tokens: the prompt with the text minus the empty prompt, since templates count too."""
 
     def of_prompt(text: str) -> int:
         return llm.count_tokens([Message("user", text)])
@@ -151,7 +152,7 @@ def _tokens_of(llm: Generator) -> Callable[[str], int]:
     return lambda text: of_prompt(text) - template
 
 
-def _counted(text: str, count: Callable[[str], int]) -> int:
+def _count(text: str, count: Callable[[str], int]) -> int:
     return sum(count(piece) for piece in _pieces(text) if piece.strip())
 
 

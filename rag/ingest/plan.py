@@ -1,4 +1,4 @@
-"""What has to be done, so that an index mirrors the files that were found."""
+"""Compare files with an index, and plan the steps that make the index mirror them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to happen to an index; every list holds sources in order.
+    """The steps of one run. Every list holds sources in order.
 
-    `former` has, for files to load, the name that is gone and under which the index has their content. `bad_sidecars` has
-    the side-cars of files that are there and that could not be used.
+    `former` maps files to load to the vanished name under which the index has their content. `bad_sidecars` maps present
+    files to their unusable side-cars.
     """
 
     load: list[str] = field(default_factory=list)
@@ -39,22 +39,22 @@ class Plan:
 
     @property
     def added(self) -> list[str]:
-        """Sources to load that the index does not have, under this name or another."""
+        """Sources to load whose content is new to the index."""
         return [source for source in self.load if source not in self.known and source not in self.former]
 
     @property
     def changed(self) -> list[str]:
-        """Sources to load that the index has with another content or side-car."""
+        """Sources to load that the index has with other content or another side-car."""
         return [source for source in self.load if source in self.known]
 
     def to_dict(self) -> dict[str, Any]:
-        """What would be done, as JSON-ready values."""
+        """The plan as JSON-ready values."""
         steps = {"added": self.added, "changed": self.changed, "renamed": self.renamed, "removed": self.removed}
         return {**steps, "unchanged": len(self.unchanged) + len(self.touched)}
 
     @property
     def renamed(self) -> list[str]:
-        """Sources to load that the index has under a name that is gone."""
+        """Sources to load that the index has under a vanished name."""
         return [source for source in self.load if source in self.former and source not in self.known]
 
 
@@ -65,9 +65,9 @@ def plan_sync(
     *,
     retry_failed: bool = False,
 ) -> Plan:
-    """Compare what is on disk with what is indexed. Files of equal size and time are not read; others by their content.
+    """Compare the files on disk with the index. Files of equal size and time are not read; others compare by content.
 
-    What lies in a folder that could not be looked into is left as it is.
+    Documents in a folder that cannot be listed stay as they are.
     """
     gone = {source: stamp for source, stamp in sorted(indexed.items()) if _is_gone(source, found)}
     names = _FormerNames(gone)
@@ -94,7 +94,7 @@ def plan_sync(
 
 
 class _FormerNames:
-    """The names of documents that are gone, by their content. A file is read only where one of them was as large."""
+    """The names of vanished documents by their content. A file is hashed only if one of them had its size."""
 
     def __init__(self, gone: Mapping[str, FileStamp]) -> None:
         self._sizes = {stamp.size for stamp in gone.values()}
@@ -103,13 +103,13 @@ class _FormerNames:
             self._names.setdefault(stamp.content_hash, []).append(source)
 
     def take(self, source: str, size: int) -> str | None:
-        """A name under which the file's content was indexed; each is given once."""
+        """A vanished name under which the file's content was indexed, or None. Each name is returned once."""
         names = self._names.get(hash_file(source)) if size in self._sizes else None
         return names.pop(0) if names else None
 
 
 def _bad_sidecars(failed: Iterable[str], found: Found) -> dict[str, list[str]]:
-    """Side-cars among the failed, by the file that is there and that they describe."""
+    """The failed side-cars of each present file."""
     bad: dict[str, list[str]] = {}
     for source in failed:
         if (described := _described_by(source)) in found.files and source not in found.files:
@@ -118,7 +118,7 @@ def _bad_sidecars(failed: Iterable[str], found: Found) -> dict[str, list[str]]:
 
 
 def _no_longer_failing(failed: Iterable[str], found: Found, gone: Mapping[str, FileStamp]) -> list[str]:
-    """Failed files, and side-cars of files, that are gone."""
+    """Failed files that vanished, and failed side-cars of files that did."""
     return sorted(
         source
         for source in failed
@@ -127,7 +127,7 @@ def _no_longer_failing(failed: Iterable[str], found: Found, gone: Mapping[str, F
 
 
 def _described_by(source: str) -> str:
-    """The file that a side-car describes; empty for what is no side-car."""
+    """The file that a side-car describes; empty for any other file."""
     return next((source.removesuffix(ending) for ending in NOTATIONS if source.endswith(ending)), "")
 
 
@@ -136,7 +136,7 @@ def _is_gone(source: str, found: Found) -> bool:
 
 
 def _is_touched(source: str, before: FileStamp | None, now: FileStamp) -> bool:
-    """Whether only the time of an indexed file has changed."""
+    """Whether an indexed file changed only its time."""
     return (
         before is not None
         and (before.size, before.sidecar) == (now.size, now.sidecar)
@@ -149,40 +149,42 @@ def _same(before: FileStamp | None, now: FileStamp) -> bool:
 
 
 _LIMITED = {"timeout": ("seconds",), "too-large": ("memory", "characters")}
-"""The limits that a file goes over, by its status."""
+"""The limits that a file exceeded, by its status."""
 
 _NAMES = {field.name for field in fields(Limits)}
 
 
 def is_worth_a_retry(failure: Failure, *, had: Limits, limits: Limits, with_passwords: bool) -> bool:
-    """Whether a file that failed within the limits that it `had` may fare better now."""
+    """Whether a file that failed within the limits it `had` may succeed within `limits`, or with passwords."""
     if failure.status == "encrypted":
         return with_passwords
     return any(getattr(limits, name) > getattr(had, name) for name in _LIMITED.get(failure.status, ()))
 
 
 def limits_had(catalog: Catalog) -> dict[str, Limits]:
-    """What failed files were allowed to take, by source; those that are not there had what is allowed by default."""
-    told = {source: _limits(had) for source, had in catalog.setting("limits_had").items()}
-    return {source: had for source, had in told.items() if had}
+    """The limits within which files failed, by source. A failed file that is missing here had the default limits."""
+    read = {source: _limits(record) for source, record in catalog.setting("limits_had").items()}
+    return {source: limits for source, limits in read.items() if limits}
 
 
 def remember_limits(catalog: Catalog, failure: Failure, limits: Limits) -> None:
-    """Keep what a file was allowed to take that took more, and forget that of files that fail no more."""
+    """Keep the limits that a file exceeded, and forget those of files that no longer fail."""
     before = limits_had(catalog)
-    had = limits if failure.status in _LIMITED and limits != DEFAULT_LIMITS else None
-    if before.get(failure.source) == had:
+    exceeded = limits if failure.status in _LIMITED and limits != DEFAULT_LIMITS else None
+    if before.get(failure.source) == exceeded:
         return
     failing = catalog.failures()
-    told = {source: asdict(one) for source, one in before.items() if source in failing and source != failure.source}
-    catalog.set_setting("limits_had", {**told, **({failure.source: asdict(had)} if had else {})})
+    records = {source: asdict(had) for source, had in before.items() if source in failing and source != failure.source}
+    if exceeded:
+        records[failure.source] = asdict(exceeded)
+    catalog.set_setting("limits_had", records)
 
 
-def _limits(had: object) -> Limits | None:
-    """The limits that an index tells of; None for what makes no sense."""
-    if not isinstance(had, dict) or set(had) != _NAMES:
+def _limits(record: object) -> Limits | None:
+    """The limits in a record of the index; None for an invalid record."""
+    if not isinstance(record, dict) or set(record) != _NAMES:
         return None
     try:
-        return Limits(**had)
+        return Limits(**record)
     except UsageError:
         return None

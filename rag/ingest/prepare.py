@@ -1,9 +1,10 @@
-"""A document that was loaded → its chunks and the vectors they have already, or the texts that are still to be embedded."""
+"""Prepare a loaded document: its chunks, their known vectors, and the texts to embed; then commit it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that is ready to be committed once its texts are embedded.
+    """A document that can be committed once its texts are embedded.
 
-    `hashes[i]` identifies what was, or will be, embedded for `chunks[i]`. `texts` has what to embed by its hash, `vectors`
-    the bytes of vectors that are taken over. `replaces` are sources that end with the commit, such as its former name.
+    `hashes[i]` identifies the embedded text of `chunks[i]`. `texts` maps hashes to texts that need embedding, `vectors` to
+    the bytes of known vectors. `replaces` are sources that the commit removes, such as a former name.
     """
 
     document: Document
@@ -46,11 +47,11 @@ def prepare(
     window: Iterable[Prepared] = (),
     replaces: Sequence[str] = (),
 ) -> Prepared:
-    """Split a document, and find out what has to be embedded.
+    """Split a document and find the texts that need embedding.
 
-    What is embedded begins with the document's title, which may be made of its file's name. So that a copy, or a file
-    with a new name, costs nothing, it takes over the vectors of a document with the same bytes, in the catalog or in the
-    `window` that is not committed yet: they carry the title that the content had when it was first seen.
+    Embedded texts begin with the document's title, which may come from the file's name. A copy or a renamed file takes the
+    vectors of a document with the same bytes, from the catalog or the uncommitted `window`, so that it costs nothing. Its
+    vectors then carry the title of that document.
     """
     embedder = index.embedder
     chunks = split_text(document, count_tokens=embedder.count_tokens, chunk_tokens=chunk_tokens, overlap_tokens=overlap_tokens)
@@ -68,14 +69,18 @@ def prepare(
 
 
 def commit(window: Sequence[Prepared], index: Index, *, progress: Progress | None = None) -> None:
-    """Embed what the catalog has no vector for, all documents of the window together; then commit each document."""
+    """Embed the new texts of all documents in the window together, then commit each document."""
     texts = {h: text for prepared in window for h, text in prepared.texts.items()}
-    vectors = index.catalog.vectors_by_hash(texts)  # held until all are committed: one document may drop what another needs
+    vectors = index.catalog.vectors_by_hash(
+        texts
+    )  # before any commit: replacing one document may drop a vector that another needs
     for prepared in window:
         vectors |= prepared.vectors
     fresh = [h for h in texts if h not in vectors]
     if fresh:
-        report: Callable[[int], None] | None = (lambda n: progress.advance("chunks", n)) if progress else None
+        report: Callable[[int], None] | None = None
+        if progress:
+            report = partial(progress.advance, "chunks")
         embedded = index.embedder.embed_passages([texts[h] for h in fresh], on_progress=report)
         vectors |= {h: vector.tobytes() for h, vector in zip(fresh, embedded, strict=True)}
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -94,7 +99,7 @@ def commit(window: Sequence[Prepared], index: Index, *, progress: Progress | Non
 
 
 def hash_text(text: str) -> bytes:
-    """What identifies a text that is embedded."""
+    """The hash that identifies an embedded text: 16 bytes."""
     return blake2b(utf8(text), digest_size=16).digest()
 
 

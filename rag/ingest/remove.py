@@ -1,4 +1,4 @@
-"""Taking documents out of an index by name."""
+"""Remove documents from an index by name."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 
 def remove(sources: Sequence[str | Path], *, index: Index | str | Path, wait: float = 2.0) -> RemoveReport:
-    """Take documents out of an index, and forget failed files. The files themselves are left alone.
+    """Remove documents from an index, and forget failed files. The files themselves stay.
 
-    A source is a file, a folder (all that was indexed of it) or a glob over whole absolute paths. Raises UsageError for a
-    source that fits nothing in the index, before anything is removed. Another writer is given `wait` seconds to end.
+    A source is a file, a folder (all its documents) or a glob over whole absolute paths. Another writer gets `wait` seconds
+    to finish. Raises IndexLockedError after that. Raises UsageError for a source that matches nothing, before anything is
+    removed.
+
+        report = rag.remove(["docs/drafts"], index="indexes/handbook")
+        report.removed
     """
     sources = listed(sources, "sources", kinds=PATH, of="paths or globs")
     started = time.perf_counter()
@@ -45,10 +49,10 @@ def remove(sources: Sequence[str | Path], *, index: Index | str | Path, wait: fl
 
 
 def _fitting(source: str | Path, known: Sequence[str], index: Path) -> list[str]:
-    """The known names that a source stands for: its own, those in the folder, else those that fit it as a glob."""
+    """The known names that a source matches: the same name, names in the folder, else names that match it as a glob."""
     if not str(source).strip():
         raise UsageError(
-            "A source is an empty string. Name a document, a folder or a glob; `rag documents` lists what there is."
+            "A source is an empty string. Name a document, a folder or a glob; `rag documents` lists the documents."
         )
     path = absolute_path(source)
     fitting = [name for name in known if name == str(source) or is_under(name, [path])]
@@ -56,13 +60,13 @@ def _fitting(source: str | Path, known: Sequence[str], index: Path) -> list[str]
     if not fitting:
         raise UsageError(
             f"The index {index} has no document {source}.{_nearest(path, known)} Nothing was removed; "
-            "`rag documents` lists what there is."
+            "`rag documents` lists the documents."
         )
     return fitting
 
 
 def _nearest(path: str, known: Collection[str]) -> str:
-    """The document or folder whose name is closest; whole paths would all be close to each other."""
+    """A hint with the closest name of a document or folder. Names are compared, since whole paths are all alike."""
     by_name = {PurePath(place).name: place for name in known for place in (*map(str, PurePath(name).parents), name)}
     matches = get_close_matches(PurePath(path).name, by_name, n=1, cutoff=0.5)
     return f" Did you mean '{by_name[matches[0]]}'?" if matches else ""

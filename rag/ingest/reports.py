@@ -1,4 +1,4 @@
-"""What a run over documents tells: what it did, and what could not be read."""
+"""The reports of `rag.sync` and `rag.remove`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from rag.types import Failure, plain_dict
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What one run of indexing did, in numbers of documents; `documents` and `chunks` are what the index holds now.
+    """The documents that one run added, changed, renamed and removed, and the files that failed.
 
-    `skipped` files lie in the folders and are of a kind that is not read; `skipped_kinds` has their number by suffix or kind.
+    `documents` and `chunks` count the index after the run. `skipped` counts the files in the folders whose kind is not read;
+    `skipped_kinds` counts them by suffix or kind.
     """
 
     index: str
@@ -35,7 +36,7 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True)
 class RemoveReport:
-    """The sources that were taken out of an index; `documents` and `chunks` are what it holds now."""
+    """The removed sources. `documents` and `chunks` count the index after the removal."""
 
     index: str
     removed: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""find files → load each (in worker processes) → split → embed in length-sorted batches → commit a document at a time."""
+"""Make an index mirror files: find → load in worker processes → split → embed in batches → commit one document at a time."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rag.ingest.reports import SyncReport
 from rag.protocols import Progress
 from rag.reading import DEFAULT_LIMITS, DEFAULT_READING, ChunkSizes, Limits, ReadKeywords, ReadOptions
 from rag.specs import open_embedder, using_index
+from rag.text.counts import counted
 from rag.types import Document, Failure
 
 if TYPE_CHECKING:
@@ -31,16 +32,19 @@ if TYPE_CHECKING:
     from rag.types import Chunk
 
 WINDOW_CHUNKS = 256
-"""Small documents are embedded together until they make up so many chunks: enough to fill batches of equal length, few
-enough that a kill loses only seconds of work."""
+"""Small documents are embedded together until they have this many chunks. That fills batches of equal length, and a kill
+loses only seconds of work."""
 
 SECONDS_BETWEEN_REFRESHES = 10.0
-"""How often the derived files are brought up to the catalog while more is indexed."""
+"""How often the derived files catch up with the catalog during a run."""
+
+NO_STAMP = FileStamp(-1, -1)
+"""A stamp that differs from that of every file."""
 
 
 @dataclass(slots=True)
 class Run:
-    """One run of indexing: what it works with, and what became of the files so far."""
+    """One run of indexing: its index, sizes and plan, and the files that failed or vanished so far."""
 
     index: Index
     sizes: ChunkSizes
@@ -66,9 +70,9 @@ def sync(
     """Make the index mirror the sources: add, update, rename, remove. Unchanged files are not read.
 
     Documents outside the sources stay. Files that cannot be read are reported in `failed`. They are tried again when they
-    change, or with `retry_failed`; encrypted ones also when there are `passwords`; those that took too long or too much
-    memory also when `limits` are larger than they were. Another writer gets `wait` seconds to finish; after that
-    IndexLockedError names it.
+    change, or with `retry_failed`. Encrypted files are also tried again when there are `passwords`, and files that took too
+    long or too much memory when `limits` are larger than before. Another writer gets `wait` seconds to finish. Raises
+    IndexLockedError after that, and UsageError if there is nothing to index.
 
         report = rag.sync(["docs/"], index="indexes/handbook", exclude=["drafts/*"])
         report.added, report.failed
@@ -94,7 +98,7 @@ def synced(
     sizes: ChunkSizes | None = None,
     progress: Progress | None = None,
 ) -> SyncReport:
-    """The report of `sync`, whose options are checked."""
+    """`sync` with options that are already checked."""
     sources = listed(sources, "sources", kinds=PATH, of="paths")
     started = time.perf_counter()
     with using_index(index, create=True) as opened, opened.writing(patience=wait):
@@ -127,20 +131,12 @@ def plan_for(
     reading: ReadOptions = DEFAULT_READING,
     retry_failed: bool = False,
 ) -> tuple[Plan, Found]:
-    """What `sync` would do with these sources, and the files that it would look at. Raises UsageError if there are none.
+    """The plan of `sync` for these sources, and the files that it found. Raises UsageError if there are none.
 
-    Passwords try encrypted files again, and larger limits those that took more than they were allowed.
+    Encrypted files are tried again with passwords, and files that exceeded their limits with larger ones.
     """
     indexed = index.catalog.stamps()
-    had = limits_had(index.catalog)
-    failed = {
-        source: FileStamp(-1, -1)
-        if is_worth_a_retry(
-            failure, had=had.get(source, DEFAULT_LIMITS), limits=reading.limits, with_passwords=bool(reading.passwords)
-        )
-        else stamp
-        for source, (stamp, failure) in index.catalog.failures().items()
-    }
+    failed = _failed_stamps(index, reading)
     found = find_files(
         sources,
         selection=reading,
@@ -150,13 +146,25 @@ def plan_for(
     plan = plan_sync(found, indexed, failed, retry_failed=retry_failed)
     if not (found.files or found.unnameable or found.unlisted or plan.removed or plan.no_longer_failing):
         looked = ", ".join(str(source) for source in sources)
-        others = f" ({found.left_out} files left out by --include or --exclude)" if found.left_out else ""
+        others = f" ({counted(found.left_out, 'file')} left out by --include or --exclude)" if found.left_out else ""
         if found.skipped:
-            others += f" ({sum(found.skipped.values())} files of other kinds: {', '.join(sorted(found.skipped))})"
+            skipped = counted(sum(found.skipped.values()), "file")
+            others += f" ({skipped} of other kinds: {', '.join(sorted(found.skipped))})"
         raise UsageError(
             f"Nothing to index in {looked}{others}. Documents are files such as {', '.join(loaders.EXAMPLE_SUFFIXES)}."
         )
     return plan, found
+
+
+def _failed_stamps(index: Index, reading: ReadOptions) -> dict[str, FileStamp]:
+    """The stamps of failed files. A file that may succeed now has a stamp that no file has, so it is read again."""
+    earlier, with_passwords = limits_had(index.catalog), bool(reading.passwords)
+    stamps: dict[str, FileStamp] = {}
+    for source, (stamp, failure) in index.catalog.failures().items():
+        had = earlier.get(source, DEFAULT_LIMITS)
+        retry = is_worth_a_retry(failure, had=had, limits=reading.limits, with_passwords=with_passwords)
+        stamps[source] = NO_STAMP if retry else stamp
+    return stamps
 
 
 def _load(plan: Plan, reading: ReadOptions) -> Generator[Loaded, None, None]:
@@ -164,7 +172,7 @@ def _load(plan: Plan, reading: ReadOptions) -> Generator[Loaded, None, None]:
 
 
 def add_documents(documents: Iterable[Document], *, index: Index, sizes: ChunkSizes | None = None) -> None:
-    """Add documents that are in memory; one with the same source is replaced. The index then stands as after `sync`."""
+    """Add documents that are in memory. A document with the same source is replaced. The index is then as after `sync`."""
     with index.writing():
         settled = _settle_sizes(index, sizes or ChunkSizes())
         _adopt(index, settled)
@@ -174,13 +182,20 @@ def add_documents(documents: Iterable[Document], *, index: Index, sizes: ChunkSi
 
 
 def _stamp_in_memory(document: Document) -> FileStamp:
-    """Titles of documents in memory are meant, so only those that share theirs as well have the same content."""
+    """The stamp of a document in memory. Its title counts as content, since somebody chose it."""
     content = hash_text(f"{document.title}\0{document.text}").hex()
     return FileStamp(len(document.text), 0, content)
 
 
 def split(document: Document, *, embedder: Embedder | str = "minilm", sizes: ChunkSizes | None = None) -> list[Chunk]:
-    """The chunks that an index with this embedder would make of the document; see `rag.documents.chunking.split_text`."""
+    """The chunks that an index with this embedder makes of the document; see `rag.documents.chunking.split_text`.
+
+    Raises UsageError for chunks longer than the embedder reads.
+
+        document = rag.load("report.pdf")
+        chunks = rag.split(document)
+        document.text[chunks[0].start : chunks[0].end] == chunks[0].text
+    """
     require(isinstance(document, Document), document, "document", "what rag.load gives")
     opened = open_embedder(embedder) if isinstance(embedder, str) else embedder
     wanted = sizes or ChunkSizes()
@@ -208,16 +223,16 @@ def _settle_sizes(index: Index, wanted: ChunkSizes) -> ChunkSizes:
 
 
 def _do_without_reading(run: Run) -> None:
-    """Take note of new times, of what is gone and of what cannot be read.
+    """Record new times, removed documents and files that cannot be read.
 
-    A document that is gone and whose content is wanted under another name stays until it is there.
+    A renamed document stays under its former name until the new one is committed.
     """
     plan, catalog = run.plan, run.index.catalog
-    wanted = set(plan.former.values())
+    renamed = set(plan.former.values())
     for source in plan.touched:
         catalog.touch(source, run.found.files[source])
     for source in plan.removed:
-        if source not in wanted:
+        if source not in renamed:
             catalog.remove_document(source)
     for source in plan.no_longer_failing:
         catalog.forget_failure(source)
@@ -227,18 +242,18 @@ def _do_without_reading(run: Run) -> None:
 
 
 def _add(loaded: Iterable[Loaded], run: Run) -> None:
-    """Split, embed and commit documents as they come. Searches find them after a while, and not only when all are done."""
+    """Split, embed and commit documents as they arrive. Searches find them during the run, not only at its end."""
     window: list[Prepared] = []
     refreshed = time.monotonic()
-    for one in loaded:
-        if one.failure is not None:
-            run.failures.append(one.failure)
-            run.index.catalog.record_failure(one.failure, one.stamp or run.found.files[one.source])
-            remember_limits(run.index.catalog, one.failure, run.limits)
-        if one.document is None:
-            _drop(one, run)
+    for file in loaded:
+        if file.failure is not None:
+            run.failures.append(file.failure)
+            run.index.catalog.record_failure(file.failure, file.stamp or run.found.files[file.source])
+            remember_limits(run.index.catalog, file.failure, run.limits)
+        if file.document is None:
+            _drop(file, run)
             continue
-        window.append(_prepare(one, one.document, run, window))
+        window.append(_prepare(file, file.document, run, window))
         if run.progress:
             run.progress.expect("chunks", len(window[-1].chunks))
         if sum(len(prepared.chunks) for prepared in window) >= WINDOW_CHUNKS:
@@ -250,12 +265,12 @@ def _add(loaded: Iterable[Loaded], run: Run) -> None:
     commit(window, run.index, progress=run.progress)
 
 
-def _drop(one: Loaded, run: Run) -> None:
-    """Take away all that the index says of a file that failed or is gone: its former name, and the failures of its side-car."""
-    ended = [*run.plan.bad_sidecars.get(one.source, []), *filter(None, [run.plan.former.get(one.source)])]
-    if one.failure is None:
-        run.gone.append(one.source)
-        ended.append(one.source)
+def _drop(file: Loaded, run: Run) -> None:
+    """Remove a file that failed or vanished from the index, with its former name and the failures of its side-car."""
+    ended = [*run.plan.bad_sidecars.get(file.source, []), *filter(None, [run.plan.former.get(file.source)])]
+    if file.failure is None:
+        run.gone.append(file.source)
+        ended.append(file.source)
     for source in ended:
         if source in run.plan.known:
             run.index.catalog.remove_document(source)
@@ -265,23 +280,23 @@ def _drop(one: Loaded, run: Run) -> None:
         run.progress.advance("documents")
 
 
-def _prepare(one: Loaded, document: Document, run: Run, window: Sequence[Prepared]) -> Prepared:
-    """The document, which ends its former name and the failure of its side-car as soon as it is committed."""
-    failing = one.failure.source if one.failure else ""
-    mended = [sidecar for sidecar in run.plan.bad_sidecars.get(one.source, []) if sidecar != failing]
+def _prepare(file: Loaded, document: Document, run: Run, window: Sequence[Prepared]) -> Prepared:
+    """The document to commit. Its commit also removes its former name and the failure of a side-car that now works."""
+    failing = file.failure.source if file.failure else ""
+    mended = [sidecar for sidecar in run.plan.bad_sidecars.get(file.source, []) if sidecar != failing]
     return prepare(
         document,
-        one.stamp or FileStamp(-1, -1),
+        file.stamp or NO_STAMP,
         index=run.index,
         chunk_tokens=run.sizes.chunk_tokens or CHUNK_TOKENS,
         overlap_tokens=run.sizes.overlap_tokens or 0,
         window=window,
-        replaces=[*filter(None, [run.plan.former.get(one.source)]), *mended],
+        replaces=[*filter(None, [run.plan.former.get(file.source)]), *mended],
     )
 
 
 def _adopt(index: Index, sizes: ChunkSizes) -> None:
-    """Fix embedder and chunk sizes of an index that has no documents yet, after making sure that they can work."""
+    """Check the embedder and chunk sizes of an empty index, then record them."""
     if index.catalog.setting("chunks") is None:
         check_sizes(sizes.chunk_tokens or CHUNK_TOKENS, sizes.overlap_tokens or 0)
         _check_limit(sizes.chunk_tokens or CHUNK_TOKENS, index.embedder)

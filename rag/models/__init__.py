@@ -1,1 +1,1 @@
-"""Embedders, generators and rerankers, and what they share."""
+"""Embedders, generators and rerankers, and the code that they share."""

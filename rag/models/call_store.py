@@ -1,4 +1,4 @@
-"""Finished calls, kept in one SQLite file under a hash of what determined them."""
+"""Finished calls to models, in one SQLite file. The key is a hash of everything that determines a reply."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILE = "calls.sqlite"
 APPLICATION_ID = 0x67744361
-"""Written in the file's header, so that another program's database is told apart."""
+"""Written into the file's header, to recognise databases of other programs."""
 
 SECONDS_TO_WAIT = 60.0
 SCHEMA = """
@@ -35,28 +35,28 @@ CREATE TABLE IF NOT EXISTS calls (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model wrote, and the tokens that it took."""
+    """The text of a model, and its tokens."""
 
     text: str
     usage: Usage
 
 
 def call_key(model: str, messages: Sequence[Message], sampling: Sampling) -> bytes:
-    """The hash of all that determines what a model writes; `model` tells which it is (see `rag.models.identity`)."""
-    told = [model, [[message.role, message.content] for message in messages], asdict(sampling)]
-    return sha256(json.dumps(told, sort_keys=True).encode()).digest()
+    """The hash of everything that determines a reply. `model` is the model's identity (see `rag.models.identity`)."""
+    parts = [model, [[message.role, message.content] for message in messages], asdict(sampling)]
+    return sha256(json.dumps(parts, sort_keys=True).encode()).digest()
 
 
 def default_path() -> Path:
-    """Where finished calls are kept if nobody says."""
+    """The default file of finished calls, in the cache folder."""
     return cache_folder() / FILE
 
 
 class CallStore:
-    """Finished calls; any number of processes may use one file. `path` None is `calls.sqlite` in the cache folder.
+    """A file of finished calls. Any number of processes may use it. `path` None is `calls.sqlite` in the cache folder.
 
-    A call is on disk when `keep` returns, and outlives a kill. Raises UsageError for a file that is something else,
-    CallStoreError for one that is damaged, or on a full disk.
+    A call is on disk when `keep` returns, and survives a kill. Raises UsageError for a file of another kind, CallStoreError
+    for a damaged or locked file and for a full disk.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
@@ -89,7 +89,7 @@ class CallStore:
         return Reply(row[0], Usage(row[1], row[2])) if row else None
 
     def keep(self, key: bytes, reply: Reply) -> None:
-        """Commit a finished call; one that is there under the same key gives way."""
+        """Commit a finished call. It replaces a call with the same key."""
         values = (key, well_formed(reply.text), reply.usage.prompt_tokens, reply.usage.completion_tokens)
         try:
             self._database.execute("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)", values)
@@ -121,10 +121,10 @@ class CallStore:
             return CallStoreError(f"{self.path} is locked by another process. Wait for it, or name another file (--calls).")
         if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
             return CallStoreError(
-                f"The disk is full on which finished calls are kept ({self.path}). Make room, or name a file elsewhere (--calls); "
-                "the same command then goes on where it was."
+                f"The disk with the finished calls ({self.path}) is full. Make room, or name a file elsewhere (--calls); the same "
+                "command then continues."
             )
         return CallStoreError(
-            f"The finished calls in {self.path} cannot be used ({error}). If the file is damaged, remove it: what it held is "
-            "asked again. Or name another file (--calls)."
+            f"The finished calls in {self.path} cannot be used ({error}). If the file is damaged, remove it, and its calls are "
+            "made again. Or name another file (--calls)."
         )

@@ -1,4 +1,4 @@
-"""Calls to a model: none that was made before, as many at once as it takes, those of the first documents first."""
+"""Calls to a model: known calls from the store, others concurrently, those of the first documents first."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
     OnReply = Callable[[Usage, bool], None]
     Turn = tuple[int, ...]
 
-
 _Result = TypeVar("_Result")
 
 ASIDE = 2
-"""Judging is Python code, of which one thread runs at a time; a second one is ready when the first lets go."""
+"""Threads that compute. Python runs one at a time; a second is ready when the first releases the lock."""
 
 
 class Slots:
-    """Lets `most` in at a time; of those who wait, the lowest turn first, and of equal turns the first come."""
+    """At most `most` tasks run at a time. Of those that wait, the lowest turn runs first, then the earliest."""
 
     def __init__(self, most: int) -> None:
         self.free = max(1, most)
@@ -37,7 +36,7 @@ class Slots:
 
     @asynccontextmanager
     async def taken(self, turn: Turn) -> AsyncIterator[None]:
-        """Wait for a slot, and give it back at the end."""
+        """Wait for a slot, and return it at the end."""
         await self._take(turn)
         try:
             yield
@@ -55,7 +54,7 @@ class Slots:
             await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                self._give_back()  # it was let in just now
+                self._give_back()  # the slot was granted just now
             raise
 
     def _give_back(self) -> None:
@@ -68,9 +67,9 @@ class Slots:
 
 
 class Calls:
-    """Asks one model. Belongs to one event loop.
+    """Makes calls to one model, within one event loop.
 
-    At most `aside` functions compute at once. `on_reply` is called with the tokens of each reply and whether it was known.
+    At most `aside` functions compute at once. `on_reply` gets the usage of each reply, and whether the reply was known.
     """
 
     def __init__(self, llm: KeptGenerator, *, aside: int = ASIDE, on_reply: OnReply | None = None) -> None:
@@ -82,32 +81,32 @@ class Calls:
 
     @property
     def in_flight(self) -> int:
-        """Calls that are being made, or wait for their turn."""
+        """The number of calls that run or wait for their turn."""
         return len(self._flying)
 
     async def ask(self, messages: Sequence[Message], sampling: Sampling, *, turn: Turn = ()) -> tuple[Reply, bool]:
-        """The answer, and whether it was known. The same call made twice at once is made once. Raises ModelError."""
+        """The reply, and whether it was known. Equal calls at the same time are made once. Raises ModelError."""
         key = self.llm.key(messages, sampling)
         if known := self.llm.find(key):
-            self._told(known.usage, known=True)
+            self._report(known.usage, known=True)
             return known, True
         shared = key in self._flying
         if not shared:
             task = asyncio.create_task(self._made(key, Prompt("", (), tuple(messages)), sampling, turn))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to whoever awaits it
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # raised where it is awaited
             self._flying[key] = task
         reply = await asyncio.shield(self._flying[key])
         if shared:
-            self._told(reply.usage, known=True)
+            self._report(reply.usage, known=True)
         return reply, shared
 
     async def aside(self, turn: Turn, function: Callable[..., _Result], *arguments: Any) -> _Result:
-        """What computes rather than waits, in a thread; that of the first documents first, so that these finish first."""
+        """Run a function that computes in a thread. The lowest turn runs first, so that the first documents finish first."""
         async with self._aside.taken(turn):
             return await asyncio.to_thread(function, *arguments)
 
     async def close(self) -> None:
-        """Stop what is in flight."""
+        """Cancel all calls."""
         tasks = list(self._flying.values())
         for task in tasks:
             task.cancel()
@@ -119,9 +118,9 @@ class Calls:
                 reply = await self.llm.ask(prompt, sampling)
         finally:
             del self._flying[key]
-        self._told(reply.usage, known=False)
+        self._report(reply.usage, known=False)
         return reply
 
-    def _told(self, usage: Usage, *, known: bool) -> None:
+    def _report(self, usage: Usage, *, known: bool) -> None:
         if self._on_reply:
             self._on_reply(usage, known)

@@ -1,4 +1,4 @@
-"""Text cut into pieces that a model can read whole."""
+"""Cut text into pieces that fit a model."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ if TYPE_CHECKING:
 
 
 def pieces(text: str, fits: Callable[[str], bool]) -> list[str]:
-    """`text` halved, at white space where there is some, until every piece fits. Joined, they are `text` again.
+    """Halve the text, at white space if possible, until every piece fits. The pieces joined are the text.
 
-    A single character is never cut, whether it fits or not.
+    A single character is never cut, even if it does not fit.
+
+    >>> pieces("one two three four", lambda piece: len(piece) <= 10)
+    ['one two ', 'three four']
     """
     if len(text) < 2 or fits(text):
         return [text]
@@ -21,7 +24,7 @@ def pieces(text: str, fits: Callable[[str], bool]) -> list[str]:
 
 
 def _cut(text: str) -> int:
-    """Where a word begins that is close to the middle; the middle itself where no word begins in the middle half."""
+    """The start of the word closest to the middle; the middle itself if no word starts in the middle half."""
     middle, quarter = len(text) // 2, len(text) // 4
     starts = [match.end() for match in re.compile(r"\s+").finditer(text, quarter, len(text) - quarter)]
     return min((start for start in starts if 0 < start < len(text)), key=lambda start: abs(start - middle), default=middle)

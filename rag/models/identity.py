@@ -1,6 +1,6 @@
-"""Which component it is that answers, so that the work of one is never taken for another's.
+"""The identity of components, so that finished work of one is never used for another.
 
-Finished calls and answers are kept under these strings. Their form is that of release 0.1: what was begun with it goes on.
+Finished calls and answers are kept under these strings. Their form is that of release 0.1, so that its work can continue.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENDS = 2**20
-"""Bytes at both ends of a file that are hashed: names and shapes of the weights, and the last of them."""
+"""Bytes that are hashed at both ends of a file: the names and shapes of the weights, and the last weights."""
 
 
 def identity_of(component: object) -> str:
-    """The identity of a component: its own where it has one (`rag.protocols.Identified`), else its class and its name.
+    """The identity of a component: its own (`rag.protocols.Identified`), else its class and its name.
 
     May read a file, or ask a server once.
     """
@@ -29,14 +29,14 @@ def identity_of(component: object) -> str:
 
 
 def identity_of_settings(kind: str, settings: Mapping[str, object], server: str = "") -> str:
-    """The identity of a component that its kind, its settings and its server determine. Settings that are None do not count."""
+    """The identity of a component from its kind, settings and server. Settings that are None do not count."""
     return f"{kind} {sorted((name, value) for name, value in settings.items() if value is not None)} {server}"
 
 
 def content_of(path: Path) -> str:
-    """A hash of a file, or of the files in a folder; the path itself where nothing is there, as for the name on a hub.
+    """A hash of a file, or of the files in a folder; the path itself if it does not exist, as for a hub name.
 
-    Only the sizes and both ends of the files are read, so that it is quick for gigabytes of weights.
+    Only the sizes and both ends of files are read, so that gigabytes of weights take no time.
     """
     digest = blake2b(digest_size=12)
     try:

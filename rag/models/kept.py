@@ -1,4 +1,4 @@
-"""Never ask twice: a generator whose finished calls are kept, and answered from the store when they come again."""
+"""Never ask twice: a generator that keeps finished calls in a store and answers repeated ones from it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class KeptGenerator:
-    """A generator that makes no call again whose reply is in the store. A store None keeps nothing.
+    """A generator that answers repeated calls from a store. With the store None, nothing is kept.
 
-    Calls are known by the model's `identity` (by default the generator's own), the messages and the sampling. `fresh` makes calls of
-    earlier runs again, but no call of this run twice.
+    The key of a call is the model's `identity` (default: the generator's own), the messages and the sampling. `fresh` repeats
+    calls of earlier runs, but makes no call of this run twice.
 
-    A reader may close a stream before its end. Its part is kept too if `reader` says what decides about the end, such as the verifier.
-    The part is the whole reply to the same reader, and to no other.
+    A reader may close a stream early. The text so far is kept too if `reader` names what decided to stop, such as the
+    verifier. It then is the whole reply for the same reader, and for no other.
 
         with CallStore() as store:
             llm = KeptGenerator(rag.open_llm("http://127.0.0.1:8000/v1"), store)
@@ -45,33 +45,33 @@ class KeptGenerator:
 
     @property
     def identity(self) -> str:
-        """That of the generator. It may read a file, or ask a server once."""
+        """The identity of the generator. May read a file, or ask a server once."""
         self._identity = self._identity or identity_of(self._llm)
         return self._identity
 
     @property
     def name(self) -> str:
-        """What the answer calls the model."""
+        """The name of the model in answers."""
         return self._llm.name
 
     @property
     def window(self) -> int:
-        """Tokens that prompt and answer share."""
+        """The context window in tokens, for prompt and answer together."""
         return self._llm.window
 
     @property
     def max_sources(self) -> int | None:
-        """How many sources the model can tell apart; None where only its window limits them."""
+        """The most sources that the model can tell apart; None if only the window limits them."""
         return self._llm.max_sources
 
     @property
     def options(self) -> frozenset[str]:
-        """The fields of Sampling that the generator obeys."""
+        """The fields of Sampling that the generator supports."""
         return self._llm.options
 
     @property
     def parallel(self) -> int:
-        """How many streams at once make use of the model."""
+        """The maximum useful concurrency."""
         return self._llm.parallel
 
     @property
@@ -81,7 +81,7 @@ class KeptGenerator:
 
     @property
     def gives_whole_answers(self) -> bool:
-        """Whether to ask for whole answers rather than for streams."""
+        """Whether whole answers cost less than streams."""
         return gives_whole_answers(self._llm)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
@@ -99,7 +99,7 @@ class KeptGenerator:
         return self._store.find(key)
 
     async def ask(self, prompt: Prompt, sampling: Sampling) -> Reply:
-        """The whole reply, which is kept when it is complete. Raises ModelError and CallStoreError."""
+        """The whole reply, from the store or the model. Raises ModelError or CallStoreError."""
         key = self.key(prompt.messages, sampling)
         reply = self.find(key)
         if reply is None:
@@ -113,7 +113,7 @@ class KeptGenerator:
         return reply.text, reply.usage
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[str | Usage, None]:
-        """Pieces of text as they are written, a kept reply in one piece; a Usage at the end."""
+        """Pieces of text as they are written, then a Usage. A kept reply comes in one piece."""
         key = self.key(prompt.messages, sampling)
         key_of_reader = call_key(f"{self.identity}\n{self._reader}", prompt.messages, sampling)
         if reply := self.find(key) or (self.find(key_of_reader) if self._reader else None):
@@ -148,10 +148,10 @@ class KeptGenerator:
 
 
 def usual_calls(llm: Generator, sampling: Sampling) -> Path | None:
-    """Where a command keeps the calls of a batch of questions: a file in the cache folder.
+    """The file in the cache folder where a command keeps the calls of a batch of questions.
 
-    None for calls by chance, with a temperature but without a seed, since whoever makes such a call again wants another reply. None
-    also for a generator that asks no model, and where the cache folder cannot be written.
+    None for random calls (a temperature without a seed), since a repeated call should give another reply. Also None for a
+    generator without a model, and if the cache folder cannot be written.
     """
     is_repeatable = sampling.temperature == 0 or sampling.seed is not None
     if not is_repeatable or isinstance(llm, ExtractiveGenerator):

@@ -1,4 +1,4 @@
-"""Model folders and the sentence-transformers library: where weights lie, which they are, how to load them in silence."""
+"""Model folders and sentence-transformers: find weights, hash them, and load them without output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DECISIVE = _WEIGHTS | {".json", ".txt", ".model"}
 """Files that decide which vectors a model makes: weights, configuration, tokenizer."""
 
 _NO_LIMIT = 1_000_000
-"""Tokens that a model without position embeddings is said to read."""
+"""The token limit assumed for a model without position embeddings."""
 
 
 def packaged_minilm() -> Path:
@@ -47,15 +47,15 @@ def weights_revision(folder: Path) -> str:
     if known.get("files") == stamp and isinstance(known.get("revision"), str):
         return str(known["revision"])
     revision = f"sha256:{_digest(files, folder)[:16]}"
-    with suppress(OSError):  # a cache that cannot be written only costs the time to hash again
+    with suppress(OSError):  # without a writable cache, weights are hashed each time
         write_json(note, {"folder": str(folder), "files": stamp, "revision": revision})
     return revision
 
 
 def load_sentence_transformers(kind: str, name: str, *, device: str | None, **options: Any) -> Any:
-    """`kind` is "SentenceTransformer" or "CrossEncoder"; `name` a folder, which is never looked up on a network, or a hub name.
+    """Load a model. `kind` is "SentenceTransformer" or "CrossEncoder"; `name` is a folder or a hub name.
 
-    Raises ModelError; for a folder that is not there, before the library is imported, which takes seconds.
+    A folder is never looked up on a network. Raises ModelError; for a missing folder before the slow import of the library.
     """
     folder = expanded(name)
     if not folder.is_dir() and (name.startswith((".", "~", "/")) or folder.exists()):
@@ -68,18 +68,19 @@ def load_sentence_transformers(kind: str, name: str, *, device: str | None, **op
             return build(name, device=device or best_device(), **options)
     except Exception as error:
         cause = str(error).strip().split("\n")[0] or type(error).__name__
-        what = "The model folder" if folder.is_dir() else "The model"
-        advice = (
-            "Save the model there again, or name another."
-            if folder.is_dir()
-            else "It is no folder here, and the hub did not deliver it: check the name and the network, or name a folder."
-        )
-        raise ModelError(f"{what} {name} could not be loaded: {cause} {advice}") from error
+        if folder.is_dir():
+            message = f"The model folder {name} could not be loaded: {cause} Save the model there again, or name another."
+        else:
+            message = (
+                f"The model {name} could not be loaded: {cause} It is not a folder here, and the hub did not deliver it. Check "
+                "the name and the network, or name a folder."
+            )
+        raise ModelError(message) from error
 
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """No progress bars and no advice while a model loads; afterwards as before. What goes wrong is raised all the same."""
+    """Suppress progress bars and log messages while a model loads. Errors are still raised."""
     from transformers.utils import logging as bars
 
     loggers = [logging.getLogger(name) for name in ("transformers", "sentence_transformers", "huggingface_hub")]
@@ -97,7 +98,7 @@ def silence() -> Iterator[None]:
 
 
 def best_device() -> str:
-    """A CUDA GPU where there is one, else Apple's, else the CPU."""
+    """The best device: "cuda" if there is a GPU, else "mps" (Apple), else "cpu"."""
     import torch
 
     if torch.cuda.is_available():
@@ -106,7 +107,7 @@ def best_device() -> str:
 
 
 def longest_input(model: Any) -> int:
-    """Tokens a model reads, special ones included: its own setting, else what its position embeddings allow."""
+    """The token limit of a model, with special tokens: its own setting, else the size of its position embeddings."""
     if (stated := model.max_seq_length) is not None and stated < _NO_LIMIT:
         return int(stated)
     config = getattr(getattr(model[0], "auto_model", None), "config", None)

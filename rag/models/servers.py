@@ -1,4 +1,4 @@
-"""Calls to a model server: retried while that can help, and told plainly when it cannot."""
+"""Calls to a model server: retries while they can help, and plain error messages."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
-"""Seconds; a server that asks for a longer wait is not asked again."""
+"""Seconds. If a server asks for a longer wait, the call fails at once."""
 
 LONGEST_LOOK = 30.0
-"""Seconds for what a server has only to look up, such as its models."""
+"""Seconds for a quick request, such as the list of models."""
 
 BUSY = frozenset({429, 503})
 _WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class CallError(ModelError):
-    """A call that failed. `again` tells whether another attempt may help, `wait` how many seconds the server asks for."""
+    """A call that failed. `again` says whether a retry may help; `wait` is the wait in seconds that the server asks for."""
 
     def __init__(self, message: str, *, again: bool, wait: float = 0.0) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class CallError(ModelError):
 
 
 class RefusedError(CallError):
-    """The server answered, but not with what was asked for; `status` is its HTTP status."""
+    """The server answered with an error, or with an invalid response. `status` is the HTTP status."""
 
     def __init__(self, message: str, *, status: int, wait: float = 0.0) -> None:
         super().__init__(message, again=status in _WORTH_RETRYING and wait <= LONGEST_WAIT, wait=wait)
@@ -47,9 +47,9 @@ class RefusedError(CallError):
 
 
 class Attempts:
-    """The attempts of one call. Each one runs under `with attempts:`, which keeps its failure.
+    """The attempts of one call. Each attempt runs under `with attempts:`, which records its failure.
 
-    While there are failures, `seconds_before_next` says how long to wait:
+    After a failure, `seconds_before_next` returns the wait:
 
         attempts = Attempts(url, backoff=0.25)
         while True:
@@ -57,7 +57,7 @@ class Attempts:
                 return ask()
             time.sleep(attempts.seconds_before_next())
 
-    Errors of httpx become CallErrors; any other error than these two is raised at once.
+    Errors of httpx become CallErrors. All other errors are raised at once.
     """
 
     def __init__(self, url: str, *, backoff: float) -> None:
@@ -78,13 +78,13 @@ class Attempts:
 
     @property
     def was_busy(self) -> bool:
-        """Whether the server refused the last attempt because it had too much to do."""
+        """Whether the server was too busy for the last attempt (status 429 or 503)."""
         return isinstance(self._failure, RefusedError) and self._failure.status in BUSY
 
     def seconds_before_next(self) -> float:
-        """The wait after the last attempt, which failed. Raises its failure if another attempt cannot help.
+        """The wait after a failed attempt. Raises the failure if a retry cannot help.
 
-        The wait doubles each time, and chance takes up to half of it, so that clients refused together do not return together.
+        The wait doubles each time. It is shortened at random by up to half, so that clients do not return all at once.
         """
         assert self._failure is not None
         if self._number >= ATTEMPTS or not self._failure.again:
@@ -94,10 +94,10 @@ class Attempts:
 
 
 class Server:
-    """An HTTP server that speaks JSON. Calls may come from several threads, also after `close()`.
+    """An HTTP server that speaks JSON. Several threads may call it, also after `close()`.
 
-    `timeout` is in seconds and holds for one attempt (at most LONGEST_LOOK for `get`); `backoff` is the wait before the second attempt,
-    doubled each time.
+    `timeout` is in seconds for one attempt (at most LONGEST_LOOK for `get`). `backoff` is the wait before the second attempt
+    in seconds; it doubles each time.
     """
 
     def __init__(self, base_url: str, *, api_key: str | None = None, timeout: float = 120.0, backoff: float = 0.25) -> None:
@@ -111,7 +111,7 @@ class Server:
 
     @property
     def root(self) -> str:
-        """`base_url` without its /v1, where servers keep what is not OpenAI's."""
+        """`base_url` without /v1, for paths that are not part of OpenAI's API."""
         return self.base_url.removesuffix("/v1")
 
     def get(self, path: str) -> Any:
@@ -145,7 +145,7 @@ class Server:
 
 
 def most_connections() -> int:
-    """So many of one process leave it files enough for all else; systems allow 256 or 1,024 files where nobody has said more."""
+    """The most connections of this process: a third of its open files. Systems often allow only 256 or 1,024 files."""
     try:
         import resource
     except ImportError:
@@ -155,19 +155,18 @@ def most_connections() -> int:
 
 
 def client_options(base_url: str, *, api_key: str | None, timeout: float, connect: float = 10.0) -> dict[str, Any]:
-    """What httpx clients of a server are made with. `timeout` and `connect` are in seconds."""
+    """The arguments for httpx clients of a server. `timeout` and `connect` are in seconds."""
+    is_encrypted = base_url.lower().startswith("https:")
     return {
         "headers": {"Authorization": f"Bearer {_checked(api_key)}"} if api_key else {},
         "timeout": httpx.Timeout(timeout, connect=min(timeout, connect), pool=None),
         "trust_env": not _is_this_machine(base_url),  # a proxy cannot reach this machine's own servers
-        "verify": httpx.create_ssl_context()
-        if base_url.lower().startswith("https:")
-        else False,  # reading certificates takes long
+        "verify": httpx.create_ssl_context() if is_encrypted else False,  # reading certificates takes long
     }
 
 
 def unreachable(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, attempt: int = 1) -> CallError:
-    """What a call that got no answer means. A server that was too slow twice is not helped by more work."""
+    """The error for a call without an answer. A call that timed out twice is not retried."""
     if not isinstance(error, httpx.TransportError) or isinstance(error, httpx.UnsupportedProtocol):
         return CallError(f"The request to {shown(url)} failed: {error}. Check the address.", again=False)
     slow = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
@@ -178,14 +177,14 @@ def unreachable(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, attempt:
 
 
 def refusal(response: httpx.Response) -> RefusedError:
-    """What an HTTP error means, in the server's own words; the response has been read."""
+    """The error for a response that was read, with the server's own words and advice."""
     wait = _asked_wait(response.headers.get("Retry-After", ""))
     advice = {
         401: "Give its key with RAG_API_KEY.",
         403: "Check RAG_API_KEY and what the key allows.",
         404: "Check the address (usually ending in /v1) and the model's name.",
         429: "It is overloaded or a quota is used up: try again later.",
-    }.get(response.status_code, "Its log tells more.")
+    }.get(response.status_code, "See its log.")
     if wait > LONGEST_WAIT:
         advice = f"It asks to wait {wait:.0f} seconds: try again then."
     return RefusedError(
@@ -196,7 +195,7 @@ def refusal(response: httpx.Response) -> RefusedError:
 
 
 def excerpt(response: httpx.Response) -> str:
-    """The beginning of the server's words, or of its own account of the error. The API key is left out."""
+    """The beginning of the server's error message, or of the body. The API key is removed."""
     text = " ".join(response.text.split())
     try:
         error = response.json().get("error")
@@ -209,7 +208,7 @@ def excerpt(response: httpx.Response) -> str:
 
 
 def shown(url: str) -> str:
-    """The address without the name and password that it may carry."""
+    """The address without a user name and password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
@@ -225,7 +224,7 @@ def _is_this_machine(url: str) -> bool:
 
 
 def _asked_wait(retry_after: str) -> float:
-    """Seconds of a Retry-After header, which is a number or a date; 0 where it is neither."""
+    """The seconds of a Retry-After header, which is a number or a date; 0 if it is neither."""
     try:
         return max(0.0, float(retry_after))
     except ValueError:
@@ -237,10 +236,10 @@ def _asked_wait(retry_after: str) -> float:
 
 
 def _checked(api_key: str) -> str:
-    """The key without white space around it. It is refused here because the client's own error would show it."""
+    """The key without surrounding white space. An invalid key is refused here, since httpx would show it in its error."""
     key = api_key.strip()
     if not (key.isascii() and key.isprintable()):
-        raise UsageError("The API key holds characters that no HTTP header can carry. Check RAG_API_KEY.")
+        raise UsageError("The API key has characters that an HTTP header cannot contain. Check RAG_API_KEY.")
     return key
 
 

@@ -1,8 +1,8 @@
-"""The prompts, as text beside this file, and how they are filled in.
+"""Prompts: the templates beside this file, and the code that fills them in.
 
-What stands in a prompt in this order: the system's words, examples, what was said before, and then the sources with the
-question after them. What is the same for many questions comes first, so that a server that keeps the prompts it has read
-reads it once. All texts of others are data; see `rag.prompts.data`.
+The messages of a prompt: the system message, the examples, the conversation so far, and the sources followed by the question.
+The parts that many questions share come first, so that a server with a prefix cache reads them once. All text from documents and
+users is escaped as data; see `rag.prompts.data`.
 """
 
 from __future__ import annotations
@@ -41,11 +41,17 @@ OWN_EXAMPLE_TITLE = "Town history"
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """How models are asked.
+    """The templates, examples and system text of a model's prompts.
 
-    `folder` holds templates that take the place of the packaged ones by name; they are read and checked now, and UsageError
-    names the file and the line of a mistake. `examples` are demonstrations, fixed or chosen for each question. `system` is what
-    the system message begins with. `history` is what was said before: turns of "user" and "assistant", in pairs.
+    - `folder`: your templates, which replace the packaged ones of the same name. They are read and checked at once; UsageError
+      names the file and line of a mistake.
+    - `examples`: demonstrations for the model, fixed ones (from `load_examples`) or the nearest to each question.
+    - `system`: the beginning of the system message.
+    - `history`: the conversation so far, as pairs of a "user" and an "assistant" message.
+
+    >>> system, question = Prompts(system="You are a guide.").answer("How tall is it?", [Passage(1, "It is 96 m tall.", "kell.txt")])
+    >>> system.role, system.content.startswith("You are a guide."), question.role
+    ('system', True, 'user')
     """
 
     folder: Path | str | None = None
@@ -68,10 +74,10 @@ class Prompts:
             self._own.update(templates_in(Path(self.folder).expanduser()))
 
     def answer(self, question: str, passages: Sequence[Passage], *, by_example: bool = False) -> tuple[Message, ...]:
-        """The messages that ask a chat model to answer from the passages, the question last.
+        """The messages for an answer from the passages. The question is last.
 
-        `by_example` is for small models, which are given a single source: an example turn shows them what an answer looks
-        like, and they are not asked for the numbers of their sources.
+        `by_example` is for models that read a single source: an example turn shows them an answer, and the prompt does not ask
+        for source numbers.
         """
         system = self.template("answer.system").render(by_example=by_example, system=self.system)
         return (
@@ -82,23 +88,23 @@ class Prompts:
         )
 
     def rewrite(self, question: str, turns: Sequence[Message]) -> tuple[Message, ...]:
-        """The messages that ask for the question made whole with what was said before it."""
+        """The messages that ask a model to complete a follow-up question from the turns before it."""
         return (Message("user", self.template("rewrite").render(question=_on_one_line(question), turns=_as_lines(turns))),)
 
     def summary(self, turns: Sequence[Message], *, summary: str = "") -> tuple[Message, ...]:
-        """The messages that ask for what was said, in short; `summary` is that of still earlier turns."""
+        """The messages that ask for a summary of turns. `summary` is the summary of the turns before them."""
         return (Message("user", self.template("summary").render(turns=_as_lines(turns), summary=_on_one_line(summary))),)
 
     def after(self, history: tuple[Message, ...]) -> Prompts:
-        """The same, with what was said before."""
+        """A copy with another history."""
         return self._with(history=history)
 
     def led_by(self, system: str) -> Prompts:
-        """The same, with other words for the system message to begin with."""
+        """A copy with another beginning of the system message."""
         return self._with(system=system)
 
     def lighter(self) -> Prompts | None:
-        """The same with the oldest pair of messages left out; without history, with one example less; then None."""
+        """A copy without the oldest pair of messages; if there is no history, with one example less; None if there are none."""
         if self.history:
             return self._with(history=self.history[2:])
         if isinstance(self.examples, NearestExamples):
@@ -112,6 +118,7 @@ class Prompts:
         return changed
 
     def template(self, task: str) -> Template:
+        """The template of a task: from the folder, or the packaged one."""
         return self._own.get(task) or packaged_template(task)
 
     def _question(self, question: str, passages: Sequence[Passage]) -> Message:
@@ -131,12 +138,12 @@ class Prompts:
 
 
 def render_answer_prompt(question: str, passages: Sequence[Passage], *, by_example: bool = False) -> tuple[Message, ...]:
-    """The messages of the packaged prompts, without examples; see `Prompts.answer`."""
+    """The messages of the packaged prompts without examples; see `Prompts.answer`."""
     return Prompts().answer(question, passages, by_example=by_example)
 
 
 def _as_lines(turns: Sequence[Message]) -> tuple[Message, ...]:
-    """A turn a line, so that none can pretend to be several."""
+    """Each turn on one line, so that a text cannot imitate several turns."""
     return tuple(Message(turn.role, _on_one_line(turn.content)) for turn in turns)
 
 

@@ -1,11 +1,11 @@
-"""Text of others, spelled so that a prompt can hold it as data.
+"""Escapes untrusted text for prompts.
 
-It cannot close the delimiters it stands between, and no tokenizer takes a part of it for a control token of a chat
-template. What nobody can see (control characters, signs that turn the direction of writing, characters without width,
-tags) is left out. Look-alikes count as what they look like: each suspicious place is compared in its compatibility form
-(Unicode NFKD) without marks, so `＜/ＳＯＵＲＣＥ＞` closes nothing either.
+Escaped text cannot close its delimiters, and no tokenizer reads a part of it as a control token of a chat template. Invisible
+characters (control characters, direction marks, zero-width characters, tags) are removed. Look-alikes count as the characters
+they resemble: suspicious places are compared in Unicode's compatibility form (NFKD) without marks, so `＜/ＳＯＵＲＣＥ＞` closes
+nothing either.
 
-Only the prompt is spelled in this way. Quotes and their offsets are those of the document's own text.
+Only prompts are escaped. Quotes and their offsets use the document's own text.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ INVISIBLE = re.compile(
     r"\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 JOINERS = re.compile(r"[\u200c\u200d\ufe00-\ufe0f]{3,}")
-"""Persian, Indic scripts and emoji need one or two in a row; more of them hide something."""
+"""Persian, Indic scripts and emoji need one or two joiners in a row. Longer runs can hide text."""
 
 SPACE = re.compile(r"\s*")
 WINDOW = 100
-"""Characters after a suspicious sign that are looked at; control tokens and delimiters are shorter."""
+"""Characters checked after a suspicious sign. Control tokens and delimiters are shorter."""
 
 SUSPICIOUS = re.compile("[<＜﹤≮‹〈\u2329⟨˂ᐸ❮❬⧼《>＞﹥≯\\[［﹇\\]］﹈]")
 LOOK_ALIKES = str.maketrans(
@@ -68,7 +68,7 @@ SPELLED = {"<": "‹", ">": "›", "[": "(", "]": ")"}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage as templates see it: numbered, and safe in all its texts. `title`, `heading` and `source` are one line."""
+    """A numbered passage for templates, with all text escaped. `title`, `heading` and `source` are single lines."""
 
     number: int
     title: str
@@ -78,26 +78,34 @@ class Source:
 
     @classmethod
     def of(cls, passage: Passage) -> Source:
-        """The passage, spelled as data."""
+        """The passage with all text escaped."""
         title, heading, source = (as_line(text) for text in (passage.title, passage.heading, passage.source))
         return cls(passage.number, title, heading, source, as_data(passage.text))
 
 
 def as_line(text: str) -> str:
-    """Data on one line of at most LONGEST_TITLE characters, which also fits between double quotation marks."""
+    """Escaped text on one line of at most LONGEST_TITLE characters, without double quotation marks.
+
+    >>> as_line('The "old" mill,\\n built in 1911')
+    "The 'old' mill, built in 1911"
+    """
     line = " ".join(as_data(text).split()).replace('"', "'").replace("＂", "'")
     return line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1].rstrip() + "…"
 
 
 @lru_cache(maxsize=256)
 def as_data(text: str) -> str:
-    """Text that can neither close its delimiters nor be read as a control token; again applied, it stays as it is."""
+    """Escape text so that it can neither close its delimiters nor contain a control token. Escaping twice changes nothing.
+
+    >>> as_data("A < B </source> <|im_end|>")
+    'A < B (/source> ‹|im_end|›'
+    """
     text = JOINERS.sub("", INVISIBLE.sub("", LINE_BREAK.sub("\n", text)))
     return SUSPICIOUS.sub(lambda match: _spelled(text, match.start()), text)
 
 
 def _spelled(text: str, position: int) -> str:
-    """The sign at `position`, or another in its place where a delimiter or a control token begins or ends with it."""
+    """The sign at `position`, or its replacement if a delimiter or a control token begins or ends there."""
     sign = _compatible(text[position])
     after = SPACE.match(text, position + 1)
     begins = after.end() if after else position + 1
@@ -117,5 +125,5 @@ def _compatible(text: str) -> str:
 
 
 def _as_seen(text: str) -> str:
-    """The compatibility form in lower case, with letters and signs of other scripts as those of ASCII that they look like."""
+    """The compatibility form in lower case, with look-alikes from other scripts replaced by their ASCII characters."""
     return _compatible(text).casefold().translate(LOOK_ALIKES)

@@ -1,4 +1,4 @@
-"""Demonstrations that a prompt shows before the question: fixed ones, or those most like the question."""
+"""Few-shot examples for prompts: fixed ones, or the nearest to each question."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question, the texts of its sources, and the answer that is wished for."""
+    """A question, the texts of its sources and the desired answer."""
 
     question: str
     answer: str
@@ -26,10 +26,12 @@ class Example:
 
 
 class NearestExamples:
-    """Chooses the `n` examples that are most like a question, the most similar one last, which is next to the question.
+    """Chooses the `n` examples whose questions are most similar to a question. The most similar is last, next to the question.
 
-    By the cosine of the questions, as in Liu et al., "What Makes Good In-Context Examples for GPT-3?" (DeeLIO 2022). The
-    examples are embedded when the first question comes.
+    Similarity is the cosine of the questions, as in Liu et al., "What Makes Good In-Context Examples for GPT-3?" (DeeLIO 2022).
+    The examples are embedded with the first question. Raises UsageError for `n` below 1.
+
+        prompts = rag.Prompts(examples=NearestExamples(load_examples("examples.jsonl"), rag.open_embedder("minilm"), n=3))
     """
 
     def __init__(self, examples: Sequence[Example], embedder: Embedder, n: int) -> None:
@@ -43,11 +45,11 @@ class NearestExamples:
 
     @property
     def choice(self) -> tuple[int, tuple[Example, ...]]:
-        """How many are chosen at most, and from which."""
+        """`n` and all examples, for keys of saved answers."""
         return self._n, self._examples
 
     def of(self, question: str) -> tuple[Example, ...]:
-        """At most `n` examples; of equally similar ones, those that come first."""
+        """At most `n` examples, the most similar last. Ties keep the order of the file."""
         asked, chosen = self._latest
         if asked != question:
             chosen = self._choose(question)
@@ -55,7 +57,7 @@ class NearestExamples:
         return chosen
 
     def fewer(self) -> NearestExamples | None:
-        """The same with one example less; None where that is none."""
+        """A copy that chooses one example less; None if there would be none."""
         if self._n == 1:
             return None
         fewer = NearestExamples(self._examples, self._embedder, min(self._n, len(self._examples)) - 1 or 1)
@@ -75,12 +77,12 @@ class NearestExamples:
 
 
 def nearest_examples(question: str, examples: Sequence[Example], embedder: Embedder, n: int) -> tuple[Example, ...]:
-    """The `n` examples whose questions are most like this one, the most similar last; see NearestExamples."""
+    """The `n` examples whose questions are most similar to `question`, the most similar last; see NearestExamples."""
     return NearestExamples(examples, embedder, n).of(question)
 
 
 def load_examples(path: Path | str) -> tuple[Example, ...]:
-    """The examples of a file, one JSON object a line: `{"question": …, "sources": […], "answer": …}`, sources optional.
+    """Read examples from a file of JSON lines: `{"question": …, "sources": […], "answer": …}`, sources optional.
 
     Raises UsageError with the line of a mistake.
     """

@@ -1,8 +1,8 @@
-"""Templates: files that say how a prompt reads, checked before they are used.
+"""Templates of prompts: Jinja files, checked before use.
 
-A template may come from a stranger. It is Jinja without all that runs: it prints what it is given, asks `if`, and loops
-over what it is given. There are no calls, assignments, macros or includes, so what a template does is bounded by its
-length and by the texts it prints, and no file but itself is read.
+A template may come from a stranger, so only a safe part of Jinja is allowed: printing variables, `if`, and loops over the given
+lists. There are no calls, assignments, macros or includes. The work is bounded by the template's length and its variables, and
+no other file is read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUFFIX = ".jinja"
 LONGEST_TEMPLATE = 65_536
 ROOM_FOR_WORDS = 200_000
 DEEPEST_LOOP = 2
-"""Loops within loops would otherwise take time without printing anything."""
+"""Nested loops could otherwise run for ever without printing anything."""
 
 TASKS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "answer.system": (frozenset(), frozenset({"by_example", "system"})),
@@ -38,7 +38,7 @@ TASKS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "summary_question": (frozenset({"focus"}), frozenset({"words", "system"})),
     "summary_text": (frozenset({"text"}), frozenset({"heading", "is_question", "summary", "title", "words"})),
 }
-"""Each task with the variables that its template must use, and those that it may."""
+"""The tasks. Each has the variables that its template must use, and those that it may use."""
 
 LISTS = frozenset({"passages", "turns"})
 NODES = frozenset(
@@ -53,14 +53,14 @@ TESTS = frozenset("defined undefined none odd even string number true false eq e
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A checked template. `place` names its file in messages."""
+    """A checked template. `place` is the path of its file, for messages; `source` its text."""
 
     place: str
     compiled: Any
     source: str
 
     def render(self, **values: Any) -> str:
-        """The text, without white space around it. Raises UsageError where the template fails or prints without end."""
+        """The text without surrounding white space. Raises UsageError if the template fails or prints far too much."""
         from jinja2 import TemplateError
 
         most = ROOM_FOR_WORDS + 4 * _length(values)
@@ -69,7 +69,7 @@ class Template:
             for piece in self.compiled.generate(**values):
                 length += len(piece)
                 if length > most:
-                    raise UsageError(f"{self.place} prints more than {most} characters, far more than it is given.")
+                    raise UsageError(f"{self.place} prints more than {most} characters, far more than its variables contain.")
                 pieces.append(piece)
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise UsageError(f"{self.place} cannot be filled in: {error}.") from error
@@ -87,9 +87,9 @@ def _packaged(task: str) -> Template:
 
 
 def templates_in(folder: Path) -> dict[str, Template]:
-    """The templates of a folder by task. Raises UsageError for a file that is none, with the place of its mistake.
+    """The templates of a folder, by task. Raises UsageError for an invalid or unknown file, with the line of the mistake.
 
-    Hidden files, Markdown files and folders are passed over.
+    Hidden files, Markdown files and folders are skipped.
     """
     try:
         paths = sorted(path for path in folder.iterdir() if not path.is_dir())
@@ -152,14 +152,14 @@ def _environment() -> Any:
 
 
 def _check_nodes(path: Path, tree: Any) -> None:
-    """Only what prints, asks and loops over lists that are given."""
+    """Raise UsageError for anything but printing, `if`, and loops over the given lists."""
     from jinja2 import nodes
 
     for node, loops in _walk(tree, 0):
         kind = type(node).__name__
         place = f"{path}, line {node.lineno}"
         if kind not in NODES:
-            raise UsageError(f"{place}: a prompt may print, ask (if) and loop (for), and not more; this is {kind}.")
+            raise UsageError(f"{place}: a prompt may print, test (if) and loop (for), but nothing else; this is {kind}.")
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             raise UsageError(
                 f"{place}: no filter '{node.name}'.{nearest(node.name, FILTERS)} Known: {', '.join(sorted(FILTERS))}."
@@ -171,7 +171,7 @@ def _check_nodes(path: Path, tree: Any) -> None:
 
 
 def _walk(node: Any, loops: int) -> Iterator[tuple[Any, int]]:
-    """Every node, and how many loops it stands in, itself included."""
+    """Every node with the number of loops around it, itself included."""
     loops += type(node).__name__ == "For"
     yield node, loops
     for child in node.iter_child_nodes():
@@ -179,7 +179,7 @@ def _walk(node: Any, loops: int) -> Iterator[tuple[Any, int]]:
 
 
 def _is_list(node: Any) -> bool:
-    """Whether a loop's subject is one of LISTS, a part of it, or it turned round."""
+    """Whether a loop goes over one of LISTS, a slice of it, or its reverse."""
     from jinja2 import nodes
 
     while (isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice)) or (
@@ -196,15 +196,15 @@ def _check_names(path: Path, task: str, environment: Any, source: str) -> None:
     used = find_undeclared_variables(environment.parse(source))
     for name in sorted(used - needed - allowed):
         raise UsageError(
-            f"{path} uses '{name}', which it is not given.{nearest(name, needed | allowed)} "
-            f"Given: {', '.join(sorted(needed | allowed))}."
+            f"{path} uses '{name}', which is not one of its variables.{nearest(name, needed | allowed)} "
+            f"Known: {', '.join(sorted(needed | allowed))}."
         )
     for name in sorted(needed - used):
-        raise UsageError(f"{path} does not use {name}; without it the model would not be shown what it is asked about.")
+        raise UsageError(f"{path} does not use {name}, so the model would not see it. Add it to the template.")
 
 
 def _length(value: Any) -> int:
-    """Characters of all texts in what a template is given."""
+    """The number of characters of all text in a template's variables."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Whole jobs, each described in one TOML file, which is read once: its tables say what it does."""
+"""Recipes: a whole job in one TOML file, whose tables name the sources, the steps and the output."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Recipe = AnswerRecipe | EvaluationRecipe | SummaryRecipe
 
 
 def read(path: Path | str) -> Recipe:
-    """The recipe of a file: `[evaluate]` measures, `[summarize]` summarises, and any other answers questions.
+    """Read a recipe. A file with `[evaluate]` measures, one with `[summarize]` summarises, any other answers questions.
 
-    Raises SettingsError that names the file, the table and the key of a mistake.
+    Raises SettingsError, which names the file, the table and the key.
     """
     require_path(path, "The recipe", "the path of a TOML file")
     path = Path(path)
@@ -45,9 +45,10 @@ def run(
     on_indexed: Callable[[SyncReport], None] | None = None,
     api_key: str | None = None,
 ) -> Iterator[Answer | Measured | Outcome]:
-    """Run a recipe, and give its results as they come: answers, measurements or summaries.
+    """Run a recipe. Yields its results as they finish: answers, measurements or summaries.
 
-    What a recipe calls its output is written before each result comes. `on_indexed` is called when its sources are indexed.
+    Each result is in the recipe's `output` before it is yielded. `on_indexed` is called once the sources are indexed.
+    Raises SettingsError for a mistake in the recipe.
 
         from rag import recipes
 

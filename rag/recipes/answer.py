@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskTable:
-    """`[ask]`: the questions, and how they are answered. Without `output`, a file, nothing is written."""
+    """`[ask]`: the questions, and the options of asking. Answers are only written if there is an `output`."""
 
     questions: list[str] = option(MISSING, "The questions, in order.")
     llm: str = option("local", "The model that answers.")
@@ -45,14 +45,14 @@ class AskTable:
 
     @property
     def options(self) -> AskOptions:
-        """How the questions are asked."""
+        """The options of asking."""
         sampling = Sampling(max_tokens=self.max_tokens, temperature=self.temperature)
         return AskOptions(k=self.k, mode=self.mode, sampling=sampling, strict=self.strict)
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRecipe(InFolder):
-    """A folder is indexed, and questions are answered from it."""
+    """A recipe that indexes documents and answers questions about them."""
 
     TABLES: ClassVar = {"sources": SourcesTable, "index": IndexTable, "ask": AskTable}
 
@@ -62,17 +62,17 @@ class AnswerRecipe(InFolder):
 
     @classmethod
     def of(cls, path: Path, tables: Mapping[str, object]) -> AnswerRecipe:
-        """The recipe of a file. Raises SettingsError that names what cannot work, before anything runs."""
+        """Check the tables of a file before anything runs. Raises SettingsError, which names the mistake."""
         recipe = cls(path.resolve().parent, **decoded_tables(path, tables, cls.TABLES))
         sources = [str(source) for source in recipe.paths(recipe.sources)]
         output = recipe.output
         if output and (output == path.resolve() or output.suffix == ".toml" or is_under(str(output), sources)):
-            raise SettingsError(f"{path}, [ask]: 'output' is a recipe, or lies among the sources. Choose another file.")
+            raise SettingsError(f"{path}, [ask]: 'output' is a recipe, or one of the sources. Choose another file.")
         return recipe
 
     @property
     def output(self) -> Path | None:
-        """The file of the answers, or None."""
+        """The file for the answers, or None."""
         return self.path(self.ask.output) if self.ask.output else None
 
     def run(
@@ -82,7 +82,7 @@ class AnswerRecipe(InFolder):
         on_indexed: Callable[[SyncReport], None] | None = None,
         api_key: str | None = None,
     ) -> Iterator[Answer]:
-        """Index the sources, then answer one question after the other. Each answer is in `output` when it comes."""
+        """Index the sources, then answer the questions in order. Each answer is in `output` before it is yielded."""
         answers = self._answers(progress, on_indexed, api_key)
         return answers if self.output is None else _written(self.output, answers)
 
@@ -91,7 +91,7 @@ class AnswerRecipe(InFolder):
     ) -> Iterator[Answer]:
         with (
             self.open_index(self.index, api_key=api_key) as index,
-            using_llm(self.ask.llm) as llm,  # a wrong name of a model ends the run before anything is indexed
+            using_llm(self.ask.llm) as llm,  # a wrong model name fails before anything is indexed
         ):
             report = self.sync(self.sources, self.index, index=index, progress=progress)
             if on_indexed:
@@ -101,15 +101,15 @@ class AnswerRecipe(InFolder):
 
 
 def _written(path: Path, answers: Iterator[Answer]) -> Iterator[Answer]:
-    """Each answer once it is a line of the file. The file of an earlier run stays until the first answer comes."""
-    _write(path, "a", "")  # a file that cannot be written fails now, and not after hours of work
+    """Yields each answer after it is written. The file of an earlier run is kept until the first answer."""
+    _write(path, "a", "")  # a file that is not writable fails now, not after hours of work
     for number, answer in enumerate(answers):
         _write(path, "a" if number else "w", answer_line(answer) + "\n")
         yield answer
 
 
 def _write(path: Path, mode: str, text: str) -> None:
-    """Raises SettingsError where the file cannot be written."""
+    """Write text to the file. Raises SettingsError."""
     try:
         with path.open(mode, encoding="utf-8") as file:
             file.write(text)

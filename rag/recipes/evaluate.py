@@ -1,4 +1,4 @@
-"""A recipe with an `[evaluate]` table: test data in, a folder with a report for each measurement out."""
+"""A recipe with an `[evaluate]` table: test data → a folder with a report for each measurement."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ Measure = Literal["retrieval", "answers", "summaries"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateTable:
-    """`[evaluate]`: what is measured, on which data, and the folder of the reports."""
+    """`[evaluate]`: the measurements, their data, and the folder of the reports."""
 
     data: str = option(MISSING, "A test collection, or a file of JSON lines.")
     output: str = option(MISSING, "The folder of the reports.")
-    measure: list[Measure] | None = option(None, "What is measured (default: retrieval).")
+    measure: list[Measure] | None = option(None, "The measurements (default: retrieval).")
     modes: list[Mode] | None = option(None, "Search modes to compare (default: hybrid); answers use the first.")
     metrics: list[str] | None = option(None, "Metrics of retrieval.")
     split: str = option("test", "Judgements from qrels/NAME.tsv.")
@@ -54,7 +54,7 @@ class EvaluateTable:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One measurement of a recipe, and the folder of its report."""
+    """A measurement of a recipe, and the folder of its report."""
 
     folder: Path
     evaluation: Evaluation
@@ -62,7 +62,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecipe(InFolder):
-    """Sources may be indexed, and search, answers or summaries are measured."""
+    """A recipe that measures search, answers or summaries, and indexes its sources first if it has any."""
 
     TABLES: ClassVar = {"sources": SourcesTable, "index": IndexTable, "evaluate": EvaluateTable}
 
@@ -72,7 +72,7 @@ class EvaluationRecipe(InFolder):
 
     @classmethod
     def of(cls, path: Path, tables: Mapping[str, object]) -> EvaluationRecipe:
-        """The recipe of a file, whose data are read too. Raises SettingsError, and UsageError for data that cannot be used."""
+        """Check the tables of a file and its test data. Raises SettingsError, and UsageError for invalid data."""
         optional = frozenset({"sources", "index"})
         recipe = cls(path.resolve().parent, **decoded_tables(path, tables, cls.TABLES, optional=optional))
         recipe._check(path)
@@ -80,7 +80,7 @@ class EvaluationRecipe(InFolder):
 
     @property
     def output(self) -> Path:
-        """The folder of the reports, each in a folder of its own."""
+        """The folder of the reports; each report has a subfolder."""
         return self.path(self.evaluate.output)
 
     @property
@@ -90,7 +90,7 @@ class EvaluationRecipe(InFolder):
 
     @property
     def measures(self) -> list[Measure]:
-        """What is measured, in order."""
+        """The measurements, in order."""
         return self.evaluate.measure or ["retrieval"]
 
     def run(
@@ -100,7 +100,7 @@ class EvaluationRecipe(InFolder):
         on_indexed: Callable[[SyncReport], None] | None = None,
         api_key: str | None = None,
     ) -> Iterator[Measured]:
-        """Index the sources, then measure one thing after the other. Each report is written when its measurement comes."""
+        """Index the sources, then measure in order. Each report is written before its measurement is yielded."""
         if self.sources and self.index:
             with self.open_index(self.index, api_key=api_key) as index:
                 report = self.sync(self.sources, self.index, index=index)
@@ -149,19 +149,21 @@ class EvaluationRecipe(InFolder):
         )
 
     def _check(self, path: Path) -> None:
-        """Refuse, before hours of work, what would fail or do harm."""
+        """Raise SettingsError or UsageError for mistakes that would only show after hours of work."""
         if not self.data.exists():
             raise SettingsError(f"{path}, [evaluate]: 'data' names {self.data}, which does not exist.")
         if self.sources and not self.index:
-            raise SettingsError(f"{path}: [sources] needs [index], which says where they are indexed.")
+            raise SettingsError(f"{path}: [sources] needs [index], the table with the folder of the index.")
         if set(self.measures) != {"summaries"} and not self.index and not is_collection(self.data):
-            raise SettingsError(f"{path}: {self.data} has only questions; [index] must say which documents they are about.")
+            raise SettingsError(
+                f"{path}: {self.data} has only questions. Add [index], the index of the documents that they are about."
+            )
         self._check_data()
         if self.sources and is_under(str(self.output), [str(source) for source in self.paths(self.sources)]):
             raise SettingsError(f"{path}, [evaluate]: 'output' lies among the sources. Choose another folder.")
 
     def _check_data(self) -> None:
-        """Read the test data. Raises UsageError that names the line, or the metric."""
+        """Read the test data once. Raises UsageError, which names the line or the metric."""
         if "retrieval" in self.measures:
             measures_of(self.evaluate.metrics or USUAL)
             judged_questions(self.data, split=self.evaluate.split)

@@ -1,4 +1,4 @@
-"""A recipe with a `[summarize]` table: folders in, a folder of summaries out."""
+"""A recipe with a `[summarize]` table: documents → a folder of summaries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummarizeTable:
-    """`[summarize]`: how documents are summarised, and the folder of the summaries."""
+    """`[summarize]`: the options of summaries, and their folder."""
 
     output: str = option(MISSING, "The folder of the summaries.")
     llm: str = option("local", "The model that writes.")
@@ -42,7 +42,7 @@ class SummarizeTable:
 
 @dataclass(frozen=True, slots=True)
 class SummaryRecipe(InFolder):
-    """Every document of some folders is summarised."""
+    """A recipe that summarises every document of its sources."""
 
     TABLES: ClassVar = {"sources": SourcesTable, "summarize": SummarizeTable}
 
@@ -51,7 +51,7 @@ class SummaryRecipe(InFolder):
 
     @classmethod
     def of(cls, path: Path, tables: Mapping[str, object]) -> SummaryRecipe:
-        """The recipe of a file. Raises SettingsError that names what cannot work, before anything runs."""
+        """Check the tables of a file before anything runs. Raises SettingsError, which names the mistake."""
         recipe = cls(path.resolve().parent, **decoded_tables(path, tables, cls.TABLES))
         if lies_among(recipe.output, [str(source) for source in recipe.paths(recipe.sources)]):
             raise SettingsError(f"{path}, [summarize]: 'output' lies among the sources. Choose another folder.")
@@ -64,12 +64,12 @@ class SummaryRecipe(InFolder):
 
     @property
     def calls(self) -> Path | None:
-        """The file that keeps finished calls; None is the one in the cache folder."""
+        """The file for finished calls; None means the one in the cache folder."""
         return self.path(self.summarize.calls) if self.summarize.calls else None
 
     @property
     def options(self) -> SummaryOptions:
-        """How the documents are summarised."""
+        """The options of the summaries."""
         table = self.summarize
         return SummaryOptions(
             chain=table.chain,
@@ -81,9 +81,9 @@ class SummaryRecipe(InFolder):
         )
 
     def run(self, *, llm: Model | str | None = None, progress: Progress | None = None) -> Generator[Outcome, None, None]:
-        """Summaries as they finish, each in `output` when it comes; `llm` replaces the recipe's model.
+        """Yields each summary when it finishes and is in `output`. `llm` replaces the model of the recipe.
 
-        Calls that an earlier run finished are not made again.
+        Finished calls of an earlier run are not repeated.
         """
         outcomes = summarized_many(
             self.paths(self.sources),

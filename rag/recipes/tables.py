@@ -1,4 +1,4 @@
-"""What all recipes share: tables decoded into frozen dataclasses, paths from the recipe's folder, sources indexed."""
+"""Shared parts of recipes: decode tables into dataclasses, resolve paths, index the sources."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class SourcesTable:
 
     @property
     def reading(self) -> ReadOptions:
-        """How the documents are read."""
+        """The options of reading."""
         return ReadOptions(self.include or (), self.exclude or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexTable:
-    """`[index]`: the folder of the index, and how documents are embedded and cut."""
+    """`[index]`: the folder of the index, its embedder and the sizes of chunks."""
 
     path: str = option(MISSING, "The folder of the index.")
     embedder: str | None = option(None, "The embedder of a new index.")
@@ -58,12 +58,12 @@ class IndexTable:
 
 @dataclass(frozen=True, slots=True)
 class InFolder:
-    """A recipe's folder, where its relative paths start."""
+    """The folder of a recipe, to which its paths are relative."""
 
     folder: Path
 
     def path(self, name: str) -> Path:
-        """A path of the recipe, which is relative to the recipe's folder."""
+        """Resolve a path from the recipe; a relative one starts at the recipe's folder."""
         return Path(os.path.normpath(self.folder / expanded(name)))
 
     def paths(self, sources: SourcesTable) -> list[Path]:
@@ -71,11 +71,11 @@ class InFolder:
         return [self.path(name) for name in sources.paths]
 
     def open_index(self, table: IndexTable, *, api_key: str | None) -> Index:
-        """The index of `[index]`, which is made where there is none."""
+        """Open the index of `[index]`; create it if there is none."""
         return open_index(self.path(table.path), create=True, embedder=table.embedder, api_key=api_key)
 
     def sync(self, sources: SourcesTable, table: IndexTable, *, index: Index, progress: Progress | None = None) -> SyncReport:
-        """Index the sources."""
+        """Make the index mirror the sources."""
         sizes = ChunkSizes(table.chunk_tokens, table.overlap_tokens)
         return synced(self.paths(sources), index=index, reading=sources.reading, sizes=sizes, progress=progress)
 
@@ -83,9 +83,9 @@ class InFolder:
 def decoded_tables(
     path: Path, tables: Mapping[str, object], kinds: Mapping[str, type[Any]], *, optional: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """The tables of a recipe by name, each as its dataclass; optional ones only where the recipe has them.
+    """Decode the tables of a recipe into their dataclasses, by name. Optional tables may be missing.
 
-    Raises SettingsError that names the table or key that is unknown, missing, or of the wrong kind.
+    Raises SettingsError for a table or key that is unknown, missing or of the wrong type, and names it.
     """
     for name, values in tables.items():
         if name not in kinds:

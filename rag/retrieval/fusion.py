@@ -1,14 +1,13 @@
-"""One ranking from two.
+"""Fusion of the dense and the keyword ranking.
 
-`weighted_sum` is a convex combination of the two scores, which Bruch, Gai and Ingber found better than reciprocal rank
-fusion and robust in its one parameter ("An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 2023). Each
-score is measured in standard deviations over the candidates (Montague and Aslam, "Relevance Score Normalization for
-Metasearch", CIKM 2001). One candidate that shares nothing with the question (score 0) is counted as well: between two or
-three candidates the deviation alone would make much of chance differences.
-Where an embedder may not read the language, `trusted_weight` finds how much the dense score counts: its cosines would have nothing
-to do with the words that question and passages share.
-`drawn_to_the_first` is pseudo-relevance feedback (Rocchio 1971): what the first passages are about is taken for what was asked.
-`reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is here to be compared with.
+- `weighted_sum` is a convex combination of the two scores. Bruch, Gai and Ingber found it better than reciprocal rank fusion and
+  robust in its one parameter ("An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 2023). Scores are divided by their
+  standard deviation over the candidates (Montague and Aslam, "Relevance Score Normalization for Metasearch", CIKM 2001). An extra
+  candidate with score 0 keeps chance differences between two or three candidates small.
+- `trusted_weight` finds the weight of the dense score for a language that the embedder may not know. Its cosines would then have
+  nothing to do with the words that question and passages share.
+- `drawn_to_the_first` is pseudo-relevance feedback (Rocchio 1971): passages similar to the first ones move up.
+- `reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is the baseline for comparisons.
 """
 
 from __future__ import annotations
@@ -26,26 +25,29 @@ if TYPE_CHECKING:
 FITTED = read_fitted(Path(__file__).with_suffix(".json"))
 
 DENSE_WEIGHT: float = FITTED.values["dense_weight"]
-"""Share of the dense score in the sum."""
+"""Weight of the dense score in the sum, 0 to 1."""
 
 AGREEMENT: float = FITTED.values["agreement"]
-"""The correlation of cosines with BM25 scores from which cosines count in full."""
+"""Correlation of cosines and BM25 scores from which the dense score gets its full weight."""
 
 BENEFIT_OF_DOUBT: float = FITTED.values["benefit_of_doubt"]
-"""Candidates of full agreement that are counted as well, for the correlation of a few tells little."""
+"""Number of candidates in full agreement to add, because the correlation of a few candidates is unreliable."""
 
 FIRST: int = FITTED.values["first"]
-"""Passages that stand for what was asked; with three, more of what they say beside it comes in."""
+"""Number of first passages that represent the question. With three, side topics come in."""
 
 LIKENESS: float = FITTED.values["likeness"]
-"""Weight of the likeness to them beside the fused score, whose best possible value is 1."""
+"""Weight of the similarity to the first passages, relative to the fused score (at most 1)."""
 
 
 def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:
-    """All ids of both lists, best first, ties by lower id, scored between 0 and 1: 1 is an id that is the best in both.
+    """All ids of both lists with a score between 0 and 1, best first, ties by lower id. An id that is best in both scores 1.
 
-    The lists may come in any order. An id absent from a list counts as 0 there, and so do scores below 0; `dense` should
-    therefore hold the cosines of the ids in `keyword` too, for no cosine is 0 only because others are higher.
+    The lists are (id, score) pairs in any order. A missing id counts as 0, and so does a negative score. `dense` should therefore
+    include the cosines of the ids in `keyword`: a passage outside the dense top list does not have a cosine of 0.
+
+    >>> weighted_sum([(1, 0.9), (2, 0.3)], [(1, 12.0)], dense_weight=0.5)[0]
+    (1, 1.0)
     """
     import numpy as np
 
@@ -64,9 +66,9 @@ def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_
 
 
 def trusted_weight(dense: Scored, keyword: Scored) -> float:
-    """Between 0 and DENSE_WEIGHT: as cosines agree with BM25 scores among the passages that share words with the question.
+    """The weight of the dense score, 0 to DENSE_WEIGHT, by its correlation with BM25 over the passages of the keyword list.
 
-    Both measure likeness, so they agree to some degree wherever the embedder understands what it reads.
+    Both scores measure similarity, so they correlate wherever the embedder understands the language.
     """
     import numpy as np
 
@@ -81,17 +83,24 @@ def trusted_weight(dense: Scored, keyword: Scored) -> float:
 
 
 def drawn_to_the_first(scored: Scored, likeness: Mapping[int, float], *, weight: float = LIKENESS) -> list[tuple[int, float]]:
-    """The ranking after each score has gained `weight` times the item's likeness, between 0 and 1 again.
+    """Add `weight` × likeness to each score. Returns (id, score) pairs, best first, scaled to 0 to 1 again.
 
-    `likeness` is the cosine to the first FIRST items, of at least the first few. What it lacks gains nothing, nor does what is
-    unlike them.
+    `likeness` maps ids to the cosine with the mean of the first FIRST passages. A missing id or a negative cosine adds nothing.
     """
-    raised = [(item, (score + weight * min(max(likeness.get(item, 0.0), 0.0), 1.0)) / (1 + weight)) for item, score in scored]
-    return sorted(raised, key=lambda pair: (-pair[1], pair[0]))
+
+    def raised(item: int, score: float) -> float:
+        cosine = min(max(likeness.get(item, 0.0), 0.0), 1.0)
+        return (score + weight * cosine) / (1 + weight)
+
+    return sorted(((item, raised(item, score)) for item, score in scored), key=lambda pair: (-pair[1], pair[0]))
 
 
 def reciprocal_rank_fusion(*rankings: Scored, constant: int = 60) -> list[tuple[int, float]]:
-    """Each ranking gives an id 1 / (constant + rank), ranks from 1."""
+    """Each ranking, best first, adds 1 / (constant + rank) to the score of an id. Ranks count from 1.
+
+    >>> [item for item, _ in reciprocal_rank_fusion([(7, 0.9), (8, 0.4)], [(8, 11.0), (9, 2.0)])]
+    [8, 7, 9]
+    """
     scores: dict[int, float] = {}
     for ranking in rankings:
         for rank, (item, _) in enumerate(ranking, 1):

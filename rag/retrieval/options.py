@@ -1,4 +1,4 @@
-"""The options of a search. Small to import: commands take their flags and help from here."""
+"""The options of a search. Commands take their flags and help from here, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 class SearchKeywords(TypedDict, total=False):
-    """The options as keyword arguments: a spec may name the reranker."""
+    """The options as keyword arguments. The reranker may be a spec."""
 
     k: int
     mode: Mode
@@ -28,18 +28,18 @@ class SearchKeywords(TypedDict, total=False):
 @described
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How passages are found. Raises UsageError for a value that cannot work."""
+    """The options of `search`. Raises UsageError for an invalid value."""
 
     k: int = option(10, "Passages to find, best first.", least=1)
     mode: Mode = option("hybrid", "Search by meaning (dense), by words (keyword), or both (hybrid).", choices=MODES)
     where: Mapping[str, str] | None = option(
         None,
-        "Only passages that fit: source, title, media_type, page, date, or a name in the metadata.",
+        "Only passages that match: source, title, media_type, page, date, or a name in the metadata.",
         metavar="KEY=GLOB",
     )
     reranker: Reranker | None = option(
         None,
-        "A cross-encoder, or http://HOST:PORT#MODEL, that sorts the passages again.",
+        "Reranker that sorts the passages again: a cross-encoder, or http://HOST:PORT#MODEL.",
         method="scores",
         form="a spec such as a model's name, or what rag.open_reranker gives",
         metavar="SPEC",
@@ -50,7 +50,7 @@ class SearchOptions:
 
     @classmethod
     def of(cls, keywords: SearchKeywords, *, api_key: str | None = None) -> Self:
-        """The options, checked before the reranker that a spec names is opened. Raises UsageError."""
+        """The options from keyword arguments. All are checked before a reranker's spec is opened. Raises UsageError."""
         refuse_unknown(keywords, SearchKeywords)
         chosen: dict[str, Any] = dict(keywords)
         spec = chosen.pop("reranker") if isinstance(chosen.get("reranker"), str) else None

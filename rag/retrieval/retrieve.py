@@ -1,4 +1,4 @@
-"""Question → passages: dense and keyword search, fused, and reranked where a reranker is named."""
+"""Question → passages: dense and keyword search, fusion, and an optional reranker."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from rag.types import Hit
 
 CANDIDATES = 100
-"""Passages that each search contributes to the fusion, at least; from 100 to 500, quality hardly changes."""
+"""Passages that each search contributes to the fusion, at least. Quality hardly changes from 100 to 500."""
 
 RERANKED = 50
+"""Passages that a reranker scores, at least."""
 
 DRAWN = 50
-"""Passages that are held against the first ones by meaning; those behind them stay behind."""
+"""Passages whose vectors are compared with those of the first. The ones behind keep their scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Hits, and what says how near the question is to what was found, as `near_ones`; nothing where only words were searched."""
+    """Hits, and the (chunk, cosine) pairs of `near_ones`; no pairs for a keyword search."""
 
     hits: Hits
     near: tuple[tuple[int, float], ...] = ()
@@ -43,7 +44,7 @@ def retrieve(
     where: Mapping[str, str] | None = None,
     reranker: Reranker | None = None,
 ) -> Retrieved:
-    """The hits of `search`, whose checks have been made, and how close the best passages are to the question."""
+    """The hits of `search` with options that are already checked, and the cosines of the best passages."""
     depth = max(CANDIDATES, min(2 * k, len(index)))
     dense, keyword = candidates(question, index=index, depth=depth, mode=mode, where=where)
     scored = {"dense": dense, "keyword": keyword}.get(mode) or hybrid(question, dense, keyword, index=index)
@@ -54,7 +55,7 @@ def retrieve(
 
 
 def near_ones(dense: list[tuple[int, float]], keyword: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-    """Of what `candidates` gave, the (chunk, cosine) pairs that CANDIDATES from each search give, however many were asked for."""
+    """The (chunk, cosine) pairs of the first CANDIDATES of each search, so that they do not depend on `depth`."""
     first = {chunk for chunk, _ in (*dense[:CANDIDATES], *keyword[:CANDIDATES])}
     return tuple(pair for pair in dense if pair[0] in first)
 
@@ -62,10 +63,10 @@ def near_ones(dense: list[tuple[int, float]], keyword: list[tuple[int, float]]) 
 def candidates(
     question: str, *, index: Searchable, depth: int = CANDIDATES, mode: Mode = "hybrid", where: Mapping[str, str] | None = None
 ) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-    """The (chunk, score) pairs of dense and of keyword search that the mode needs, `depth` from each.
+    """The (chunk, score) pairs of the dense and the keyword search, `depth` from each; [] for a search the mode does not need.
 
-    After those that dense search found come the cosines of what only the words have found. The model, which takes all
-    cores, loads while files are opened; the two searches, which take one each, run side by side.
+    In hybrid mode, the dense pairs end with the cosines of chunks that only the keyword search found. The embedder loads while
+    the index files are opened, and both searches run in parallel.
     """
     if mode == "keyword" or not len(index):
         return [], index.search_words(question, depth, where=where)
@@ -85,10 +86,10 @@ def candidates(
 def hybrid(
     question: str, dense: list[tuple[int, float]], keyword: list[tuple[int, float]], *, index: Searchable
 ) -> list[tuple[int, float]]:
-    """What `candidates` gave as one ranking, scored between 0 and 1: fused, and drawn to what its first passages say.
+    """The pairs of `candidates` as one ranking with scores from 0 to 1: fused, then drawn to the first passages.
 
-    Cosines count in full where the question is English, which hardly any embedder fails to read; elsewhere, as far as they agree
-    with the words.
+    The dense score has its full weight for English questions, since nearly every embedder knows English. For other languages,
+    `trusted_weight` decides.
     """
     weight = DENSE_WEIGHT if is_english(question) else trusted_weight(dense, keyword)
     scored = weighted_sum(dense, keyword, dense_weight=weight)

@@ -1,4 +1,4 @@
-"""Search, the public function: its options are checked here, once."""
+"""The public function `search`, which checks its options."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ def search(
     index: Searchable | str | Path,
     **options: Unpack[SearchKeywords],
 ) -> Hits:
-    """At most `k` passages, best first. Their scores compare within one search only.
+    """The `k` best passages for a question, best first, fewer if the index has fewer. No model writes anything.
 
-    `where` maps names to globs that have to match; see `rag.index.catalog.filters`.
+    Compare scores within one search only. `where` maps fields (source, title, media_type, page, date, or a name in the
+    metadata) to globs that must match. Raises UsageError for an empty question or an invalid option, IndexStoreError for an index
+    that cannot be opened.
 
         rag.search("fire drill", index="indexes/handbook", k=3, where={"source": "*.pdf"})
     """
@@ -37,7 +39,7 @@ def search(
 
 
 def check_question(question: object) -> None:
-    """Raise UsageError for a question that cannot be asked: no text, an empty one, or one that is not Unicode."""
+    """Raise UsageError for a question that is not a string, is empty, or contains lone surrogates."""
     require_text(question, "The question")
     assert isinstance(question, str)
     if not question.strip():

@@ -1,1 +1,1 @@
-"""What summaries are made with: pieces that fit a model, calls that are never made twice, sentences that can be followed back."""
+"""Summaries of long documents: cut into pieces that fit the model, sum up each, merge the results, cite every sentence."""

@@ -1,7 +1,7 @@
-"""What fits where: a window of tokens → room for texts, for answers, and parts that one merge can take.
+"""A model's window of tokens → room for texts, for answers, and for the parts of one merge.
 
-With U tokens of the window left by the instructions, no answer may have more than U/3. So two answers fit one prompt beside
-the room for a third, whatever the model writes, and every level of merges is shorter than the one below.
+If the instructions leave U tokens of the window, an answer has at most U/3. So two answers always fit one prompt, with room
+for a third, and every level of merges has fewer parts than the level below.
 """
 
 from __future__ import annotations
@@ -13,32 +13,37 @@ from rag.errors import UsageError
 
 LEAST_WINDOW = 512
 LEAST_TEXT = 48
-"""Tokens of text below which a prompt is not worth its instructions."""
+"""Tokens of text. A prompt with less text is not worth its instructions."""
 
 PIECE_TOKENS = MERGED_TOKENS = 3000
-"""What a model is shown at a time, where its window has room for more: a text, and parts to merge."""
+"""Tokens of text, and of parts to merge, in one prompt, even if the window has room for more."""
 
 MOST_PART_WORDS, LEAST_PART_WORDS = 150, 60
 ROOM = 1.3
-"""Tokens that an answer may have for each that it is asked for."""
+"""Room for an answer, in tokens for each token of the requested length."""
 
 BETWEEN = 8
-"""Tokens for what stands between two parts."""
+"""Tokens for the separator of two parts."""
 
 SURE = 0.9
-"""Sizes of parts of which some sentences are left out are estimated; so much of the room is given to them."""
+"""Share of the room for parts. The rest is a margin, since the size of a part without some of its sentences is estimated."""
 
 TOKENS_A_WORD = (1.35, 1.6, 2.0, 2.7, 4.0, 6.0)
-"""What is measured on the document is taken for the next of these. A table of figures says little about the language of its
-summary, and a small change in a document should change no answer's room, which is part of what a call depends on."""
+"""The document's tokens per word are rounded up to one of these steps.
+
+A table of figures says little about the language of its summary. And a small change in a document should not change the room
+for answers, because a kept call is only found under the same options.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Tokens for one document, model and wish. `piece` is the most tokens of a rendered piece, `answer` and `part` those of a
-    final text and of one for a piece or an inner merge; `merged` is the most tokens of parts that a merge is shown, if these are
-    more than two; `final_parts` how many texts make up the summary, `words` those that each of them is asked for, `part_words`
-    likewise.
+    """Tokens for one document, model and length.
+
+    `text` is the most text in a prompt, `piece` the same with the instructions. `answer` is the room for a final text,
+    `part` the room for the summary of a piece or an inner merge. `merged` is the most tokens of the parts of a merge, if
+    these are more than two. `final_parts` is the number of texts in the summary. Each of them has `words` words, and the
+    summary of a piece has `part_words`.
     """
 
     window: int
@@ -62,16 +67,19 @@ def plan_budget(
     piece_tokens: int | None = None,
     part_words: int | None = None,
 ) -> Budget:
-    """`instructions` is the tokens of the longest prompt without a text. Raises UsageError where the window is too small."""
+    """Divide a window of `window` tokens. `instructions` is the tokens of the longest prompt without text.
+
+    Raises UsageError if the window, or the room for text in it, is too small.
+    """
     if window < LEAST_WINDOW:
         raise UsageError(
-            f"The window of {model} ({window} tokens) is too small to sum up with; {LEAST_WINDOW} tokens are the least. "
-            "Use a model, or start the server, with a larger one."
+            f"The window of {model} ({window} tokens) is too small for summaries, which need {LEAST_WINDOW} tokens. "
+            "Use a model with a larger window, or start the server with one."
         )
     usable = window - instructions
     if usable < 3 * (LEAST_TEXT + BETWEEN):
         raise UsageError(
-            f"The instructions take {instructions} of the {window} tokens that {model} reads, which leaves no room for the "
+            f"The instructions take {instructions} of the {window} tokens that {model} reads. That leaves no room for "
             "text. Shorten the focus or the prompts, or use a model with a larger window (--llm)."
         )
     rate = next((step for step in TOKENS_A_WORD if tokens_a_word <= step), TOKENS_A_WORD[-1])
@@ -80,7 +88,7 @@ def plan_budget(
     part, asked = _answer(part_words or max(LEAST_PART_WORDS, min(MOST_PART_WORDS, words)), rate, third)
     text = min(piece_tokens or PIECE_TOKENS, usable - part)
     if text < LEAST_TEXT:
-        raise UsageError(f"Pieces of {text} tokens are too short to sum up; {LEAST_TEXT} tokens are the least.")
+        raise UsageError(f"Pieces of {text} tokens are too short to sum up. Use {LEAST_TEXT} tokens or more.")
     inner = max(part, answer)
     return Budget(
         window=window,
@@ -96,7 +104,7 @@ def plan_budget(
 
 
 def _answer(words: int, rate: float, most: int) -> tuple[int, int]:
-    """Tokens for an answer of so many words, and the words that it is to have if that is over `most`."""
+    """Tokens for an answer with `words` words, and its words; fewer if it would take more than `most` tokens."""
     wanted = ceil(words * rate * ROOM) + BETWEEN
     if wanted <= most:
         return wanted, words

@@ -1,7 +1,7 @@
 """Pieces → parts → a summary: map-reduce and refine over one document.
 
-Merges take as many parts as fit a prompt and begin when these are there, while others are still read. Every step ends, whatever
-the model writes; see docs/reference/summaries.md.
+A merge takes as many parts as fit one prompt. It starts when these are ready, while the model still reads other pieces. Every
+chain ends, whatever the model writes; see docs/reference/summaries.md.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ if TYPE_CHECKING:
     Chain = Callable[[Sequence[Piece], "Work"], Coroutine[Any, Any, tuple[Part, int]]]
 
 LEAST_SHARE_KEPT = 0.5
-"""A refined summary with fewer of the words than this has lost what was there before, and only adds to it."""
+"""Share of the words. A refined summary with fewer has lost earlier content, so its new sentences are added to the old ones."""
 
 LEAST_SURE = 0.8
-"""Tokens of words of the document are estimated; so much of the room is given to them."""
+"""Share of the room for quotes of the document. The rest is a margin, since their tokens are estimated."""
 
 A_FEW_TOKENS = 32
 MOST_TO_THINK = 16_384
-"""Tokens that a reasoning model may have for thoughts and answer, where the window has room for so many."""
+"""Most tokens that a reasoning model may write, thoughts and answer together, if the window has room for them."""
 
 CUT = "answers longer than asked, cut at a sentence"
 SHORTENED = "texts shortened at a sentence to fit the window"
-SILENT_MERGES = "merges to which the model said nothing; the parts stand in their place"
-UNFOUNDED_MERGES = "merges of which the document bore nothing out; the parts stand in their place"
-UNFOUNDED_STEPS = "steps of which the document bore nothing out; the summary stayed as it was"
-ONLY_THOUGHTS = "answers that were nothing but thoughts, also with all the room that the window left"
+SILENT_MERGES = "merges to which the model said nothing; their parts are kept instead"
+UNFOUNDED_MERGES = "merges that the document does not support at all; their parts are kept instead"
+UNFOUNDED_STEPS = "steps that the document does not support at all; the summary stayed as it was"
+ONLY_THOUGHTS = "answers that were nothing but thoughts, even with all the room in the window"
 SILENT_PIECES = "pieces about which the model said nothing"
-ERASED = "steps that would have erased the summary; what they added was taken"
+ERASED = "steps that would have erased the summary; only their new sentences were added"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a summary took: answers, those of them that were known, tokens of the others, and what there is to note."""
+    """Counts of one summary: answers, answers kept from an earlier run, tokens of the others, and notes by text."""
 
     calls: int = 0
     reused: int = 0
@@ -67,7 +67,7 @@ class Tally:
     notes: Counter[str] = field(default_factory=Counter)
 
     def add(self, usage: Usage, *, known: bool) -> None:
-        """Count an answer."""
+        """Count an answer; `known` is one kept from an earlier run."""
         self.calls += 1
         self.reused += known
         if not known:
@@ -80,9 +80,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that one document's summary is made with. `tokens_a_character` is the document's; `turn` is its place in line.
+    """Everything that the summary of one document needs.
 
-    With `look_back`, a merge is shown the best sources of its parts beside them.
+    `tokens_a_character` is measured on the document. Calls of a document with a lower `turn` go first. With `look_back`, the
+    prompt of a merge also has the best sources of its parts. `on_read` gets the tokens of each finished piece.
     """
 
     budget: Budget
@@ -98,34 +99,34 @@ class Work:
 
 
 async def map_reduce(pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
-    """The texts of the summary in the order of the document, one where the window allows, and the levels of calls."""
+    """The parts of the summary, in order, and the levels of calls. There is one part if `words` fit one answer."""
     return await _by_stretches(_reduced, pieces, work)
 
 
 async def refine(pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
-    """The same, each text refined from piece to piece of its stretch of the document."""
+    """Like `map_reduce`, but each part is refined from piece to piece of its stretch of the document."""
     return await _by_stretches(_refined, pieces, work)
 
 
-async def _by_stretches(summed_up: Chain, pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
-    """A text of each stretch of the document that says something, and the most calls that followed one another."""
+async def _by_stretches(chain: Chain, pieces: Sequence[Piece], work: Work) -> tuple[list[Part], int]:
+    """A part for each stretch of the document, empty ones left out, and the most calls in a row."""
     stretches = even(len(pieces), min(len(pieces), work.budget.final_parts))
-    async with _all_ended() as tasks:
-        tasks += [asyncio.create_task(summed_up(pieces[start:end], work)) for start, end in stretches]
+    async with _cancelled_at_end() as tasks:
+        tasks += [asyncio.create_task(chain(pieces[start:end], work)) for start, end in stretches]
         outcomes = await asyncio.gather(*tasks)
-    said = [part for part, _ in outcomes if part.judged]
-    return _that_count(said, work), max(levels for _, levels in outcomes)
+    parts = [part for part, _ in outcomes if part.judged]
+    return _relevant(parts, work), max(levels for _, levels in outcomes)
 
 
-def _that_count(parts: Sequence[Part], work: Work) -> list[Part]:
-    """All parts; with a focus, beside such as the document bears out no others, since most pieces hold nothing about it."""
-    borne_out = [part for part in parts if part.is_borne_out] if work.asking.focus else []
-    return borne_out or list(parts)
+def _relevant(parts: Sequence[Part], work: Work) -> list[Part]:
+    """All parts; with a focus, only the supported ones if there are any, since most pieces say nothing about it."""
+    supported = [part for part in parts if part.is_borne_out] if work.asking.focus else []
+    return supported or list(parts)
 
 
 @asynccontextmanager
-async def _all_ended() -> AsyncIterator[list[asyncio.Task[Any]]]:
-    """A list for tasks, which all end with the block: where one fails, the others are of no use."""
+async def _cancelled_at_end() -> AsyncIterator[list[asyncio.Task[Any]]]:
+    """A list for tasks. All are cancelled at the end of the block, because one failed task makes the others useless."""
     tasks: list[asyncio.Task[Any]] = []
     try:
         yield tasks
@@ -136,13 +137,17 @@ async def _all_ended() -> AsyncIterator[list[asyncio.Task[Any]]]:
 
 
 def even(count: int, stretches: int) -> list[tuple[int, int]]:
-    """(start, end) of so many stretches of like length."""
+    """Divide `count` items into stretches (start, end) of nearly equal length.
+
+    >>> even(7, 2)
+    [(0, 4), (4, 7)]
+    """
     return list(pairwise(round(number * count / stretches) for number in range(stretches + 1)))
 
 
 async def _reduced(pieces: Sequence[Piece], work: Work) -> tuple[Part, int]:
-    """One part of all pieces, and the levels of calls."""
-    async with _all_ended() as tasks:
+    """One part for all pieces, and the levels of calls."""
+    async with _cancelled_at_end() as tasks:
         level = [asyncio.create_task(map_piece(piece, work, is_final=len(pieces) == 1)) for piece in pieces]
         tasks += level
         levels = 1
@@ -155,7 +160,7 @@ async def _reduced(pieces: Sequence[Piece], work: Work) -> tuple[Part, int]:
 async def _next_level(
     level: Sequence[asyncio.Task[Part]], work: Work, tasks: list[asyncio.Task[Any]]
 ) -> list[asyncio.Task[Part]]:
-    """Merges of neighbours, each begun when its parts are there; the last of all if they are all of the level."""
+    """Merges of neighbouring parts. Each starts when its parts are ready; if there is only one group, its merge is the final one."""
     packing = Packing(work.budget.merged // 2 if work.look_back else work.budget.merged)
     merges: list[asyncio.Task[Part]] = []
 
@@ -164,7 +169,9 @@ async def _next_level(
         tasks.append(merges[-1])
 
     for task in level:
-        if (part := await task).judged and (group := packing.add(part)):
+        part = await task
+        group = packing.add(part) if part.judged else []
+        if group:
             begin(group)
     rest = packing.rest()
     for group in rest:
@@ -173,10 +180,12 @@ async def _next_level(
 
 
 async def map_piece(piece: Piece, work: Work, *, is_final: bool) -> Part:
-    """What the model says about a piece, held against it."""
+    """Ask the model to sum up a piece, and check the answer against it."""
     budget = work.budget
     free = budget.window - piece.tokens - A_FEW_TOKENS
-    words, room = (budget.words, max(budget.part, min(budget.answer, free))) if is_final else (budget.part_words, budget.part)
+    words, room = budget.part_words, budget.part
+    if is_final:
+        words, room = budget.words, max(budget.part, min(budget.answer, free))
 
     def render(texts: Sequence[str]) -> tuple[Message, ...]:
         shown = piece if texts[0] == piece.text else replace(piece, end=piece.start + len(texts[0]))
@@ -191,14 +200,14 @@ async def map_piece(piece: Piece, work: Work, *, is_final: bool) -> Part:
 
 
 async def merge(parts: Sequence[Part], work: Work, *, is_final: bool) -> Part:
-    """One part out of several, never larger than all of them; one alone stays as it is."""
-    parts = _that_count(parts, work)
+    """Merge several parts into one that is never larger than all of them. A single part is not changed."""
+    parts = _relevant(parts, work)
     if len(parts) < 2:
         return parts[0] if parts else Part()
     budget = work.budget
     words, room = (budget.words, budget.answer) if is_final else (budget.part_words, budget.part)
     carried = [part.only(part.carried) for part in parts]
-    judged = [one for part in carried for one in part.judged]
+    judged = [pair for part in carried for pair in part.judged]
     room_of_all = sum(part.tokens for part in carried)
 
     sources = await _looked_up(judged, len(parts), room, room_of_all, work) if work.look_back else []
@@ -220,27 +229,27 @@ async def merge(parts: Sequence[Part], work: Work, *, is_final: bool) -> Part:
     return replace(_condensed(carried, room, basis), merged=tuple(judged))
 
 
-async def _looked_up(judged: Sequence[Judged], parts: int, room: int, taken: int, work: Work) -> list[str]:
-    """The words of the document that the best sentences rest on, as many as the prompt has room for beside the parts."""
+async def _looked_up(judged: Sequence[Judged], parts: int, room: int, used: int, work: Work) -> list[str]:
+    """Quotes of the document that support the best sentences, as many as fit the prompt beside the parts."""
     budget = work.budget
-    free = budget.window - (budget.piece - budget.text) - room - taken - BETWEEN * (parts + 2)
+    free = budget.window - (budget.piece - budget.text) - room - used - BETWEEN * (parts + 2)
     characters = LEAST_SURE * min(budget.text, free) / max(work.tokens_a_character, 1e-6)
     best = await work.calls.aside((work.turn,), work.judge.best_of, judged, characters)
     return [passage.text for passage in await work.calls.aside((work.turn,), work.judge.basis_of, best)]
 
 
 def _condensed(parts: Sequence[Part], room: int, basis: Sequence[Passage]) -> Part:
-    """The first sentences of each part, as many as there is room for; without one that fits, the first part's alone."""
-    begun = [_beginning_of(part, room / len(parts)) for part in parts]
-    kept = [part for part in begun if part.judged] or [parts[0].only(parts[0].judged[:1])]
-    return Part(tuple(one for part in kept for one in part.judged), sum(part.tokens for part in kept), tuple(basis))
+    """The first sentences of each part that fit the room; if none fits, the first sentence of the first part."""
+    beginnings = [_beginning_of(part, room / len(parts)) for part in parts]
+    kept = [part for part in beginnings if part.judged] or [parts[0].only(parts[0].judged[:1])]
+    return Part(tuple(pair for part in kept for pair in part.judged), sum(part.tokens for part in kept), tuple(basis))
 
 
 def _beginning_of(part: Part, room: float) -> Part:
-    """The first sentences that fit, whole."""
+    """The first whole sentences that fit `room` tokens."""
     rate = part.tokens / max(1, len(part.text))
     first = first_that_fit(part.sentences, room, lambda text: rate * (len(text) + 1))
-    return part.only([one for one in part.judged[: len(first)] if one[0].text in first])
+    return part.only([pair for pair in part.judged[: len(first)] if pair[0].text in first])
 
 
 async def _refined(pieces: Sequence[Piece], work: Work) -> tuple[Part, int]:
@@ -251,7 +260,7 @@ async def _refined(pieces: Sequence[Piece], work: Work) -> tuple[Part, int]:
 
 
 async def refined(summary: Part, piece: Piece, work: Work) -> Part:
-    """The summary with what a piece adds: never empty, never over its room, and never without most of what it said."""
+    """Add a piece to the summary. The result is never empty, fits its room, and keeps most of the earlier content."""
     room = work.budget.answer
 
     def render(texts: Sequence[str]) -> tuple[Message, ...]:
@@ -271,7 +280,8 @@ async def refined(summary: Part, piece: Piece, work: Work) -> Part:
         return new
     work.tally.notes[ERASED] += 1
     said = {text.casefold() for text in summary.sentences}
-    added = [one for one in new.judged if one[0].support != "none" and one[0].text.casefold() not in said]
+    supported = [pair for pair in new.judged if pair[0].support != "none"]
+    added = [pair for pair in supported if pair[0].text.casefold() not in said]
     longer = Part((*summary.judged, *added), summary.tokens + new.only(added).tokens, tuple(basis))
     return _beginning_of(longer, room)
 
@@ -279,10 +289,10 @@ async def refined(summary: Part, piece: Piece, work: Work) -> Part:
 async def _asked(
     render: Render, texts: list[str], room: int, work: Work, *, about: int = 0, last: bool = False
 ) -> tuple[list[str], int]:
-    """The sentences of the answer, within its room, and their tokens; none where the model has nothing to say.
+    """The sentences of the answer, cut to the room, and their tokens; no sentences if the model has nothing to say.
 
-    `about` is how many tokens a prompt has that differs from this one in a few signs at most; 0 where that is not known.
-    A call that is to come `last` waits for the document's others.
+    `about` is the size in tokens of a prompt that differs from this one in a few characters, 0 if unknown. A call with
+    `last` waits for the other calls of the document.
     """
     fits = 0 < about <= work.budget.window - room - A_FEW_TOKENS
     messages = render(texts) if fits else await fitted(render, texts, room, work)
@@ -294,13 +304,15 @@ async def _asked(
         sentences.pop()
         work.tally.notes[CUT] += 1
     tokens = min(ceil(written), ceil(written / len(text) * _length(sentences)))
-    return _cut(sentences, tokens, room, work) if tokens > room else (sentences, tokens)
+    if tokens > room:
+        return _cut(sentences, tokens, room, work)
+    return sentences, tokens
 
 
 async def answered(messages: tuple[Message, ...], room: int, work: Work, *, last: bool = False) -> tuple[str, float, bool]:
-    """The answer without thoughts, its tokens, and whether its room ended it.
+    """The answer without thoughts, its tokens, and whether the limit of `room` tokens cut it off.
 
-    Where thoughts took all of the room, the model is asked once more with as much as the window leaves.
+    If thoughts took all of the room, the model is asked once more with the rest of the window.
     """
     for allowed in (room, 0):
         most = allowed or await _room_to_think(messages, work)
@@ -310,7 +322,7 @@ async def answered(messages: tuple[Message, ...], room: int, work: Work, *, last
         work.tally.add(reply.usage, known=known)
         written = reply.usage.completion_tokens or len(reply.text) * work.tokens_a_character
         text, is_cut = without_thoughts(reply.text), written >= most
-        is_hidden = not reply.text and is_cut  # thoughts that the server keeps for itself
+        is_hidden = not reply.text and is_cut  # the server does not send the thoughts
         if text or not (reply.text.strip() or is_hidden):
             return text, written * len(text) / max(1, len(reply.text)), is_cut
     work.tally.notes[ONLY_THOUGHTS] += 1
@@ -331,12 +343,12 @@ def _cut(sentences: Sequence[str], tokens: int, room: int, work: Work) -> tuple[
 
 
 def _length(sentences: Sequence[str]) -> int:
-    """Characters of the sentences in a row."""
+    """Characters of the sentences, with a space after each."""
     return sum(len(sentence) + 1 for sentence in sentences)
 
 
 async def fitted(render: Render, texts: list[str], room: int, work: Work, *, note: bool = True) -> tuple[Message, ...]:
-    """The messages with all of the texts, or with as much of each as fits. Raises UsageError where not even none of it does."""
+    """The messages with all texts, or with the beginning of each, as much as fits. Raises UsageError if nothing fits."""
     most = work.budget.window - room
     while True:
         messages = render(texts)
@@ -356,7 +368,7 @@ async def fitted(render: Render, texts: list[str], room: int, work: Work, *, not
 
 
 def _beginning(text: str, length: int) -> str:
-    """At most `length` characters, up to the end of a sentence or a word where there is one in the last part of them."""
+    """At most `length` characters of a text, cut at the end of a sentence in the second half, else of a word."""
     cut = text[:length]
     ends = [cut.rfind(mark) + 1 for mark in (". ", "! ", "? ", "。", "\n")]
     end = max([end for end in ends if end > length // 2], default=0) or cut.rfind(" ") + 1

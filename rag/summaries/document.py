@@ -1,4 +1,4 @@
-"""One document → its summary: measured, cut, carried through a chain, brought to its length, cited."""
+"""Document → summary: count its tokens, choose a chain, cut it into pieces, sum up, adjust the length, cite."""
 
 from __future__ import annotations
 
@@ -34,24 +34,26 @@ if TYPE_CHECKING:
     from rag.types import Document
 
 SHARE_OF_A_SHORT_DOCUMENT = 3
-"""Where nobody says how long a summary is to be, it has a third of the words of a short document."""
+"""Without a chosen length, the summary of a short document has a third of its words."""
 
 LEAST_WORDS = 30
 SAMPLE_CHARACTERS = 20_000
 STEP = 1.05
-"""Characters a token are rounded down to a power of it, so that a small change in a document changes few pieces."""
+"""Characters per token are rounded down to a power of this, so that a small change in a document changes few pieces."""
 
 WORTH_REFINING = 2
-"""Pieces that are refined unasked: of two, refining makes as many calls in a row as merging, and one less in all."""
+"""Number of pieces for which "auto" refines: with two, that takes as many calls in a row as merging, and one less in total."""
 
 DENSEST = 12.0
-"""Characters a token that no text exceeds by much: a document that would not fit even so is not counted whole."""
+"""Characters per token that hardly any text exceeds. A document that would not fit even at this density is not counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is the same for all documents of a run; `instructions` is the tokens of the longest prompt without a text, `model`
-    tells which model `llm` is.
+    """The settings that all documents of a run share.
+
+    `model` is the identity of `llm`. `instructions` is the tokens of the longest prompt without text, `template` those of an
+    empty message.
     """
 
     options: SummaryOptions
@@ -63,9 +65,9 @@ class Frame:
 
     @classmethod
     def of(cls, options: SummaryOptions, llm: Generator) -> Frame:
-        """Asks the model to count. Raises UsageError where its window is too small, whatever the documents, or it is no model."""
+        """Count the prompts' tokens. Raises UsageError for the extractive generator, and for a model whose window is too small."""
         if isinstance(llm, ExtractiveGenerator):
-            raise UsageError(f"{llm.name} asks no model, and cannot sum up. Name a model (--llm).")
+            raise UsageError(f"{llm.name} only quotes, and cannot sum up. Choose a model (--llm).")
         asking = Asking(" ".join(options.focus.split()), options.is_question, options.prompts or Prompts())
         empty = asking.empty(words=options.words or options.usual_words)
         instructions, template = max(map(llm.count_tokens, empty)), llm.count_tokens([Message("user", "")])
@@ -74,7 +76,7 @@ class Frame:
         return frame
 
     def budget(self, words: int, tokens_a_word: float) -> Budget:
-        """What fits where, for a document of so many tokens a word."""
+        """The budget of a document with this many tokens per word."""
         return plan_budget(
             model=self.llm.name,
             window=self.llm.window,
@@ -88,7 +90,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A document cut up, with the chain that was chosen and why."""
+    """A document in pieces, with the chosen chain and its reason."""
 
     chain: str
     reason: str
@@ -108,9 +110,10 @@ async def summarize_document(
     on_cut: Callable[[int], None] | None = None,
     on_read: Callable[[int], None] | None = None,
 ) -> Summary:
-    """`on_cut` is called with the tokens of all pieces, `on_read` with those of each piece that is done.
+    """Summarise one document. `calls` of a lower `turn` go first.
 
-    Raises DocumentError for a document without text, ModelError, and UsageError where `stuff` does not fit.
+    `on_cut` gets the tokens of all pieces, `on_read` the tokens of each finished piece. Raises DocumentError for a document
+    without text, UsageError if the chain "stuff" does not fit, and ModelError.
     """
     started = time.perf_counter()
     planned = await asyncio.to_thread(plan, document, frame)
@@ -129,7 +132,7 @@ async def summarize_document(
             "Use another model (--llm)."
         )
     parts = await _of_the_right_length(parts, planned, work, frame)
-    sentences, citations = await asyncio.to_thread(judge.cited, [one for part in parts for one in part.judged])
+    sentences, citations = await asyncio.to_thread(judge.cited, [judged for part in parts for judged in part.judged])
     summary = Summary(
         source=document.source,
         title=document.title,
@@ -148,7 +151,7 @@ async def summarize_document(
 
 
 def plan(document: Document, frame: Frame) -> Planned:
-    """Choose the chain and cut the document; asks the model to count, and so may take a while."""
+    """Choose the chain and cut the document. Counts tokens with the model, so it may take a while."""
     if not document.text.strip():
         raise DocumentError(f"{document.source} holds no text. Leave it out.", status="no-text")
     sample = document.text.lstrip()[:SAMPLE_CHARACTERS]
@@ -173,7 +176,7 @@ def _chain(document: Document, frame: Frame, budget: Budget, density: float) -> 
         if options.chain == "stuff":
             raise UsageError(
                 f"{document.source} takes about {whole.tokens} tokens, and a prompt to {frame.llm.name} has room for "
-                f"{room}. Take another chain (--chain auto), or a model with a larger window."
+                f"{room}. Use another chain (--chain auto), or a model with a larger window."
             )
     if options.chain in ("refine", "map-reduce"):
         return options.chain, "it was asked for", list(_pieces(document, frame, budget, density, options.chain))
@@ -188,7 +191,7 @@ def _chain(document: Document, frame: Frame, budget: Budget, density: float) -> 
 
 
 def _whole(document: Document, frame: Frame, budget: Budget, density: float) -> Piece:
-    """The document as one piece; what is far too long is not counted, and has a window's tokens and more, by `density`."""
+    """The document as one piece. If it is far too long, its tokens are estimated from `density`, not counted."""
     text = document.text
     start = len(text) - len(text.lstrip())
     piece = Piece(document, 0, start, len(text.rstrip()))
@@ -202,7 +205,7 @@ def _measured(piece: Piece, frame: Frame, budget: Budget) -> int:
 
 
 def _pieces(document: Document, frame: Frame, budget: Budget, density: float, chain: str) -> Iterator[Piece]:
-    """For `refine` a prompt has the summary beside the piece."""
+    """Cut the document. For "refine", each prompt also has room for the summary so far."""
     if chain != "refine":
         return cut(
             document, room=budget.piece, measure=lambda piece: _measured(piece, frame, budget), characters_a_token=density
@@ -216,14 +219,14 @@ def _pieces(document: Document, frame: Frame, budget: Budget, density: float, ch
 
 
 async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, frame: Frame) -> list[Part]:
-    """Each text brought to its share of the words that were asked for; where `strict` has left nothing of it, of the document's own."""
+    """Adjust each text to its share of the requested words. If `strict` has dropped every sentence, quote the document instead."""
     if frame.options.words is None or not (parts or work.judge.dropped):
         return parts
     parts = parts or [Part()]
     each = round(planned.words / len(parts))
     can_grow = planned.document_words > planned.words
-    near = await asyncio.gather(*(near_length(part, each, work, can_grow=can_grow) for part in parts))
-    parts = each_said_once(near)
+    adjusted = await asyncio.gather(*(near_length(part, each, work, can_grow=can_grow) for part in parts))
+    parts = each_said_once(adjusted)
     said = [text for part in parts for text in part.sentences]
     edges = [number / len(parts) for number in range(len(parts) + 1)]
     for place, stretch in enumerate(pairwise(edges)):
@@ -234,12 +237,12 @@ async def _of_the_right_length(parts: list[Part], planned: Planned, work: Work, 
 
 
 def _notes(summary: Summary, tally: Tally, judge: Judge, options: SummaryOptions) -> Iterator[str]:
-    """What a reader should know."""
-    for what, times in sorted((+tally.notes).items()):
-        yield f"{times} × {what}"
+    """Notes for the reader: text that was cut, left out or missing."""
+    for note, times in sorted((+tally.notes).items()):
+        yield f"{times} × {note}"
     if judge.dropped:
-        yield f"{judge.dropped} × sentences left out that the document does not bear out"
+        yield f"{judge.dropped} × sentences left out that the document does not support"
     if not summary.sentences:
-        yield f"nothing was found about: {options.focus}" if options.focus else "nothing is left that the document bears out"
+        yield f"nothing was found about: {options.focus}" if options.focus else "no sentence is left that the document supports"
     elif options.words and abs(summary.words - options.words) > 0.15 * options.words:
         yield f"{options.words} words were asked for; these are {summary.words}"

@@ -1,4 +1,4 @@
-"""A folder of summaries: one Markdown file a document, and a log of JSON lines."""
+"""A folder of summaries: a Markdown file for each document, and a log of JSON lines."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 LOG = "summaries.jsonl"
 KEY = "key"
-"""The member of a line of the log that no other program writes: a hash of its document's place."""
+"""The key in each line of the log that no other program writes: a hash of the document's path."""
 
 BEGINNING = b'{"source": '
-"""What each of its lines begins with."""
+"""The beginning of each line of the log."""
 
 MARK = "rag summarize"
-"""Begins the last line of a summary's file, before a hash of the lines above."""
+"""Begins the last line of a summary's file; a hash of the lines above follows."""
 
 UNSUPPORTED = {"none": " *(not supported)*", "partial": " *(partly supported)*"}
 QUOTED_CHARACTERS = 300
 
 
 class SummaryFolder:
-    """Where a run leaves its summaries; a document's file is written whole or not at all, whatever ends the run.
+    """The output folder of a run, a context manager. A file is written whole or not at all, even if the run is killed.
 
-    The log has a line for each document: its last summary, or why it has none. Files that others wrote, and summaries that
-    were changed by hand, stay as they are: a summary then gets another name. Raises UsageError where the folder cannot be
-    written, another process writes there, or the log holds what is not from here.
+    The log has a line for each document: its last summary, or the error. Foreign files and summaries that a person has
+    edited are never overwritten; the new summary gets another name. Raises UsageError on entry if the folder cannot be
+    written, another process writes to it, or the log has foreign lines.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -59,24 +59,24 @@ class SummaryFolder:
         return self
 
     def _opened(self, opened: ExitStack) -> IO[bytes]:
-        """The log to add to, under its lock."""
+        """Lock the log and open it for appending."""
         lock = lock_beside(self.log)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if lock.exists() and lock.stat().st_size:  # a lock is empty, and taking it would empty another's file
+            if lock.exists() and lock.stat().st_size:  # a lock is empty; locking a foreign file would empty that
                 raise UsageError(f"{lock} is not a lock of `rag summarize`. Choose another --output folder, or move that file.")
             opened.enter_context(locked(lock, leave=False))
             self._mend()
             return opened.enter_context(self.log.open("ab"))
         except BusyError as error:
             raise UsageError(
-                f"Another process writes summaries to {self.folder}. Wait for it, or name another folder."
+                f"Another process writes summaries to {self.folder}. Wait for it, or choose another --output folder."
             ) from error
         except OSError as error:
             raise UsageError(f"Summaries cannot be written to {self.folder}: {error.strerror or error}.") from error
 
     def _mend(self) -> None:
-        """Take away a last line that a kill has torn. Raises UsageError for a log with lines of somebody else."""
+        """Remove a last line that a kill has cut off. Raises UsageError for a log with foreign lines."""
         if not self.log.exists():
             return
         if not self.log.is_file():
@@ -97,13 +97,13 @@ class SummaryFolder:
                 _keep_last_lines(self.log)
 
     def add(self, outcome: Summary | FailedSummary) -> Path | None:
-        """Write a summary to its file, and a line to the log. Returns the file. Raises RagError where that cannot be done."""
+        """Write a summary to its file, and a line to the log. Returns the file's path, None for a failure. Raises RagError."""
         try:
             return self._added(outcome)
         except OSError as error:
             raise RagError(
-                f"The summary of {outcome.source} cannot be written to {self.folder}: {error.strerror or error}. Once it can, the same "
-                "command goes on where it was."
+                f"The summary of {outcome.source} cannot be written to {self.folder}: {error.strerror or error}. Repair that and run "
+                "the same command again: it continues where it stopped."
             ) from error
 
     def _added(self, outcome: Summary | FailedSummary) -> Path | None:
@@ -119,7 +119,7 @@ class SummaryFolder:
         return path
 
     def _free(self, source: str) -> Path:
-        """The first of a document's names that is free, or has an earlier summary of it."""
+        """The first name for a document that is free, or has its earlier summary."""
         name = file_name(source)
         names = chain([name], (f"{name.removesuffix('.md')}.{number}.md" for number in count(2)))
         paths = (self.folder / name for name in names)
@@ -127,14 +127,16 @@ class SummaryFolder:
 
 
 def lies_among(folder: Path, sources: Iterable[str]) -> bool:
-    """Whether summaries would come to lie beside documents, where they would be documents themselves the next time."""
+    """Whether the folder lies among the sources, where the next run would read the summaries as documents."""
     real = expanded(folder).resolve()
     named = [expanded(source).absolute() for source in sources]
-    return any(is_under(str(real), [str(one.resolve())]) if one.is_dir() else real == one.parent.resolve() for one in named)
+    folders = [str(path.resolve()) for path in named if path.is_dir()]
+    parents = [path.parent.resolve() for path in named if not path.is_dir()]
+    return real in parents or any(is_under(str(real), [source]) for source in folders)
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is a summary as it was written here."""
+    """Whether a file is a summary from `SummaryFolder` that nobody has edited."""
     try:
         text = path.read_bytes().decode() if path.is_file() and not path.is_symlink() else ""
     except (OSError, UnicodeDecodeError):
@@ -143,7 +145,7 @@ def is_ours(path: Path) -> bool:
 
 
 def signed(text: str) -> str:
-    """The text with a last line, which Markdown does not show, that tells a changed or foreign file from one of ours."""
+    """The text and a last line that Markdown hides: a hash, by which `is_ours` recognises an unedited summary."""
     text = well_formed(text)
     return f"{text}<!-- {MARK} {_digest(text, 16)} -->\n"
 
@@ -153,25 +155,25 @@ def _digest(text: str, size: int) -> str:
 
 
 def file_name(source: str) -> str:
-    """The name of a summary's file: that of the document, and a few letters that tell apart what is called the same elsewhere."""
+    """The file name of a summary: the document's name and a short hash of its path, since names may repeat in other folders."""
     name = "".join(sign if sign.isalnum() or sign in "-_. " else "_" for sign in PurePath(source).name) or "document"
     return f"{name.encode('utf-8', 'ignore')[:150].decode('utf-8', 'ignore').lstrip('.-')}.{_digest(source, 4)}.md"
 
 
 def summary_text(summary: Summary) -> str:
-    """The summary as Markdown: sentences with their markers, then each citation with its place and its quote."""
+    """The summary as Markdown: sentences with markers, then each citation with its place and quote."""
     body = " ".join(_line(sentence.cited_text) + UNSUPPORTED.get(sentence.support, "") for sentence in summary.sentences)
     lines = [f"# {_line(summary.title or summary.source)}", "", body or "—", ""]
     for citation in summary.citations:
         where = place({"source": PurePath(citation.source).name, "pages": citation.pages, "place": citation.place})
         lines.append(f"- [{citation.marker}] {_line(where)}: “{_shortened(_line(citation.quote))}”")
     lines += ["", *(f"*{_line(note)}*" for note in summary.notes)]
-    told = f"{summary.chain} · {summary.calls} calls · {summary.words} words · {summary.model}"
-    return "\n".join([*lines, *([""] if summary.notes else []), f"*{_line(summary.source)} · {told}*", ""])
+    facts = f"{summary.chain} · {summary.calls} calls · {summary.words} words · {summary.model}"
+    return "\n".join([*lines, *([""] if summary.notes else []), f"*{_line(summary.source)} · {facts}*", ""])
 
 
 def _line(text: str) -> str:
-    """The text on one line, without control characters and as Markdown that holds no HTML."""
+    """The text on one line, without control characters and HTML."""
     return printable(text).replace("<", "&lt;")
 
 
@@ -184,7 +186,7 @@ def _is_from_here(record: dict[str, Any]) -> bool:
 
 
 def _keep_last_lines(path: Path) -> None:
-    """Leave of each document's lines the last. Only their places are held in memory."""
+    """Keep only the last line of each document. Holds line numbers in memory, not the lines."""
     last: dict[str, int] = {}
     number = -1
     for number, line in enumerate(_lines(path)):

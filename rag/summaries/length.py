@@ -1,7 +1,7 @@
-"""A summary brought to the words that were asked for: cut at a sentence, or asked for once more in another length.
+"""Bring a summary to the requested length: cut it at a sentence, or ask the model once more.
 
-A small model may still write far less. Then the best sentences of the parts that its summary was made of are taken over, and
-after those sentences of the document itself, each of which is borne out.
+A small model may still write far less. Then the best sentences of the merged parts are added, and after these sentences of the
+document itself.
 """
 
 from __future__ import annotations
@@ -30,77 +30,82 @@ FROM_DOCUMENT = "sentences of the document itself added, since the model wrote f
 
 
 async def near_length(part: Part, words: int, work: Work, *, can_grow: bool) -> Part:
-    """The part with close to `words` words, as far as the model writes them; `can_grow` says whether there is more to tell."""
+    """The part with close to `words` words, if the model writes them. `can_grow`: the document has more words than the summary."""
     part = _cut(part, words, work)
     if _is_near(part, words) or (count_words(part.text) < words and not can_grow):
         return part
-    other = await _asked_anew(part, words, work) if part.judged else None
+    other = await _rewritten(part, words, work) if part.judged else None
     if other and (other.is_borne_out or not part.is_borne_out):
-        return min(part, _cut(other, words, work), key=lambda one: _distance(one, words))
+        return min(part, _cut(other, words, work), key=lambda candidate: _distance(candidate, words))
     return part
 
 
 def each_said_once(parts: Sequence[Part]) -> list[Part]:
-    """The parts without sentences that an earlier one has."""
+    """The parts, without sentences that an earlier part has."""
     said: set[tuple[str, ...]] = set()
     kept: list[Part] = []
     for part in parts:
-        kept.append(part.only([one for one in part.judged if _in_order(one[0].text) not in said]))
+        new = [(sentence, spans) for sentence, spans in part.judged if _in_order(sentence.text) not in said]
+        kept.append(part.only(new))
         said.update(map(_in_order, kept[-1].sentences))
     return kept
 
 
 def _in_order(sentence: str) -> tuple[str, ...]:
-    """Its words as they follow one another: who did what to whom depends on it."""
+    """The stems in order, since word order tells who did what to whom."""
     return tuple(stems(sentence))
 
 
 def filled(part: Part, words: int, work: Work, stretch: tuple[float, float], said: Sequence[str]) -> Part:
-    """The part, after it what its own parts said beside that, and after those sentences of the document, where words are missing.
+    """The part; if it has too few words, with more sentences of the parts it was merged from, then of the document.
 
-    `stretch` is what it tells of, as shares of the document, and `said` are the sentences that the summary has elsewhere. Of a part
-    that no end of a sentence brings near its length, the sentences that leave room are filled up.
+    `stretch` is the stretch of the document that it sums up, as shares of the length, and `said` holds the sentences of the
+    other parts. If no cut at a sentence brings a long part near its length, it is cut shorter and filled up.
     """
     if _is_near(part, words):
         return part
-    begun = _shorter(part, words) if count_words(part.text) > words else part
-    if part.judged and not begun.judged:
+    shorter = _shorter(part, words) if count_words(part.text) > words else part
+    if part.judged and not shorter.judged:
         return part
-    of_parts = _left_out(begun, words - count_words(begun.text), work.asking.focus, said)
-    longer = _longer(begun, of_parts)
-    own: list[Judged] = []
+    of_parts = _left_out(shorter, words - count_words(shorter.text), work.asking.focus, said)
+    longer = _longer(shorter, of_parts)
+    quoted: list[Judged] = []
     for most in (words, int((1 + TOLERANCE) * words)):
         if not _is_near(longer, words):
             known = [*said, *longer.sentences]
             more = work.judge.telling(stretch, most - count_words(longer.text), said=known, focus=work.asking.focus)
-            own, longer = own + more, _longer(longer, more)
+            quoted, longer = quoted + more, _longer(longer, more)
     if _distance(longer, words) > _distance(part, words):
         return part
     work.tally.notes[FROM_PARTS] += len(of_parts)
-    work.tally.notes[FROM_DOCUMENT] += len(own)
+    work.tally.notes[FROM_DOCUMENT] += len(quoted)
     return longer
 
 
 def _shorter(part: Part, words: int) -> Part:
-    """The first sentences, as many as have no more words."""
-    fitting = (count for count in range(len(part.judged), 0, -1) if count_words(part.only(part.judged[:count]).text) <= words)
-    return part.only(part.judged[: next(fitting, 0)])
+    """The first sentences, with at most `words` words in total."""
+    for count in range(len(part.judged), 0, -1):
+        shorter = part.only(part.judged[:count])
+        if count_words(shorter.text) <= words:
+            return shorter
+    return part.only(())
 
 
 def _left_out(part: Part, words: int, focus: str, said_elsewhere: Sequence[str]) -> list[Judged]:
-    """Of what the part was made of, the sentences that bear most on the focus and are borne out best, in their order.
+    """Sentences of the merged parts that are missing in the part, in order: closest to the focus and best supported first.
 
-    None that says nothing new, and none so short that it leans on others.
+    Sentences that say nothing new, or that are too short to be understood alone, are left out.
     """
     asked = frozenset(content_stems(focus))
     said = [meant(text) for text in (*part.sentences, *said_elsewhere)]
     kept: list[int] = []
-    for place, (sentence, _) in sorted(enumerate(part.merged), key=lambda one: _worth(one[1], asked), reverse=True):
-        length, told = count_words(sentence.text), meant(sentence.text)
+    best_first = sorted(enumerate(part.merged), key=lambda numbered: _worth(numbered[1], asked), reverse=True)
+    for place, (sentence, _) in best_first:
+        length, stems_of_it = count_words(sentence.text), meant(sentence.text)
         is_worth_it = sentence.support != "none" and LEAST_WORDS <= length <= words
-        if is_worth_it and not any(told <= earlier for earlier in said):
+        if is_worth_it and not any(stems_of_it <= earlier for earlier in said):
             kept.append(place)
-            said.append(told)
+            said.append(stems_of_it)
             words -= length
     return [part.merged[place] for place in sorted(kept)]
 
@@ -123,7 +128,7 @@ def _is_near(part: Part, words: int) -> bool:
 
 
 def _cut(part: Part, words: int, work: Work) -> Part:
-    """Without the last sentences, where that is nearer to the length."""
+    """Drop the last sentences, if the rest is nearer to the length."""
     if _is_near(part, words) or count_words(part.text) < words:
         return part
     best = min(
@@ -135,8 +140,8 @@ def _cut(part: Part, words: int, work: Work) -> Part:
     return part.only(best)
 
 
-async def _asked_anew(part: Part, words: int, work: Work) -> Part | None:
-    """What the model writes when it is told the length; None where it writes nothing, or there is no room to ask."""
+async def _rewritten(part: Part, words: int, work: Work) -> Part | None:
+    """Ask the model for the same text in the right length. None if it writes nothing, or the prompt does not fit."""
     room = work.budget.answer
     sources = [passage.text for passage in part.basis]
 

@@ -1,4 +1,4 @@
-"""The options of a summary. Small to import: commands and recipes take their keys and help from here."""
+"""The options of a summary. Importing this module is cheap: commands and recipes take their keys and help texts from it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT_WORDS = 200
 
 
 class SummaryKeywords(TypedDict, total=False):
-    """The options as keyword arguments: a spec may name the verifier, and None is the default everywhere."""
+    """The options as keyword arguments. `verifier` may be a spec; None means the default for every option."""
 
     chain: Chain
     words: int | None
@@ -41,8 +41,8 @@ class SummaryKeywords(TypedDict, total=False):
 class SummaryOptions:
     """How documents are summarised. Raises UsageError for a value that cannot work.
 
-    Two fields are for the toolkit itself: `is_question` makes `focus` a question that the document answers; `usual_words`
-    is the length where `words` is None, less for a short document.
+    Two fields are internal. `is_question` makes `focus` a question that the document answers. `usual_words` is the length
+    if `words` is None; a short document gets fewer words.
     """
 
     chain: Chain = option(
@@ -60,7 +60,7 @@ class SummaryOptions:
         Sampling(), "How the model chooses tokens; max_tokens is not used.", kind=Sampling, form="what rag.Sampling(…) makes"
     )
     verifier: Verifier | None = option(
-        None, "What checks sentences.", method="check", form="a spec such as 'lexical' or 'nli:MODEL', or a verifier"
+        None, "The verifier of sentences.", method="check", form="a spec such as 'lexical' or 'nli:MODEL', or a verifier"
     )
     prompts: Prompts | None = option(
         None, "Prompts that replace the packaged ones.", method="led_by", form="what rag.Prompts(folder) makes"
@@ -75,7 +75,7 @@ class SummaryOptions:
 
     @classmethod
     def of(cls, keywords: SummaryKeywords, **own: Any) -> SummaryOptions:
-        """The options, checked before the verifier that a spec names is opened; `own` are the toolkit's own fields.
+        """Options from keyword arguments. All are checked before a verifier is opened from its spec. `own` sets internal fields.
 
         Raises UsageError.
         """

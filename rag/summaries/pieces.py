@@ -1,7 +1,7 @@
-"""Document → pieces: spans between headings, pages, paragraphs, sentences or words, as large as a prompt may be.
+"""Document → pieces: spans that end at a heading, page, paragraph, sentence or word, and are as large as a prompt may be.
 
-Where a piece ends follows from where it begins and from the text near its end. So after a change in a document, pieces soon
-begin where they did before, and from there on they are the same (as in content-defined chunking; Muthitacharoen, Chen and
+The end of a piece depends only on its start and on the text near its end. So after a change in a document, the cuts soon fall
+on the same places as before, and the later pieces are the same (as in content-defined chunking; Muthitacharoen, Chen and
 Mazières, "A Low-bandwidth Network File System", SOSP 2001).
 """
 
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
     Measure = Callable[["Piece"], int]
 
 CHARACTERS_A_TOKEN = 3.0
-"""Where the text has not been counted yet."""
+"""An estimate for text that has not been counted yet."""
 
 AIM = 0.94
-"""Share of the room that a piece is meant to take; what is denser than what came before it then fits still."""
+"""Share of the room that a piece should take. The rest is a margin for text with more tokens per character."""
 
 WORTH_LENGTHENING = 0.7
 EARLIEST_HEADING, EARLIEST_BREAK, EARLIEST_MARKED = 0.4, 0.6, 0.85
-"""A piece ends at the highest heading in the last 60 % of its room, at the last other boundary in the last 40 %, of paragraphs at
-one that its text marks, in the last 15 %: better a shorter piece than a torn section."""
+"""Shares of the room after which a cut may fall: before the highest heading in the last 60 %, else at the last other boundary in
+the last 40 %. Paragraphs in the last 15 % come first, at the one whose text has the lowest hash. A short piece is better than a
+section in two pieces."""
 
 MARK_CHARACTERS = 48
 
@@ -42,7 +43,7 @@ WORD = re.compile(r"\s+|(?<=[,;、，])")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A span of a document, without white space at its ends: `document.text[start:end] == text`. `tokens` is those of its prompt."""
+    """A span of a document, without white space at its ends: `document.text[start:end] == text`. `tokens` is the size of its prompt."""
 
     document: Document
     number: int
@@ -52,12 +53,12 @@ class Piece:
 
     @property
     def text(self) -> str:
-        """The document's words from `start` to `end`."""
+        """The document's text from `start` to `end`."""
         return self.document.text[self.start : self.end]
 
     @property
     def heading(self) -> str:
-        """The headings that it begins under."""
+        """The headings above its start."""
         return self.document.heading_at(self.start)
 
     @property
@@ -81,9 +82,9 @@ def passage_of(document: Document, number: int, start: int, end: int) -> Passage
 
 
 def cut(document: Document, *, room: int, measure: Measure, characters_a_token: float = CHARACTERS_A_TOKEN) -> Iterator[Piece]:
-    """The pieces in order: no more than `room` tokens each by `measure`, and all that is not white space is in one.
+    """Cut a document into pieces of at most `room` tokens, counted by `measure`. They cover all text except white space.
 
-    With a right `characters_a_token`, most pieces are counted once.
+    With an accurate `characters_a_token`, most pieces are counted only once.
     """
     cutter = _Cutter(document, room, measure, characters_a_token)
     while (piece := cutter.next_piece()) is not None:
@@ -91,7 +92,7 @@ def cut(document: Document, *, room: int, measure: Measure, characters_a_token: 
 
 
 class _Cutter:
-    """Takes one piece after the other from the front."""
+    """Cuts one piece after the other from the front of a document."""
 
     def __init__(self, document: Document, room: int, measure: Measure, characters_a_token: float) -> None:
         self._document = document
@@ -103,15 +104,16 @@ class _Cutter:
         self._start, self._number = _skip(document.text, 0), 0
 
     def next_piece(self) -> Piece | None:
-        """None after the last."""
+        """The next piece; None after the last one."""
         if self._start >= len(self._document.text):
             return None
         length = self._balanced(self._usual)
         piece = self._tried(length)
         longer = self._balanced(self._fitting(piece))
         if piece.tokens < WORTH_LENGTHENING * self._room and longer > 1.3 * length:
-            other = self._tried(longer)
-            piece, length = (other, longer) if other.tokens <= self._room else (piece, length)
+            longer_piece = self._tried(longer)
+            if longer_piece.tokens <= self._room:
+                piece, length = longer_piece, longer
         while piece.tokens > self._room and piece.end > piece.start + 1:
             length = max(1, min(length - 1, piece.end - piece.start - 1, self._balanced(self._fitting(piece))))
             piece = self._tried(length)
@@ -119,14 +121,14 @@ class _Cutter:
         return piece
 
     def _balanced(self, length: int) -> int:
-        """The length of the next piece; two of one length where one would be full and another nearly empty."""
+        """The length of the next piece. Two equal pieces are better than a full one and a nearly empty one."""
         left = len(self._document.text) - self._start
         if left <= length:
             return left
         return left // 2 + 1 if left < 1.6 * length else length
 
     def _fitting(self, piece: Piece) -> int:
-        """Characters that fill the room where all are as dense as those of a piece."""
+        """Characters that fill the room, if the text has as many tokens per character as this piece."""
         share = (self._room - self._overhead) / max(1, piece.tokens - self._overhead)
         return max(1, int(AIM * share * (piece.end - piece.start)))
 
@@ -136,14 +138,14 @@ class _Cutter:
 
 
 def _skip(text: str, position: int) -> int:
-    """The first character from `position` on that is not white space."""
+    """The position of the first character from `position` on that is not white space."""
     while position < len(text) and text[position].isspace():
         position += 1
     return position
 
 
 class _Breaks:
-    """Where a document may be cut."""
+    """The boundaries at which a document may be cut."""
 
     def __init__(self, document: Document) -> None:
         self._text = document.text
@@ -152,7 +154,7 @@ class _Breaks:
         self._pages = list(document.page_starts)
 
     def before(self, start: int, most: int) -> int:
-        """The end of a piece that begins at `start` and ends at `most` at the latest; white space at its end is left out."""
+        """The end of a piece that begins at `start` and ends no later than `most`, without white space at its end."""
         end = self._best(start, most) if most < len(self._text) else len(self._text)
         return max(start + len(self._text[start:end].rstrip()), start + 1)
 
@@ -162,10 +164,12 @@ class _Breaks:
 
         first, end = bisect_left(self._headings, after(EARLIEST_HEADING)), bisect_right(self._headings, most)
         if first < end:
-            return self._headings[max(range(first, end), key=lambda at: (-self._levels[at], at))]
+            highest = max(range(first, end), key=lambda at: (-self._levels[at], at))
+            return self._headings[highest]
         earliest = after(EARLIEST_BREAK)
-        if (at := bisect_right(self._pages, most)) and self._pages[at - 1] >= earliest:
-            return self._pages[at - 1]
+        pages_before = bisect_right(self._pages, most)
+        if pages_before and self._pages[pages_before - 1] >= earliest:
+            return self._pages[pages_before - 1]
         marked = [match.end() for match in PARAGRAPH.finditer(self._text, after(EARLIEST_MARKED), most)]
         if marked:
             return min(marked, key=lambda end: crc32(self._text[end : end + MARK_CHARACTERS].encode("utf-8", "replace")))

@@ -1,4 +1,4 @@
-"""The messages that ask for summaries. Instructions stand first, since they are the same for all pieces of all documents."""
+"""The messages that ask for summaries. The instructions come first, so that servers can cache them for all pieces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rag.summaries.pieces import Piece
 
 WINDOW_FOR_TITLES = 1024
-"""In smaller windows the text needs the tokens that title and headings would take."""
+"""Tokens. Prompts for smaller windows leave out title and headings, to have more room for the text."""
 
 LONGEST_LINE = 80
 SOURCES_FOLLOW = "In the words of the document:"
@@ -23,7 +23,7 @@ SOURCES_FOLLOW = "In the words of the document:"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What is asked of every text: a summary, one that bears on `focus`, or with `is_question` the answer to it."""
+    """The request for each text: a summary, a summary about `focus`, or the answer to the question in `focus` (`is_question`)."""
 
     focus: str = ""
     is_question: bool = False
@@ -37,20 +37,20 @@ class Asking:
         return self._messages("summary_map", piece.text, title=title, heading=heading, words=words)
 
     def of_parts(self, texts: Sequence[str], *, words: int, sources: Sequence[str] = ()) -> tuple[Message, ...]:
-        """The messages that make one of several parts; `sources` are words of the document that these rest on."""
+        """The messages that merge several parts into one; `sources` are quotes of the document that support them."""
         shown = [*texts, "\n".join([SOURCES_FOLLOW, *sources])] if sources else texts
         return self._messages("summary_merge", "\n\n".join(shown), words=words)
 
     def of_next(self, summary: str, piece: Piece, *, words: int) -> tuple[Message, ...]:
-        """The messages that add a piece to the summary of what came before it."""
+        """The messages that add a piece to the summary of the pieces before it."""
         return self._messages("summary_refine", piece.text, summary=summary, words=words)
 
     def of_length(self, summary: str, have: int, texts: Sequence[str], *, words: int) -> tuple[Message, ...]:
-        """The messages that ask for a summary of `have` words anew, in another length."""
+        """The messages that ask for the summary again with `words` words; it has `have` words now."""
         return self._messages("summary_length", "\n\n".join(texts), summary=summary, words=words, have=have)
 
     def empty(self, *, words: int) -> list[tuple[Message, ...]]:
-        """Every kind of prompt without a text."""
+        """Each kind of prompt, without text."""
         return [
             self._messages("summary_map", "", words=words, title="t" * 20 if not self.is_question else ""),
             self._messages("summary_merge", "", words=words),
@@ -61,8 +61,8 @@ class Asking:
         self, task: str, text: str, *, words: int, title: str = "", heading: str = "", summary: str = "", have: int = 0
     ) -> tuple[Message, ...]:
         is_answer = self.is_question and task in ("summary_map", "summary_merge")
-        told = {"have": have} if task == "summary_length" else {"focus": as_data(self.focus)}
-        system = self._rendered("summary_question" if is_answer else task, words=words, system=self.prompts.system, **told)
+        values = {"have": have} if task == "summary_length" else {"focus": as_data(self.focus)}
+        system = self._rendered("summary_question" if is_answer else task, words=words, system=self.prompts.system, **values)
         user = self._rendered(
             "summary_text",
             text=as_data(text),

@@ -1,7 +1,7 @@
-"""Summaries of documents, one or very many, with the model kept busy.
+"""Summaries of one document or of very many, with the model kept busy.
 
-Documents are loaded ahead by worker processes, and as many are in hand as it takes to have a call for every slot of the
-model. Calls of documents that came first go first, so these finish first; calls of later ones fill what is free.
+Worker processes load documents ahead. Enough documents are in progress to have a call for every slot of the model. Calls of
+earlier documents go first, so these finish first; calls of later documents fill the free slots.
 """
 
 from __future__ import annotations
@@ -41,25 +41,26 @@ if TYPE_CHECKING:
     Outcome = Summary | FailedSummary
 
 SLOTS_AHEAD = 2
-"""While there are fewer calls than so many for each slot of the model, another document is begun."""
+"""Calls for each slot of the model. While there are fewer, another document is started."""
 
 MOST_DOCUMENTS_A_SLOT = 4
 MOST_CHARACTERS = 100_000_000
 
 
 class ManyKeywords(SummaryKeywords, ReadKeywords, total=False):
-    """The options of many summaries: how documents are summarised, and how they are read."""
+    """The options of `summarize_many`: how documents are read, and how they are summarised."""
 
 
 @takes(SummaryKeywords, SummaryOptions)
 def summarize(source: Source, *, llm: Model | str = "local", **options: Unpack[SummaryKeywords]) -> Summary:
-    """The summary of one document of any length, a file or a loaded one; each sentence with the words that it cites.
+    """Summarise one document of any length: a file, or a document from `rag.load`. Each sentence cites the document.
 
-    With the chain "auto", `reason` says which chain was chosen and why. Where the model writes much less than `words`,
-    sentences of the document fill the summary. Finished calls are kept, and a second run does not make them again. Works
-    inside a running event loop too, as in a notebook. Raises DocumentError, ModelError and UsageError.
+    With the chain "auto", `Summary.reason` says which chain was chosen and why. If the model writes much less than `words`,
+    sentences of the document fill the summary. Finished calls are kept, so a second run does not repeat them. Works inside
+    a running event loop too, as in a notebook. Raises DocumentError, ModelError and UsageError.
 
-        rag.summarize("book.pdf", llm="local", words=300, focus="the harbour").text
+        summary = rag.summarize("book.pdf", llm="local", words=300, focus="the harbour")
+        print(summary.text, summary.citations[0].quote)
     """
     return run(summarized(source, llm=llm, options=SummaryOptions.of(options)))
 
@@ -71,7 +72,7 @@ async def asummarize(source: Source, *, llm: Model | str = "local", **options: U
 
 
 async def summarized(source: Source, *, llm: Model | str, options: SummaryOptions) -> Summary:
-    """The summary of `summarize`, whose options are checked and opened."""
+    """`summarize` with options that are checked and opened."""
     require(isinstance(source, (*PATH, Document)), source, "source", "the path of a file, or what rag.load gives")
     document = source if isinstance(source, Document) else await asyncio.to_thread(loaders.load, source)
     with using_llm(llm) as model, CallStore(options.calls) as store:
@@ -91,9 +92,10 @@ def summarize_many(
     progress: Progress | None = None,
     **options: Unpack[ManyKeywords],
 ) -> Generator[Outcome, None, None]:
-    """Summaries of files, folders and loaded documents, as they finish; those that came first tend to finish first.
+    """Summarise files, folders and loaded documents. Yields each summary when it finishes, roughly in the order of `sources`.
 
-    A document that fails gives a FailedSummary, and the others go on. Finished calls are kept when the run is stopped.
+    A document that fails yields a FailedSummary, and the others continue. A stopped run keeps its finished calls.
+    `progress` counts "documents" and "tokens". Raises UsageError, for instance if there is no document.
 
         for outcome in rag.summarize_many(["minutes/"], llm="local", words=150):
             print(outcome.source)
@@ -125,7 +127,7 @@ def summarized_many(
     reading: ReadOptions,
     progress: Progress | None = None,
 ) -> Generator[Outcome, None, None]:
-    """The summaries of `summarize_many`, whose options are checked and opened."""
+    """`summarize_many` with options that are checked and opened."""
     yield from stream(asummarized_many(sources, llm=llm, options=options, reading=reading, progress=progress))
 
 
@@ -161,11 +163,11 @@ def _split(keywords: ManyKeywords) -> tuple[SummaryOptions, ReadOptions]:
 
 
 class _Loading:
-    """Documents in order: those that are given, then those in files, which are read by workers shortly before they are needed."""
+    """Documents in order: loaded ones first, then files, which worker processes read shortly before they are needed."""
 
     def __init__(self, sources: Sequence[Source], reading: ReadOptions) -> None:
         sources = listed(sources, "sources", kinds=(*PATH, Document), of="paths and documents")
-        self._given = [source for source in sources if isinstance(source, Document)]
+        self._documents = [source for source in sources if isinstance(source, Document)]
         named = [source for source in sources if not isinstance(source, Document)]
         found = find_files(named, selection=reading)
         self._failures = found.failures()
@@ -181,22 +183,22 @@ class _Loading:
 
     @property
     def count(self) -> int:
-        """Documents and failures that will come."""
-        return len(self._given) + len(self._failures) + len(self._files)
+        """Number of documents, with those that cannot be read."""
+        return len(self._documents) + len(self._failures) + len(self._files)
 
     async def documents(self) -> AsyncGenerator[Document | FailedSummary, None]:
-        """Each when it is asked for, and a few files before that."""
+        """Yields each document when the caller needs it. A few files are read ahead."""
         for failure in self._failures:
             yield _failed(failure)
-        for document in self._given:
+        for document in self._documents:
             yield document
         if not self._files:
             return
         loaded = self._load()
         loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
         try:
-            while (one := await loop.run_in_executor(thread, _next, loaded)) is not None:
-                yield _document(one)
+            while (outcome := await loop.run_in_executor(thread, _next, loaded)) is not None:
+                yield _document(outcome)
         finally:
             await asyncio.shield(loop.run_in_executor(thread, loaded.close))
             thread.shutdown()
@@ -206,13 +208,13 @@ def _next(loaded: Iterator[Loaded]) -> Loaded | None:
     return next(loaded, None)
 
 
-def _document(one: Loaded) -> Document | FailedSummary:
-    """A document whose side-car cannot be used is a document all the same."""
-    if one.document is not None:
-        return one.document
-    if one.failure is not None:
-        return _failed(one.failure)
-    return FailedSummary(one.source, "unreadable", f"{one.source} is not there any more.")
+def _document(outcome: Loaded) -> Document | FailedSummary:
+    """The document, even if it has a failure too: only its side-car is unusable then."""
+    if outcome.document is not None:
+        return outcome.document
+    if outcome.failure is not None:
+        return _failed(outcome.failure)
+    return FailedSummary(outcome.source, "unreadable", f"{outcome.source} no longer exists.")
 
 
 def _failed(failure: Failure) -> FailedSummary:
@@ -220,7 +222,7 @@ def _failed(failure: Failure) -> FailedSummary:
 
 
 class _Batch:
-    """Documents in hand, and how many more are worth having."""
+    """The documents in progress. Starts another one when the model has room for its calls."""
 
     def __init__(self, loading: _Loading, frame: Frame, store: CallStore, progress: Progress | None, *, fresh: bool) -> None:
         self._loading, self._frame, self._progress = loading, frame, progress
@@ -230,12 +232,12 @@ class _Batch:
             on_reply=lambda _, __: self._changed.set(),
         )
         self._outcomes: asyncio.Queue[Outcome | BaseException | None] = asyncio.Queue()
-        self._in_hand: dict[asyncio.Task[None], int] = {}
-        self._before_their_calls = 0
+        self._in_progress: dict[asyncio.Task[None], int] = {}
+        self._without_calls = 0
         self._changed = asyncio.Event()
 
     async def outcomes(self) -> AsyncGenerator[Outcome, None]:
-        """As they come; what is raised is what nobody expects, or would cost every document."""
+        """Yields outcomes as they finish. Raises unexpected errors, and those that would fail every document."""
         feeding = asyncio.create_task(self._feed())
         try:
             while (outcome := await self._outcomes.get()) is not None:
@@ -245,7 +247,7 @@ class _Batch:
                     self._progress.advance("documents")
                 yield outcome
         finally:
-            tasks = [feeding, *self._in_hand]
+            tasks = [feeding, *self._in_progress]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -259,22 +261,22 @@ class _Batch:
                     if isinstance(document, FailedSummary):
                         self._outcomes.put_nowait(document)
                         continue
-                    self._begin(document, turn)
+                    self._start(document, turn)
                     turn += 1
                     await self._until(self._has_room)
-            await self._until(lambda: not self._in_hand)
+            await self._until(lambda: not self._in_progress)
             self._outcomes.put_nowait(None)
         except Exception as error:  # noqa: BLE001 (raised by `outcomes`)
             self._outcomes.put_nowait(error)
 
-    def _begin(self, document: Document, turn: int) -> None:
+    def _start(self, document: Document, turn: int) -> None:
         task = asyncio.create_task(self._summarized(document, turn))
-        self._in_hand[task] = len(document.text)
-        self._before_their_calls += 1
+        self._in_progress[task] = len(document.text)
+        self._without_calls += 1
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        del self._in_hand[task]
+        del self._in_progress[task]
         self._changed.set()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
@@ -283,13 +285,13 @@ class _Batch:
             await self._changed.wait()
 
     def _has_room(self) -> bool:
-        """Whether one more document would find work for the model. A document that is being cut counts as one call."""
+        """Whether the model can take calls of one more document. A document that is still being cut counts as one call."""
         most = max(1, self._calls.llm.parallel)
-        calls = self._calls.in_flight + self._before_their_calls
-        return not self._in_hand or (
+        calls = self._calls.in_flight + self._without_calls
+        return not self._in_progress or (
             calls < SLOTS_AHEAD * most
-            and len(self._in_hand) < MOST_DOCUMENTS_A_SLOT * most
-            and sum(self._in_hand.values()) < MOST_CHARACTERS
+            and len(self._in_progress) < MOST_DOCUMENTS_A_SLOT * most
+            and sum(self._in_progress.values()) < MOST_CHARACTERS
         )
 
     async def _summarized(self, document: Document, turn: int) -> None:
@@ -314,7 +316,7 @@ class _Batch:
         except DocumentError as error:
             outcome = FailedSummary(document.source, error.status, str(error))
         except CallStoreError as error:
-            outcome = error  # no document can be summed up without it
+            outcome = error  # without the store, every document fails
         except RagError as error:
             outcome = FailedSummary(document.source, "model", str(error))
         except Exception as error:  # noqa: BLE001 (raised by `outcomes`)
@@ -325,5 +327,5 @@ class _Batch:
         self._outcomes.put_nowait(outcome)
 
     def _counted(self) -> None:
-        self._before_their_calls -= 1
+        self._without_calls -= 1
         self._changed.set()

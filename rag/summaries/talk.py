@@ -1,4 +1,4 @@
-"""Answers without content: "Nothing.", "The text does not mention …", and what chat models say around an answer."""
+"""Answers without content: "Nothing.", "The text does not mention …", and the remarks of chat models around an answer."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ NO_MENTION = re.compile(
     r"|i(?:['’]m| am) sorry,? but i (?:cannot|can['’]t|can not|am unable to))\b[^.!?\n]*[.!?]?\s*$",
     re.IGNORECASE,
 )
-"""An answer of one sentence that a model gives, though told to write "Nothing.", where a text does not hold what was asked."""
+"""An answer of one sentence, such as "The text does not mention it.". Some models give it although the prompt asks for "Nothing."."""
 
 OPENING = re.compile(r"^(?:certainly|sure|of course)\W*$", re.IGNORECASE)
 CLOSING = re.compile(
     r"^\W*(?:(?:please )?(?:let me know if|feel free to)|i hope this|would you like me to|is there anything else|word count\W*\d)",
     re.IGNORECASE,
 )
-"""What chat models say to whoever asked, before and after what they were asked for."""
+"""Remarks of chat models to the user, before and after the answer."""
 
 
 def says_nothing(text: str, *, was_asked: bool = False) -> bool:
-    """Whether a model had nothing to say, in the words that the prompt asks for, or in none.
+    """Whether an answer has no content: it is empty, or uses the words that the prompt asks for in that case.
 
-    What `was_asked` about something also says nothing when it tells, in English, that the text does not hold that.
+    If the prompt asked about something (`was_asked`), an English sentence that the text does not mention it counts too.
+
+    >>> says_nothing("Nothing to add.")
+    True
     """
     if not re.search(r"\w", text) or NOTHING.match(text):
         return True
@@ -40,5 +43,5 @@ def says_nothing(text: str, *, was_asked: bool = False) -> bool:
 
 
 def meant(sentence: str) -> frozenset[str]:
-    """The words of a sentence, by their stems."""
+    """The stems of the words in a sentence."""
     return frozenset(stems(sentence))

@@ -1,7 +1,8 @@
-"""The sentences of a document that say most of what it is about, from its beginning to its end.
+"""The most important sentences of a document, spread from its beginning to its end.
 
-Each stretch of the document gives its best one: the sentence whose words are the likeliest in the whole, where a word that was said
-already counts as its likelihood squared (SumBasic; Nenkova and Vanderwende, "The Impact of Frequency on Summarization", 2005).
+Each stretch of the document gives its best sentence: the one whose words are the most frequent in the whole document. The
+probability of a word is squared once a chosen sentence has it (SumBasic; Nenkova and Vanderwende, "The Impact of Frequency on
+Summarization", 2005).
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 LEAST_WORDS, MOST_WORDS = 6, 45
-"""Of a sentence that is worth quoting: shorter ones lean on others, longer ones are mostly tables."""
+"""Words of a sentence worth quoting. Shorter ones depend on their context; longer ones are mostly tables."""
 
 NOT_PLAIN = '"“”„«»「」<>'
 END = re.compile(r"[.!?…。！？।॥؟۔።။។]['’)\]]*\s*$")
 
 MOST_SENTENCES = 4000
-"""Of a longer text, so many that lie evenly in it."""
+"""Sentences that are considered. Of a longer text, evenly spaced ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +43,59 @@ class _Sentence:
 def telling_sentences(
     text: str, words: int, *, stretch: tuple[float, float] = (0.0, 1.0), said: Iterable[str] = (), focus: str = ""
 ) -> list[tuple[int, int]]:
-    """(start, end) of sentences of the text, in its order, of `words` words together at most.
+    """Spans (start, end) of the most important sentences in text order, with at most `words` words in total.
 
-    They begin in `stretch`, given as shares of the text's length.
-    `said` are sentences that the reader has: what they say is left out or counts less. With a `focus`, only sentences with a word
-    of it count, and what it shares with few sentences counts most.
+    The sentences begin in `stretch`, given as shares of the text's length (0 to 1). `said` are sentences that the summary
+    has already: repetitions are left out, and their words count less. With a `focus`, only sentences with one of its words
+    qualify, and its rarest words count most.
     """
     everything = _sentences(text)
-    asked = rarity(content_stems(focus), frequencies(one.words for one in everything), len(everything))
+    asked = rarity(content_stems(focus), frequencies(sentence.words for sentence in everything), len(everything))
     first, last = (share * len(text) for share in stretch)
-    sentences = [one for one in everything if first <= one.start < last and (not asked or one.words & asked.keys())]
+    in_stretch = [sentence for sentence in everything if first <= sentence.start < last]
+    sentences = [sentence for sentence in in_stretch if not asked or sentence.words & asked.keys()]
     if not sentences or words < LEAST_WORDS:
         return []
-    counts = frequencies(one.words for one in sentences)
+    counts = frequencies(sentence.words for sentence in sentences)
     likely = {word: count / len(sentences) for word, count in counts.items()}
-    known = [frozenset(content_stems(one)) for one in said]
+    known = [frozenset(content_stems(sentence)) for sentence in said]
     for word in frozenset().union(*known) & likely.keys():
         likely[word] **= 2
     chosen: list[_Sentence] = []
-    while fitting := [one for one in sentences if one.length <= words and not any(one.words <= told for told in known)]:
-        stretches = max(1, round(words / (sum(one.length for one in fitting) / len(fitting))))
+    while fitting := _fitting(sentences, words, known):
+        mean_length = sum(sentence.length for sentence in fitting) / len(fitting)
+        stretches = max(1, round(words / mean_length))
         for near in _stretches(fitting, stretches / (len(text) + 1)):
-            if still := [one for one in near if one.length <= words and one.words not in known]:
-                best = max(still, key=lambda one: _worth(one, likely, asked))
-                chosen.append(best)
-                known.append(best.words)
-                words -= best.length
-                likely.update({word: likely[word] ** 2 for word in best.words})
-    return sorted((one.start, one.end) for one in chosen)
+            still_fitting = [sentence for sentence in near if sentence.length <= words and sentence.words not in known]
+            if not still_fitting:
+                continue
+            best = max(still_fitting, key=lambda sentence: _worth(sentence, likely, asked))
+            chosen.append(best)
+            known.append(best.words)
+            words -= best.length
+            likely.update({word: likely[word] ** 2 for word in best.words})
+    return sorted((sentence.start, sentence.end) for sentence in chosen)
+
+
+def _fitting(sentences: Iterable[_Sentence], words: int, known: Sequence[frozenset[str]]) -> list[_Sentence]:
+    """Sentences of at most `words` words that say something new."""
+    short = (sentence for sentence in sentences if sentence.length <= words)
+    return [sentence for sentence in short if not any(sentence.words <= others for others in known)]
 
 
 def _stretches(sentences: Iterable[_Sentence], a_character: float) -> list[list[_Sentence]]:
-    """The sentences by the stretch in which they begin."""
-    return [list(stretch) for _, stretch in groupby(sentences, lambda one: int(one.start * a_character))]
+    """Group sentences by the stretch in which they begin; `a_character` is stretches per character."""
+    return [list(stretch) for _, stretch in groupby(sentences, lambda sentence: int(sentence.start * a_character))]
 
 
 def _worth(sentence: _Sentence, likely: dict[str, float], asked: dict[str, float]) -> tuple[float, float]:
-    """What bears on more of the question goes first."""
-    words = sentence.words
-    return sum(weight for word, weight in asked.items() if word in words), sum(likely[word] for word in words) / len(words)
+    """Sort key: the weight of the focus words in the sentence, then the mean probability of its words."""
+    about_focus = sum(weight for word, weight in asked.items() if word in sentence.words)
+    return about_focus, sum(likely[word] for word in sentence.words) / len(sentence.words)
 
 
 def _sentences(text: str) -> list[_Sentence]:
-    """Those that can stand alone: no talk, which leans on what was said before, and nothing that looks like a marker or markup."""
+    """The sentences that are understood alone: no direct speech, nothing that looks like a marker or markup."""
     spans = sentence_spans(text)
     found: list[_Sentence] = []
     for start, end in _evenly(spans, MOST_SENTENCES):
@@ -93,7 +104,8 @@ def _sentences(text: str) -> list[_Sentence]:
         begins, ends = sentence[:1].isalnum() and not sentence[:1].islower(), END.search(sentence)
         is_whole = LEAST_WORDS <= length <= MOST_WORDS and begins and ends
         is_plain = not any(mark in sentence for mark in NOT_PLAIN) and without_markers(as_data(sentence)) == sentence
-        if is_whole and is_plain and (words := frozenset(content_stems(sentence))):
+        words = frozenset(content_stems(sentence)) if is_whole and is_plain else frozenset()
+        if words:
             found.append(_Sentence(start, end, words, length))
     return found
 

@@ -1,4 +1,4 @@
-"""What comes of summarising a document."""
+"""The results of summarising a document: a summary, or a failure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A summary whose sentences carry the words of the document that they rest on.
+    """A summary whose sentences cite the document.
 
-    `reason` says why this chain was taken; `levels` is how many calls followed one another. `calls` counts the model's
-    answers that it was made of, `reused_calls` those of them that were known from an earlier run, and `usage` the tokens of
-    the others. `notes` tell what was cut, left out or missed.
+    `reason` says why this chain was chosen. `levels` is the number of calls on the longest path, each of which needs the
+    answer of the one before. `calls` counts all answers of the model, `reused_calls` those kept from an earlier run, and
+    `usage` the tokens of the others. `notes` list text that was cut, left out or missing. `seconds` is the time of this run.
     """
 
     source: str
@@ -48,7 +48,7 @@ class Summary:
 
     @property
     def words(self) -> int:
-        """Words of the summary, markers not counted."""
+        """Number of words, without markers."""
         return count_words(self.plain_text)
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class FailedSummary:
-    """A document without a summary: `status` is one of `errors.DOCUMENT_STATUSES`, or "model" where the model is to blame."""
+    """A document without a summary. `status` is one of `errors.DOCUMENT_STATUSES`, or "model" if the model caused the failure."""
 
     source: str
     status: str

@@ -1,4 +1,4 @@
-"""What the processor of this machine has."""
+"""Properties of this machine's processor."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def usable_cores() -> int:
-    """Those that this process may use, at least 1."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of cores that this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def lacks_bfloat16() -> bool:
-    """Whether this is an x86 processor that can only emulate bfloat16, several times slower than float32. False where unknown."""
+    """Whether this x86 processor only emulates bfloat16, several times slower than float32. False if unknown."""
     try:
         flags = re.search(r"^flags\s*:(.*)$", CPUINFO.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:

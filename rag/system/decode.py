@@ -1,6 +1,6 @@
-"""Data from files (TOML tables, lines of JSON) to frozen dataclasses, with mistakes named by place and key.
+"""Decode data of files (TOML tables, JSON lines) into frozen dataclasses. Errors name the place and the key.
 
-msgspec does the work; it is imported at the first use, since most commands decode nothing.
+Built on msgspec, which is imported on first use, since most commands decode nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST_SHOWN = 60
 KEY = re.compile(r" - at `\$\.(\w+)")
-"""Where msgspec says at which key a value is of another kind."""
+"""Finds the key with the wrong type in a message of msgspec."""
 
 WORDS: dict[Any, str] = {
     str: "a string", bool: "true or false", int: "a whole number", float: "a number", dict: "an object", list: "a list",
@@ -37,11 +37,10 @@ def decoded(
     like: str = "",
     error: type[RagError] = UsageError,
 ) -> T:
-    """The values as a dataclass of this kind, whose own checks run too.
+    """Decode values into the dataclass `kind`, whose own checks run too. Raises `error`.
 
-    `place` begins every message, such as "rag.toml" or "questions.jsonl, line 3", and `like`, an example of what is right,
-    ends it. `key` is what keys are called. Keys that the class does not have are refused, unless `others` are allowed.
-    Raises `error`.
+    Every message begins with `place`, such as "rag.toml" or "questions.jsonl, line 3", and ends with `like`, an example of
+    correct data. `key` is the noun for keys in messages. Unknown keys are an error, unless `others` is True.
 
     >>> from rag.settings import Settings
     >>> decoded({"llm": "extractive"}, Settings, place="rag.toml").llm
@@ -50,7 +49,8 @@ def decoded(
     try:
         return _decoded(values, kind, key, others)
     except RagError as problem:
-        raise error(f"{place}: {problem}{f' Write {like}' if like else ''}") from problem
+        example = f" Write {like}" if like else ""
+        raise error(f"{place}: {problem}{example}") from problem
 
 
 def _decoded(values: object, kind: type[T], key: str, others: bool) -> T:
@@ -58,45 +58,48 @@ def _decoded(values: object, kind: type[T], key: str, others: bool) -> T:
 
     if not isinstance(values, Mapping):
         raise UsageError(f"{shown(values)} has no keys and values.")
-    known = {one.name: one for one in fields(kind) if one.init}  # type: ignore[arg-type]
+    known = {field.name: field for field in fields(kind) if field.init}  # type: ignore[arg-type]
     for name in values:
         if name not in known and not others:
             raise UsageError(f"unknown {key} '{name}'.{nearest(str(name), known)} Known: {', '.join(known)}.")
-    for name, one in known.items():
-        if _is_required(one) and _is_empty(value := values.get(name)):
+    for name, field in known.items():
+        value = values.get(name)
+        if _is_required(field) and _is_empty(value):
             raise UsageError(f"the {key} '{name}' is {'missing' if value is None else 'empty'}.")
     try:
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as problem:
-        raise UsageError(_told(str(problem), values, kind)) from problem
+        raise UsageError(_worded(str(problem), values, kind)) from problem
 
 
 def _is_empty(value: object) -> bool:
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
-def _is_required(one: Field[Any]) -> bool:
-    return one.default is MISSING and one.default_factory is MISSING
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
-def _told(problem: str, values: Mapping[Any, Any], kind: type[Any]) -> str:
+def _worded(problem: str, values: Mapping[Any, Any], kind: type[Any]) -> str:
+    """A message of msgspec in our words, with the nearest known name for a wrong choice."""
     found = KEY.search(problem)
     if found is None or found[1] not in values:
         return problem
     name, value = found[1], values[found[1]]
     hint = get_type_hints(kind)[name]
     choices = _choices(hint)
-    wrong = [one for one in _as_list(value) if isinstance(one, str) and one not in choices] if choices else []
-    return f"'{name}' must be {words_of(hint)}, not {shown(value)}.{nearest(wrong[0], choices) if wrong else ''}"
+    unknown = [item for item in _as_list(value) if isinstance(item, str) and item not in choices]
+    suggestion = nearest(unknown[0], choices) if choices and unknown else ""
+    return f"'{name}' must be {words_of(hint)}, not {shown(value)}.{suggestion}"
 
 
 def _choices(hint: Any) -> tuple[str, ...]:
-    """The only values of a type, or of the items of a list."""
-    for one in _members(hint):
-        if get_origin(one) is Literal:
-            return get_args(one)
-        if get_origin(one) in (list, tuple):
-            return _choices(get_args(one)[0])
+    """The values of a Literal type, or of a list of such a type; empty for other types."""
+    for member in _members(hint):
+        if get_origin(member) is Literal:
+            return get_args(member)
+        if get_origin(member) in (list, tuple):
+            return _choices(get_args(member)[0])
     return ()
 
 
@@ -105,17 +108,21 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def words_of(hint: Any) -> str:
-    """What values of a type are called in a message, such as "a list of strings"."""
-    return " or ".join(_words_of_one(one) for one in _members(hint))
+    """The name of a type in a message.
+
+    >>> words_of(list[str] | None)
+    'a list of strings'
+    """
+    return " or ".join(_words_of_member(member) for member in _members(hint))
 
 
 def _members(hint: Any) -> list[Any]:
     """The types of a union, without None."""
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return [one for one in members if one is not NoneType]
+    return [member for member in members if member is not NoneType]
 
 
-def _words_of_one(hint: Any) -> str:
+def _words_of_member(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return f"one of {', '.join(map(str, get_args(hint)))}"
     if get_origin(hint) in (list, tuple):
@@ -126,6 +133,6 @@ def _words_of_one(hint: Any) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in a message, as JSON and cut where it is long."""
+    """A value for a message: as JSON, cut if it is long."""
     spelled = json.dumps(value, ensure_ascii=False, default=str)
     return spelled if len(spelled) <= MOST_SHOWN else f"{spelled[:MOST_SHOWN]}…"

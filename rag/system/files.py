@@ -1,4 +1,4 @@
-"""Paths, the cache folder, locks, and files that are never half written."""
+"""Paths, the cache folder, locks, and atomic writing of files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BINARY = getattr(os, "O_BINARY", 0)
 
 
 def expanded(path: str | Path) -> Path:
-    """The path with `~` as the user's folder; a `~` that stands for nobody is a name like any other."""
+    """The path with `~` replaced by the user's folder. The `~` of an unknown user is not changed."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises RuntimeError)
 
 
 def cache_folder() -> Path:
-    """Where derived files live that can be made again: `RAG_CACHE`, else the user's cache folder."""
+    """The folder for derived files, which can be rebuilt: `RAG_CACHE`, else the user's cache folder."""
     if chosen := os.environ.get("RAG_CACHE"):
         return expanded(chosen)
     from platformdirs import user_cache_path
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty where there is no such file or it holds no object."""
+    """Read the JSON object in a file; empty if there is no such file or no object in it."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -39,7 +39,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write so that a reader sees the old file or the new one, never a part."""
+    """Write an object as JSON. A reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(json.dumps(value, ensure_ascii=False, indent=1).encode())
@@ -47,9 +47,9 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False, mode: int = 0o666) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `path` at the end; the old one stays if anything is raised.
+    """Open a file for writing that replaces `path` at the end of the block. After an error, the old file is kept.
 
-    `durable` waits until the new one is on the disk. `mode` is its permissions, less the user's mask.
+    `durable` waits until the new file is on the disk. `mode` is its permissions, before the user's mask.
     """
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}.new")
     try:
@@ -66,7 +66,7 @@ def replacing(path: Path, *, durable: bool = False, mode: int = 0o666) -> Iterat
 
 
 def lock_beside(path: Path) -> Path:
-    """The lock of a file that one process at a time may write.
+    """The path of a file's lock, for files that one process at a time may write.
 
     >>> lock_beside(Path("answers.jsonl"))
     PosixPath('answers.jsonl.lock')
@@ -80,21 +80,21 @@ class BusyError(Exception):
 
 @contextmanager
 def locked(lock: Path, *, patience: float = 0.0, leave: bool = True) -> Iterator[None]:
-    """Hold a lock that ends with its process; wait `patience` seconds for it, or without end where that is negative.
+    """Hold a lock, which the system releases when the process ends. Waits `patience` seconds for it, forever if negative.
 
-    The file of the lock is left there, since another process may wait for it, unless `leave` is False. Raises BusyError, and
-    OSError where the file cannot be written.
+    The lock file is kept, since another process may wait for it, unless `leave` is False. Raises BusyError, and OSError if
+    the file cannot be written.
     """
     from filelock import FileLock, Timeout
 
-    held = FileLock(lock, timeout=patience, poll_interval=0.02)
+    file_lock = FileLock(lock, timeout=patience, poll_interval=0.02)
     try:
-        held.acquire()
+        file_lock.acquire()
     except Timeout as error:
         raise BusyError(str(lock)) from error
     try:
         yield
     finally:
-        held.release()
+        file_lock.release()
         if not leave:
             lock.unlink(missing_ok=True)

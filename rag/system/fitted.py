@@ -1,6 +1,6 @@
-"""Fitted constants: a data file names the sets they were fitted on, the script that fits them, and their values.
+"""Fitted constants. A data file has their values, the data sets they were fitted on, and the script that fits them.
 
-Code has no fitted number of its own. A new fit writes the data file again and changes no code.
+The code contains no fitted numbers. A new fit rewrites the data file and changes no code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """One set of constants and its origin.
+    """A set of constants with its origin.
 
     Example:
         >>> from rag.retrieval import fusion
@@ -25,28 +25,28 @@ class Fitted:
     """
 
     fitted_on: tuple[str, ...]
-    """Data sets that were fitted on, or looked at when a value was chosen by hand."""
+    """Data sets for the fit, or for the choice of a value by hand."""
 
     script: str
-    """Path of the script that fits or measures the values, from the root of the repository."""
+    """Script that fits or measures the values; its path from the root of the repository."""
 
     date: str
     """Day of the fit, YYYY-MM-DD."""
 
     how: str
-    """The method, and which values were moved or chosen by hand."""
+    """Method of the fit, and values that were changed or chosen by hand."""
 
     values: Mapping[str, Any]
     """The constants by name."""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Fitted:
-        """From a record of a data file. KeyError where it lacks its origin."""
+        """Read a record of a data file. Raises KeyError if the origin is missing."""
         return cls(
             tuple(record["fitted_on"]), str(record["script"]), str(record["date"]), str(record["how"]), dict(record["values"])
         )
 
 
 def read_fitted(path: Path) -> Fitted:
-    """The constants of a JSON file."""
+    """Read the constants of a JSON file."""
     return Fitted.of(json.loads(path.read_text(encoding="utf-8")))

@@ -1,7 +1,7 @@
 """Files of JSON lines that survive a crash: every line is whole, except perhaps the last.
 
-A kill, or a disk that is full, may tear the last line. It is taken away before more is written. Any other line that is not
-ours belongs to somebody else, so the file is refused and stays as it is.
+A kill or a full disk may cut off the last line. That line is removed before more are written. Any other line that is not ours
+means that the file is foreign: it is refused and not changed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NUL = b"\0"
-"""A file system that made room for a line, and went down before it wrote it, leaves these at the end."""
+"""A file system that crashes after it allocated a line, and before it wrote it, leaves these at the end."""
 
 BLOCK = 65_536
 
 
 class ForeignLineError(Exception):
-    """A line that nobody of us wrote; `number` counts from 1."""
+    """A line that the toolkit did not write. `number` is the line number, from 1."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"line {number}")
@@ -29,7 +29,7 @@ class ForeignLineError(Exception):
 
 
 def line_of(record: Mapping[str, Any]) -> bytes:
-    """A record as one line. A lone surrogate, which UTF-8 cannot write, is escaped.
+    """A record as a line. A lone surrogate, which UTF-8 cannot express, is escaped.
 
     >>> line_of({"question": "How tall?"})
     b'{"question": "How tall?"}\\n'
@@ -38,7 +38,7 @@ def line_of(record: Mapping[str, Any]) -> bytes:
 
 
 def record_of(line: bytes) -> dict[str, Any] | None:
-    """The record in a line; None for a line that holds no JSON object."""
+    """The record in a line; None for a line without a JSON object."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -47,21 +47,22 @@ def record_of(line: bytes) -> dict[str, Any] | None:
 
 
 def is_torn(line: bytes, beginnings: Sequence[bytes]) -> bool:
-    """Whether a line without an end is the rest of one of ours, which all begin in one of these ways."""
+    """Whether a line without a line end is a part of one of our lines, which have one of these beginnings."""
     rest = line.rstrip(NUL)
     return not line.endswith(b"\n") and any(rest.startswith(beginning[: len(rest)]) for beginning in beginnings)
 
 
 def records(path: Path, *, is_ours: Callable[[dict[str, Any]], bool], beginnings: Sequence[bytes]) -> Iterator[dict[str, Any]]:
-    """The records of a file, one after the other; at the end, the file is mended so that more can be added.
+    """Yields the records of a file. At the end, repairs the file, so that lines can be appended.
 
-    Empty lines are passed over. Raises ForeignLineError, and OSError.
+    Empty lines are skipped. Raises ForeignLineError and OSError.
     """
     sound, last = 0, b"\n"
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             record = record_of(line)
-            if line.strip() and (record is None or not is_ours(record)):
+            is_foreign = record is None or not is_ours(record)
+            if line.strip() and is_foreign:
                 if record is None and is_torn(line, beginnings):
                     break
                 raise ForeignLineError(number)
@@ -80,9 +81,9 @@ def _mend(path: Path, sound: int, *, is_ended: bool) -> None:
 
 
 def append_durably(file: IO[bytes], line: bytes, *, beginnings: Sequence[bytes]) -> None:
-    """Add a line to a file that is open for reading and writing, after its last whole line, and wait until it is on the disk.
+    """Append a line after the last whole line, and wait until it is on the disk. The file must be readable and writable.
 
-    Raises ForeignLineError, with the number 0, where the file ends with the rest of a line that is not ours.
+    Raises ForeignLineError with the number 0 if the file ends with a part of a foreign line.
     """
     end = end_of_whole_lines(file)
     file.seek(end)
@@ -96,7 +97,7 @@ def append_durably(file: IO[bytes], line: bytes, *, beginnings: Sequence[bytes])
 
 
 def end_of_whole_lines(file: IO[bytes]) -> int:
-    """The position after the last line end. Reads from the end of the file, and no more than it has to."""
+    """The position after the last line end. Reads backwards from the end of the file, block by block."""
     position, tail = file.seek(0, os.SEEK_END), b""
     while position and b"\n" not in tail:
         start = max(0, position - BLOCK)

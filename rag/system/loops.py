@@ -1,7 +1,7 @@
-"""Asynchronous work for callers who do not await.
+"""Run asynchronous work from code that does not await.
 
-Work that cannot run in the caller's thread runs in one of its own. Ctrl-C and a notebook's stop button may interrupt the caller
-between any two steps; the work ends then too.
+If the caller's thread already has an event loop, the work runs in a separate thread. Ctrl-C and a notebook's stop button may
+interrupt the caller at any point; the work is then cancelled too.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _Item = TypeVar("_Item")
 
 
 def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run to the end, in a thread of its own where this one has an event loop already.
+    """Run a coroutine to its end; in a separate thread, if this one already has an event loop.
 
-    Whatever interrupts the wait cancels the work and is raised when that has ended.
+    An interrupt cancels the work, waits for its end, and is then raised.
     """
     if not _is_loop_running():
         try:
@@ -54,7 +54,7 @@ async def _heeding_signals(coroutine: Coroutine[Any, Any, _Result]) -> _Outcome[
 
 
 async def _outcome_of(coroutine: Coroutine[Any, Any, _Result]) -> _Outcome[_Result]:
-    """The outcome of a coroutine. It returns an interrupt, which asyncio would also report as never retrieved."""
+    """The outcome of a coroutine. An interrupt is returned, not raised: asyncio would report it as never retrieved."""
     try:
         return _Outcome((await coroutine,))
     except (KeyboardInterrupt, SystemExit) as error:
@@ -62,51 +62,51 @@ async def _outcome_of(coroutine: Coroutine[Any, Any, _Result]) -> _Outcome[_Resu
 
 
 def stream(items: AsyncGenerator[_Item, None]) -> Generator[_Item, None, None]:
-    """What comes of an asynchronous generator, which runs ahead in a thread of its own.
+    """Iterate over an asynchronous generator, which runs ahead in a separate thread.
 
-    Leaving off the iteration, an interrupt among others, cancels the generator and returns when that has ended.
+    If the caller stops early, as by an interrupt, the generator is cancelled, and its end is awaited.
     """
-    come: SimpleQueue[tuple[_Item] | _Outcome[None]] = SimpleQueue()
+    items_or_end: SimpleQueue[tuple[_Item] | _Outcome[None]] = SimpleQueue()
 
     async def drive() -> None:
         async with aclosing(items):
             async for item in items:
-                come.put((item,))
+                items_or_end.put((item,))
 
-    work = _Work(drive(), come.put)
+    work = _Work(drive(), items_or_end.put)
     try:
         work.begin()
-        while not isinstance(one := taken(come), _Outcome):
-            yield one[0]
+        while not isinstance(entry := taken(items_or_end), _Outcome):
+            yield entry[0]
     except BaseException:
         work.end()
         raise
-    one.result()
+    entry.result()
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome(Generic[_Result]):
-    """How a coroutine ended: with one value, or with an error."""
+    """The end of a coroutine: a value, or an error."""
 
     values: tuple[_Result, ...] = ()
     error: BaseException | None = None
 
     def result(self) -> _Result:
-        """The value. Raises the error."""
+        """Return the value, or raise the error."""
         if self.error is not None:
             raise self.error
         return self.values[0]
 
 
 class _Work(Generic[_Result]):
-    """A coroutine in an event loop in a thread of its own; `tell` is called there with how it ended, unless it never began."""
+    """A coroutine in a separate thread with an event loop. That thread calls `report` with the outcome, unless it never started."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, _Result], tell: Callable[[_Outcome[_Result]], object]) -> None:
-        self._coroutine, self._tell = coroutine, tell
+    def __init__(self, coroutine: Coroutine[Any, Any, _Result], report: Callable[[_Outcome[_Result]], object]) -> None:
+        self._coroutine, self._report = coroutine, report
         self._running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
         self._is_unwanted = False
         self._thread: threading.Thread | None = None
-        self._ended = threading.Event()  # a join that was interrupted takes the thread for ended
+        self._ended = threading.Event()  # after an interrupted join, Python regards the thread as ended
 
     def begin(self) -> None:
         """Start the thread."""
@@ -114,20 +114,20 @@ class _Work(Generic[_Result]):
         self._thread.start()
 
     def end(self) -> None:
-        """Cancel the coroutine and wait for its end; where it has not begun yet, it never will."""
+        """Cancel the coroutine and wait for its end. If it has not started yet, it never will."""
         try:
             self._cancel()
-        except BaseException:  # an interrupt may come here too
+        except BaseException:  # an interrupt is possible here too
             self._cancel()
             raise
         if not self._running:
             self._coroutine.close()
-        elif threading.current_thread() is not self._thread:  # where garbage may be collected as well
+        elif threading.current_thread() is not self._thread:  # garbage collection may call this in the thread itself
             await_event(self._ended)
 
     def _cancel(self) -> None:
-        self._is_unwanted = True  # before the look at what runs, as the thread notes what runs before it looks at this
-        with suppress(RuntimeError):  # the loop has closed meanwhile
+        self._is_unwanted = True  # set before reading `_running`; the thread writes `_running` before it reads this
+        with suppress(RuntimeError):  # the loop is already closed
             for loop, task in self._running:
                 loop.call_soon_threadsafe(_cancel_once, task)
 
@@ -135,12 +135,12 @@ class _Work(Generic[_Result]):
         try:
             with asyncio.Runner() as runner:
                 outcome = runner.run(self._noted())
-        except BaseException as error:  # noqa: BLE001 (handed to the caller)
+        except BaseException as error:  # noqa: BLE001 (raised in the caller)
             outcome = _Outcome(error=error)
         finally:
             self._coroutine.close()
             self._ended.set()
-        self._tell(outcome)
+        self._report(outcome)
 
     async def _noted(self) -> _Outcome[_Result]:
         task = asyncio.current_task()
@@ -152,7 +152,7 @@ class _Work(Generic[_Result]):
 
 
 def _cancel_once(task: asyncio.Task[Any]) -> None:
-    """A second cancellation would break into what the first makes it clean up."""
+    """Cancel a task once, because a second cancellation would interrupt the cleanup after the first."""
     if not task.cancelling():
         task.cancel()
 

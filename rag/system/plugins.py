@@ -1,20 +1,20 @@
-"""Components of other packages, found by their entry points.
+"""Components of other packages, found by entry points.
 
-A package names a component in one of the groups below, in its `pyproject.toml`:
+A package registers a component in one of the groups of `MEMBERS`, in its `pyproject.toml`:
 
     [project.entry-points."groundtext.generators"]
     toy = "toy_models:ToyGenerator"
 
-It is imported when it is first asked for. The toolkit's own names come first, so that no package can replace them.
+It is imported on first use. No package can replace a component of the toolkit, since built-in names come first.
 
-Each name leads to an object:
+Each name refers to an object:
 
 - embedders, generators, rerankers, verifiers: the name begins a spec, as in `toy:big`. The object is called with the rest, `"big"`,
-  which may be empty, and makes the component.
+  which may be empty, and returns the component.
 - stores, sources: the name is the scheme of an address, as in `toy://shelf`. The object is called with the whole address.
 - loaders: the object is the loader itself, with `suffixes` and `load`.
 
-A callable that has a parameter `api_key` gets the key that the caller passed, or None.
+If the callable has a parameter `api_key`, it gets the key of the caller, or None.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ MEMBERS = {
     "verifiers": ("check",),
     "stores": ("catalog", "search_vectors", "search_words", "first_hits", "close"),
 }
-"""The groups, and what tells a component of each from something else. `rag.protocols` has all of their members."""
+"""Groups, with the members that a component must have at least. `rag.protocols` has the full list."""
 
 
 def opened_plugin(group: str, name: str, rest: str, *, api_key: str | None = None) -> Any | None:
-    """The component that an installed package makes from the rest of a spec, or from an address; None if none offers the name.
+    """Open a component of an installed package. `rest` is the rest of the spec, or the address. None if no package has the name.
 
-    Raises PluginError, which names the package, if the component cannot be imported or made, or lacks a member. Errors that the
-    package raises as a RagError are its own to word.
+    Raises PluginError, which names the package, if the component cannot be imported or opened, or lacks a member. A RagError
+    of the package is raised unchanged.
     """
     entry = _offered(group).get(name)
     if entry is None:
@@ -61,12 +61,12 @@ def opened_plugin(group: str, name: str, rest: str, *, api_key: str | None = Non
 
 
 def plugins(group: str) -> list[Any]:
-    """All components that installed packages offer in a group whose objects are the components themselves. Raises PluginError."""
+    """All components of installed packages in a group such as "loaders", whose objects are the components. Raises PluginError."""
     return [_fitting(group, entry, _imported(group, entry)) for _, entry in sorted(_offered(group).items())]
 
 
 def plugin_names(group: str) -> list[str]:
-    """The names that installed packages offer in a group, sorted."""
+    """The names in a group that installed packages register, sorted."""
     return sorted(_offered(group))
 
 
@@ -78,17 +78,17 @@ def _imported(group: str, entry: EntryPoint) -> Any:
 
 
 def _fitting(group: str, entry: EntryPoint, component: Any) -> Any:
-    """The component, if it has the members that tell its kind."""
+    """The component. Raises PluginError if it lacks a member."""
     for member in MEMBERS[group]:
         if not hasattr(component, member):
             raise _failure(group, entry, f"gives a {type(component).__name__} that has no '{member}'")
     return component
 
 
-def _failure(group: str, entry: EntryPoint, what: str) -> PluginError:
+def _failure(group: str, entry: EntryPoint, problem: str) -> PluginError:
     package = entry.dist.name if entry.dist else entry.module
     return PluginError(
-        f"The package {package} offers '{entry.name}' in groundtext.{group}, but {entry.value} {what}. "
+        f"The package {package} offers '{entry.name}' in groundtext.{group}, but {entry.value} {problem}. "
         f"Update or uninstall {package}."
     )
 

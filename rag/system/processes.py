@@ -1,7 +1,7 @@
-"""Processes of ours that answer requests: one JSON line in, one JSON line out. Both ends of that conversation are here.
+"""Worker processes that answer requests: a JSON line in, a line out. This module has both sides.
 
-The main process asks by a `Worker` of a `Pool`; the module that runs in the child calls `serve`. A child ends when its stdin ends,
-whatever has become of the main process.
+The main process asks a `Worker` of a `Pool`; the module in the child calls `serve`. A child ends when its stdin ends, even if the
+main process was killed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 READY = b"ready\n"
-"""The first line of a child, once it can answer."""
+"""The first line of a child that is ready for requests."""
 
 SECONDS_TO_START = 60.0
 SECONDS_BETWEEN_LOOKS = 0.1
@@ -42,15 +42,15 @@ RESIDENT, DATA = 1, 5
 
 
 class StartError(Exception):
-    """A process does not start; the text says why."""
+    """A process did not start. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The line that a process answered, or None and the reason.
+    """The answer of a process, or None and the reason.
 
-    "interrupted" is a worker that was stopped; "killed" is an end that only the system brings about, where memory runs out.
-    `memory` is the most data, in bytes, that the process was seen to hold while it worked; 0 where nobody looked.
+    "interrupted": the worker was stopped. "killed": SIGKILL, which the system sends when memory runs out. "ended": any other end.
+    `memory` is the peak of the process's data in bytes, sampled while it worked; 0 if it was not sampled.
     """
 
     line: bytearray | None
@@ -64,9 +64,9 @@ def module_command(module: str) -> list[str]:
 
 
 class Worker:
-    """One process, started at its first request and again after it has ended. One thread asks at a time.
+    """A process that starts at the first request, and again after it has ended. One thread at a time may use it.
 
-    `environment` is added to that of this process.
+    `environment` is added to the environment of this process.
     """
 
     def __init__(
@@ -84,30 +84,27 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
-        """The number of the running process."""
+        """The id of the running process, or None."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
     @property
     def memory(self) -> int:
-        """Resident bytes of the process; 0 where there is none, or no way to know."""
+        """Resident memory of the process in bytes; 0 if there is no process, or the system does not tell."""
         return _memory(self._process, RESIDENT) if self._process else 0
 
     def ask(self, request: Any, *, seconds: float = inf, most_bytes: float = inf) -> Reply:
-        """The reply to a request. A process that gives none in time, or one that is too long, is ended.
-
-        Raises StartError.
-        """
-        if self._process is not None and self._process.poll() is not None:  # ended from outside, between two requests
+        """Send a request and wait for the reply. A process whose reply is late or too long is killed. Raises StartError."""
+        if self._process is not None and self._process.poll() is not None:  # it ended between two requests
             self.end()
         if self._process is None and not self._stopped.is_set():
             self._process = self._started()
         process = self._process
-        if self._stopped.is_set() or process is None:  # while it was being started, or before
+        if self._stopped.is_set() or process is None:  # stopped before or during the start
             return Reply(None, "interrupted")
         try:
             reply = _reply(process, json.dumps(request).encode() + b"\n", seconds, most_bytes)
-        except BaseException:  # the next request would get the answer to this one
+        except BaseException:  # otherwise the next request would get this answer
             self.end()
             raise
         if reply.line is None:
@@ -115,13 +112,13 @@ class Worker:
         return reply
 
     def stop(self) -> None:
-        """Kill the process, from any thread. The request in its hands gets no answer, and no other process is started."""
+        """Kill the process, from any thread. Its request is interrupted, and no other process is started."""
         self._stopped.set()
         if self._process is not None:
             _kill(self._process)
 
     def end(self) -> None:
-        """Kill the process and wait for its end. The next request starts another."""
+        """Kill the process and wait for its end. The next request starts a new one."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -129,7 +126,7 @@ class Worker:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                with suppress(BrokenPipeError):  # what was not yet written to it is of no use any more
+                with suppress(BrokenPipeError):  # data in the buffer is no longer needed
                     pipe.close()
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -137,7 +134,7 @@ class Worker:
 
 
 class Pool:
-    """Workers for any number of threads; whoever asks waits for a free one. `stop` may come at any time, `close` after it."""
+    """Workers for any number of threads, which wait for a free one. `stop` may be called at any time, and `close` after it."""
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         self._workers = list(workers)
@@ -147,12 +144,13 @@ class Pool:
 
     @property
     def pids(self) -> set[int]:
-        """The numbers of the running processes."""
-        return {pid for worker in self._workers if (pid := worker.pid) is not None}
+        """The ids of the running processes."""
+        pids = (worker.pid for worker in self._workers)
+        return {pid for pid in pids if pid is not None}
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:
-        """A worker that nobody else uses meanwhile."""
+        """Lend a worker to one thread."""
         worker = self._idle.get()
         try:
             yield worker
@@ -160,12 +158,12 @@ class Pool:
             self._idle.put(worker)
 
     def stop(self) -> None:
-        """Kill all processes; requests in their hands, and all later ones, are interrupted."""
+        """Kill all processes. Current and later requests are interrupted."""
         for worker in self._workers:
             worker.stop()
 
     def close(self) -> None:
-        """Stop, and return when all processes have ended and no thread uses a worker."""
+        """Stop, then wait until all processes have ended and no thread uses a worker."""
         self.stop()
         free = [taken(self._idle) for _ in self._workers]
         for worker in free:
@@ -174,16 +172,16 @@ class Pool:
 
 
 def start(command: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> subprocess.Popen[bytes]:
-    """A process that has said that it is ready. Raises StartError, which names the cause, where it does not."""
+    """Start a process and wait until it is ready, at most `seconds`. Raises StartError, which names the cause."""
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    surroundings = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    variables = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     try:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=surroundings,
+            env=variables,
             start_new_session=True,  # so that it ends with all its children, and Ctrl-C reaches neither
         )
     except OSError as error:
@@ -207,7 +205,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], *, seconds: fl
 
 
 def _reply(process: subprocess.Popen[bytes], request: bytes, seconds: float, most_bytes: float) -> Reply:
-    """Wait for the answer, as long as it may take and not longer than it may be."""
+    """Send a request and read the answer, within the limits of time and size."""
     assert process.stdin is not None
     assert process.stdout is not None
     until = time.monotonic() + seconds
@@ -241,7 +239,7 @@ def _ended(process: subprocess.Popen[bytes], memory: int) -> Reply:
 
 
 def _memory(process: subprocess.Popen[bytes], column: int) -> int:
-    """Bytes that a process holds; 0 where there is no way to know."""
+    """Memory of a process in bytes; 0 if the system does not tell."""
     try:
         return int(Path(f"/proc/{process.pid}/statm").read_text("ascii").split()[column]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):
@@ -249,8 +247,8 @@ def _memory(process: subprocess.Popen[bytes], column: int) -> int:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and the children that it may have."""
-    if process.returncode is None:  # its number still is its own
+    """Kill a process and its children."""
+    if process.returncode is None:  # no other process can have its id yet
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.kill()
@@ -260,16 +258,16 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def serve(answer: Callable[[Any], bytes], *, ends_with_thread: bool) -> NoReturn:
-    """Answer requests until stdin ends; `answer` makes the line that answers a request. Ctrl-C is for the main process.
+    """Answer requests until stdin ends. `answer` turns a request into a line. Only the main process handles Ctrl-C.
 
-    On Linux, `ends_with_thread` also ends the process with the thread that started it. That signal reaches Python code which the
-    reader of stdin cannot interrupt, such as a regular expression.
+    On Linux, `ends_with_thread` also ends the process when the thread that started it ends. That signal interrupts code that
+    the reader of stdin cannot interrupt, such as a regular expression.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
-        # What a library or its children print must not end up among the answers, nor may they read requests.
-        # Until here, the main process reads from 2 why a worker could not start.
+        # Libraries and their children must not print among the answers or read requests.
+        # Until here, the main process reads from descriptor 2 why a worker could not start.
         os.dup2(os.open(os.devnull, mode), descriptor)
     _be_first_to_go(ends_with_thread=ends_with_thread)
     waiting: SimpleQueue[bytes] = SimpleQueue()
@@ -282,14 +280,14 @@ def serve(answer: Callable[[Any], bytes], *, ends_with_thread: bool) -> NoReturn
 
 
 def _receive(requests: IO[bytes], waiting: SimpleQueue[bytes]) -> None:
-    """In a thread of its own, so that the end of the main process is noticed in the middle of a request."""
+    """Read requests. This runs in a separate thread, to notice the end of the main process during a request."""
     for line in requests:
         waiting.put(line)
     end_with_children()
 
 
 def _be_first_to_go(*, ends_with_thread: bool) -> None:
-    """Leave no core files, and be the first to end where the machine's memory runs out."""
+    """Write no core files, and be the first process that Linux kills when memory runs out."""
     import ctypes
     import resource
 
@@ -303,7 +301,7 @@ def _be_first_to_go(*, ends_with_thread: bool) -> None:
 
 
 def end_with_children() -> NoReturn:
-    """End at once with all children, which are in the process group that the main process made for this one."""
+    """End at once, with all children. They share the process group that the main process created for this process."""
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(0)

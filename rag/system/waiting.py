@@ -1,7 +1,7 @@
-"""Waits that Ctrl-C ends.
+"""Waiting that Ctrl-C can interrupt.
 
-The system may hand a signal to any thread of a process, while Python answers it in the main thread only: one that waits for ever
-would not hear of it. These waits look up many times a second.
+The system may deliver a signal to any thread of a process, but Python handles it in the main thread only. A main thread that
+waits without a timeout never handles it. The functions here wake up many times a second.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 SECONDS = 0.1
-"""Between two looks."""
+"""Between two wake-ups."""
 
 
 def taken(queue: SimpleQueue[_Value]) -> _Value:
-    """The next one of a queue."""
+    """Take the next item of a queue."""
     while True:
         try:
             return queue.get(timeout=SECONDS)
@@ -35,7 +35,7 @@ def taken(queue: SimpleQueue[_Value]) -> _Value:
 
 
 def await_event(event: threading.Event, *, timeout: float = inf) -> bool:
-    """Return True when the event is set, False after `timeout` seconds."""
+    """Wait for an event. Returns True when it is set, False after `timeout` seconds."""
     deadline = monotonic() + timeout
     while not event.wait(SECONDS):
         if monotonic() >= deadline:
@@ -44,13 +44,13 @@ def await_event(event: threading.Event, *, timeout: float = inf) -> bool:
 
 
 def result_of(future: Future[_Value]) -> _Value:
-    """What a future gives. Raises its error, CancelledError if it was cancelled."""
+    """Wait for the result of a future. Raises its error, or CancelledError."""
     next(as_completed([future]))
     return future.result()
 
 
 def as_completed(futures: Collection[Future[_Value]]) -> Iterator[Future[_Value]]:
-    """Futures as they are done or cancelled."""
+    """Yields the futures in the order in which they finish or are cancelled."""
     done: SimpleQueue[Future[_Value]] = SimpleQueue()
     for future in futures:
         future.add_done_callback(done.put)
@@ -60,7 +60,7 @@ def as_completed(futures: Collection[Future[_Value]]) -> Iterator[Future[_Value]
 
 @contextmanager
 def threads(number: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool of threads. Who leaves by an error or an interrupt does not wait for what they are at; what has not begun never does."""
+    """A pool of threads. After an error or interrupt, waiting tasks are dropped and running ones are not awaited."""
     pool = ThreadPoolExecutor(number)
     try:
         yield pool
@@ -71,6 +71,6 @@ def threads(number: int) -> Iterator[ThreadPoolExecutor]:
 
 
 async def stay_awake() -> None:
-    """As long as this task runs, the event loop looks up too."""
+    """Run this as a task: it keeps the event loop waking up, so that it handles signals."""
     while True:
         await asyncio.sleep(SECONDS)

@@ -1,7 +1,7 @@
-"""Word lists of each language, from `languages/CODE.json`: one file a language, each section with its source.
+"""The word lists of each language, from `languages/CODE.json`. Each section of a file names its source.
 
-Code that reads words asks for them here and has no list of its own. A list is empty where nobody has compiled it. The sections
-from CLDR are written by `tools/languages.py`.
+All word lists of the code are here. A list is empty if nobody has compiled it for a language. `tools/languages.py` writes the
+sections from CLDR.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What is known of a language. All words are in lower case.
+    """The word lists of a language. All words are in lower case.
 
     Example:
         >>> language("de").months["juli"]
@@ -38,7 +38,7 @@ class Language:
     """The English name."""
 
     function_words: Words = ()
-    """Words of a question beside its subject, left out where content words are compared."""
+    """Words without content of their own ("the", "what", "is"), ignored where content words are compared."""
 
     articles: Words = ()
     """Definite and indefinite articles."""
@@ -53,31 +53,31 @@ class Language:
     """Words after a denial that undo it: "not only"."""
 
     exceptions: Words = ()
-    """Phrases after which something is excepted: "apart from"."""
+    """Phrases that introduce an exception: "apart from"."""
 
     after_all_of: Words = ()
-    """Words that except something only after one of `all_of`: "every day but Sunday"."""
+    """Words that introduce an exception only after one of `all_of`: "every day but Sunday"."""
 
     all_of: Words = ()
-    """Words for all of a kind: "every"."""
+    """Words for a whole set: "every"."""
 
     before_excepted: Words = ()
-    """Words between `after_all_of` and what is excepted."""
+    """Words between `after_all_of` and the excepted noun."""
 
     behind_excepted: Words = ()
-    """Words that may follow what is excepted."""
+    """Words that may follow the excepted noun."""
 
     up_and_down: Words = ()
-    """Pairs of opposites, "rise fall", of which the second turns the sign of a number: a fall of 3 is a change of -3."""
+    """Pairs of opposites, "rise fall". The second word reverses the sign of a number: a fall of 3 is a change of -3."""
 
     opposites: Words = ()
-    """Other pairs of opposites, two words with a space between."""
+    """Other pairs of opposites, separated by a space."""
 
     forms: Mapping[str, str] = field(default_factory=dict)
-    """Irregular forms of words in pairs of opposites, with spaces between."""
+    """Irregular forms of words in pairs of opposites, separated by spaces."""
 
     numbers: Mapping[str, int] = field(default_factory=dict)
-    """Numbers that are written as one word, and ordinals."""
+    """Cardinal and ordinal numbers of one word."""
 
     scales: Mapping[str, int] = field(default_factory=dict)
     """Words for powers of ten behind a number: "million"."""
@@ -89,13 +89,13 @@ class Language:
     """Phrases for percent."""
 
     units: Mapping[str, str] = field(default_factory=dict)
-    """Names of units in the singular, and the symbol of each."""
+    """The symbol of each unit, by its name in the singular."""
 
     months: Mapping[str, int] = field(default_factory=dict)
-    """Names of months, 1 to 12, without a dot."""
+    """The number of each month, 1 to 12, by its names without a dot."""
 
     months_not_alone: Words = ()
-    """Months that are other words too, and are read as months only behind `before_a_month` or with a day."""
+    """Months that are also other words. They count as months only after `before_a_month` or with a day."""
 
     before_a_month: Words = ()
     """Prepositions and the like in front of a month."""
@@ -110,7 +110,7 @@ class Language:
     """Conjunctions that begin a clause."""
 
     pronouns: Words = ()
-    """Words for a subject that was named before."""
+    """Pronouns for an earlier subject."""
 
     lead_ins: Words = ()
     """Prepositions that begin a sentence whose subject comes later."""
@@ -119,7 +119,7 @@ class Language:
     """Greetings, as phrases."""
 
     greeted: Words = ()
-    """Words behind a greeting: "hello everyone"."""
+    """Words after a greeting: "hello everyone"."""
 
     agreements: Words = ()
     """Words of assent: "all right"."""
@@ -128,7 +128,7 @@ class Language:
     """Thanks, as phrases."""
 
     behind_thanks: Words = ()
-    """Phrases behind thanks: "for your help"."""
+    """Phrases after thanks: "for your help"."""
 
     farewells: Words = ()
     """Farewells, as phrases."""
@@ -140,46 +140,48 @@ class Language:
     """Demonstratives."""
 
     behind_a_pointer: Words = ()
-    """Words behind a demonstrative that leave open what it points to: "this year"."""
+    """Words after a demonstrative that do not resolve it: "this year"."""
 
     pointing_phrases: Words = ()
-    """Phrases that point to something said before: "the latter"."""
+    """Phrases that point back: "the latter"."""
 
     beginnings: Words = ()
-    """Phrases that begin a question that goes on with an earlier one."""
+    """First words of a follow-up question: "what about"."""
 
     request_verbs: Words = ()
-    """Verbs that make a whole question or request."""
+    """Verbs of a complete question or request."""
 
     question_words: Words = ()
-    """Words that ask: "who"."""
+    """Interrogatives: "who"."""
 
 
 @cache
 def languages() -> tuple[Language, ...]:
-    """All languages, in the order of their codes, English first: where two disagree on a word, English is right."""
+    """All languages: English first, the others by code. If two disagree on a word, the first wins."""
     codes = sorted((path.stem for path in FOLDER.glob("*.json")), key=lambda code: (code != "en", code))
     return tuple(language(code) for code in codes)
 
 
 @cache
 def language(code: str) -> Language:
-    """The language of a two-letter code. FileNotFoundError where there is no file."""
+    """The language of a two-letter code. Raises FileNotFoundError for an unknown code."""
     content = json.loads((FOLDER / f"{code}.json").read_text(encoding="utf-8"))
     fields: dict[str, object] = {}
     for name, value in content.items():
         section = value if isinstance(value, dict) else {name: value}
-        fields |= {key: tuple(item) if isinstance(item, list) else item for key, item in section.items() if key != "source"}
+        for key, item in section.items():
+            if key != "source":
+                fields[key] = tuple(item) if isinstance(item, list) else item
     return Language(**fields)  # type: ignore[arg-type]
 
 
 def of_all(field_name: str) -> Words:
-    """One list of all languages together, each word once."""
+    """One list of all languages, joined without duplicates."""
     return tuple(dict.fromkeys(chain.from_iterable(getattr(known, field_name) for known in languages())))
 
 
 def values_of_all(field_name: str) -> dict[str, int]:
-    """One table of all languages together."""
+    """One table of all languages, merged. For a word in several, the first language wins."""
     merged: dict[str, int] = {}
     for known in languages():
         merged = getattr(known, field_name) | merged
@@ -187,7 +189,12 @@ def values_of_all(field_name: str) -> dict[str, int]:
 
 
 def one_of(phrases: Iterable[str]) -> str:
-    """A regular expression, in a group that is not kept, for one of the phrases, the longest first. Either apostrophe will do."""
+    """A regular expression for one of the phrases, in a non-capturing group. Longer phrases match first, with either apostrophe.
+
+    >>> one_of(["not", "nothing"])
+    '(?:nothing|not)'
+    """
     longest_first = sorted(phrases, key=len, reverse=True)
-    either = "['’]"
-    return f"(?:{'|'.join(re.escape(phrase).replace(chr(39), either) for phrase in longest_first)})"
+    apostrophe = "['’]"
+    alternatives = [re.escape(phrase).replace("'", apostrophe) for phrase in longest_first]
+    return f"(?:{'|'.join(alternatives)})"

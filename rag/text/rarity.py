@@ -1,4 +1,4 @@
-"""How much a word tells texts apart: rare words tell more (inverse document frequency)."""
+"""Weights of words by their rarity (inverse document frequency)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def rarity(words: Iterable[str], frequencies: Mapping[str, int], texts: int) -> dict[str, float]:
-    """The weight of each word, over 0, as BM25 computes it (Robertson and Zaragoza, 2009).
+    """The weight of each word, above 0, as in BM25 (Robertson and Zaragoza, 2009).
 
-    `frequencies` are the numbers of texts that hold a word, out of `texts`. A word in more texts than there are, as an index
-    that changes meanwhile may count, weighs as much as one in all.
+    `frequencies` has the number of texts with each word, out of `texts`. A larger frequency than `texts`, possible while an index
+    changes, counts as `texts`.
 
     >>> weights = rarity(["the", "carp"], {"the": 99, "carp": 1}, 100)
     >>> {word: round(weight, 2) for word, weight in weights.items()}
@@ -24,7 +24,7 @@ def rarity(words: Iterable[str], frequencies: Mapping[str, int], texts: int) -> 
 
 
 def frequencies(texts: Iterable[Collection[str]]) -> Counter[str]:
-    """The number of texts that hold each word; a text is the set of its words."""
+    """The number of texts that contain each word. A text is the set of its words."""
     return Counter(word for words in texts for word in words)
 
 

@@ -1,11 +1,11 @@
-"""Words of every script in the one spelling that is compared, before a tokenizer for European words parts them.
+"""Normal spelling of words in every script, applied before a tokenizer for European languages splits the text.
 
-- Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese: overlapping pairs of signs, for which no dictionary is needed. Korean
-  parts its words, but what follows a noun is written to it.
-- Arabic and its kin (Persian, Urdu): one form of each letter, no vowel signs, and the light stemming of Larkey, Ballesteros and
-  Connell ("Light Stemming for Arabic Information Retrieval", 2007; light10), with the endings of Persian plurals.
-- Scripts of India: signs inside a word that the tokenizer would take for its end are left out.
-- Everywhere: accents that stand apart from their letters are joined to them, and digits are 0 to 9.
+- Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese: overlapping pairs of characters, which need no dictionary. Korean has
+  spaces between words, but attaches particles to nouns.
+- Arabic, Persian and Urdu: one form of each letter, no vowel signs, and the light stemming of Larkey, Ballesteros and Connell
+  ("Light Stemming for Arabic Information Retrieval", 2007; light10), plus the endings of Persian plurals.
+- Indic scripts: signs inside a word that the tokenizer would read as its end are removed.
+- All scripts: combining accents are composed with their letters, and digits become 0 to 9.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _EAST_ASIAN = (
 )
 _SOUTH_EAST_ASIAN = r"\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf\u1000-\u103f\u1050-\u108f\u1780-\u17d3\u17dd"
 PAIRED_RUN = re.compile(f"[{_EAST_ASIAN}{_SOUTH_EAST_ASIAN}]+")
-"""Signs that follow each other without a space between words, or between a word and what belongs to it."""
+"""Characters of scripts without spaces between words, or with particles attached to words."""
 
 _TONES = re.compile(r"[\u0e47-\u0e4e\u0ec8-\u0ece\u1037\u1039\u103a\u17c6-\u17d3\u17dd]+")
 
 _HEBREW_POINTS = r"\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
 INNER_SIGNS = rf"\u00ad\u0300-\u036f{_HEBREW_POINTS}\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0df3"
-"""For the class of a regular expression: marks on and between letters, which belong to a word beside what `\\w` takes."""
+"""For a character class of a regular expression: marks on and between letters, which are part of a word but not of `\\w`."""
 
 _ARABIC_MARKS = r"\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed"
 _ARABIC_WORD = re.compile(
@@ -49,7 +49,7 @@ _EUROPEAN = re.compile(r"[\x00-\u00ac\u00ae-\u02ff\u2000-\u2bff]*")
 
 
 def one_form(text: str) -> str:
-    """The text with each letter and digit in one form: as `spelled` has them, but words whole and signs in their order."""
+    """The text with one form of each letter and digit, as in `spelled`, but without stemming and pairs of characters."""
     if text.isascii() or _EUROPEAN.fullmatch(text):
         return text
     text = _OTHER_FORMS.sub(lambda run: unicodedata.normalize("NFKC", run.group()), unicodedata.normalize("NFC", text))
@@ -58,7 +58,7 @@ def one_form(text: str) -> str:
 
 
 def spelled(text: str) -> str:
-    """The text with its words as they are compared; white space and punctuation part them. Offsets are not kept."""
+    """The text with its words in normal spelling, separated by white space and punctuation. Offsets change."""
     if text.isascii() or _EUROPEAN.fullmatch(text):
         return text
     text = _ARABIC_WORD.sub(lambda word: _arabic_stem(word.group()), one_form(text))
@@ -66,18 +66,24 @@ def spelled(text: str) -> str:
 
 
 def pairs(run: str) -> list[str]:
-    """Neighbouring signs of a run, two by two, without marks of tone; a single sign by itself."""
+    """The overlapping pairs of a run of characters, without tone marks. A single character is returned alone.
+
+    >>> pairs("東京都"), pairs("都")
+    (['東京', '京都'], ['都'])
+    """
     signs = _TONES.sub("", unicodedata.normalize("NFKC", run))
     return [signs[i : i + 2] for i in range(max(1, len(signs) - 1))]
 
 
 @lru_cache(maxsize=100_000)
 def _arabic_stem(stem: str) -> str:
-    """Of a word in `one_form`. An ending is only taken off where two letters remain, and "and" (و) where three do."""
+    """The stem of a word in `one_form`. At least two letters remain without an ending, three without "and" (و)."""
     if stem.startswith("و") and len(stem) > 3:
         stem = stem[1:]
-    article = next((one for one in _ARTICLES if stem.startswith(one) and len(stem) >= len(one) + 2), "")
-    stem = stem.removeprefix(article)
+    for article in _ARTICLES:
+        if stem.startswith(article) and len(stem) >= len(article) + 2:
+            stem = stem.removeprefix(article)
+            break
     for ending in _ENDINGS:
         if len(stem) >= len(ending) + 2:
             stem = stem.removesuffix(ending)

@@ -1,4 +1,4 @@
-"""Where sentences begin and end, in any language (by sentencex, Wikimedia's segmenter)."""
+"""Sentence boundaries in any language, by Wikimedia's segmenter sentencex."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import re
 
 BLANK_LINE = re.compile(r"\n[ \t]*\n")
 TROUBLESOME = re.compile(r"[^\S\x00-\x7f]|[\ud800-\udfff]")
-"""Spaces of several bytes, over some of which sentencex panics; and lone surrogates, as damaged files have them, which it refuses."""
+"""Spaces of several bytes, on some of which sentencex panics, and lone surrogates from damaged files, which it refuses."""
 
 MAX_SENTENCE = 600
-"""Longer stretches without an end of sentence (tables, lists) are taken line by line."""
+"""Longer sentences, in characters, are split at line breaks: they are tables or lists."""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """(start, end) of every sentence in order, white space at both ends left out."""
+    """(start, end) of every sentence, in order, without surrounding white space.
+
+    >>> sentence_spans("It is tall. Who built it?")
+    [(0, 11), (12, 25)]
+    """
     spans = []
     for start, end in _paragraphs(text):
         position = start
@@ -25,7 +29,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _segments(paragraph: str) -> list[str]:
-    """The sentences with what is between them, as long as in the paragraph; where sentencex panics, the paragraph is one."""
+    """The sentences of a paragraph with the space between them. If sentencex panics, the paragraph is one sentence."""
     import sentencex
 
     try:

@@ -1,4 +1,4 @@
-"""Words as search and verification compare them: lower case, no accents, English stems; other scripts as `rag.text.scripts` has it."""
+"""Normal form of words for search and verification: lower case, no accents, English stems, and `rag.text.scripts`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_WORD_LENGTH = 60
 
 @lru_cache(maxsize=1)
 def analyzer() -> Any:
-    """tantivy's analyzer that keyword search and verification share."""
+    """The tantivy analyzer of keyword search and verification."""
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
     builder = TextAnalyzerBuilder(Tokenizer.simple())
@@ -28,17 +28,21 @@ def analyzer() -> Any:
 
 @lru_cache(maxsize=1)
 def _stop_stems() -> frozenset[str]:
-    """Of languages in Latin letters only English has a list: "die", "am" and "mit" are words of it too."""
+    """The stems of all function words. Of languages in Latin script, only English has a list: "die" is an English word, too."""
     return frozenset(stems(" ".join(of_all("function_words"))))
 
 
 def stems(text: str) -> list[str]:
-    """Every word of the text as it is indexed, in order."""
+    """Every word of the text in its indexed form, in order.
+
+    >>> stems("Rising prices, naïve buyers")
+    ['rise', 'price', 'naiv', 'buyer']
+    """
     return _analyzed(spelled(text))
 
 
 def _analyzed(text: str) -> list[str]:
-    """Half a character of a damaged text, which tantivy refuses, parts words as white space does."""
+    """The stems of a text. A lone surrogate, which tantivy refuses, separates words like white space."""
     try:
         return list(analyzer().analyze(text))
     except UnicodeEncodeError:
@@ -46,7 +50,7 @@ def _analyzed(text: str) -> list[str]:
 
 
 def content_stems(text: str) -> list[str]:
-    """The words that carry meaning: `stems` without function words."""
+    """The content words: `stems` without function words."""
     return [stem for stem in stems(text) if stem not in _stop_stems()]
 
 
@@ -58,9 +62,10 @@ def stem_of(word: str) -> str:
 
 
 def is_english(text: str) -> bool:
-    """Whether there is an English function word in it, and most words are in Latin letters, for an Arabic question may name a film.
+    """Whether the text has an English function word, and most of its words are in Latin script.
 
-    Without such a word, it may be of any language, or only names.
+    Without a function word, the text may be in any language, or only names. The script matters because an Arabic question may
+    contain an English title.
     """
     words = re.findall(r"[^\W\d_]+", text.lower())
     in_latin = sum(word[0] < "\u0250" for word in words)
@@ -73,27 +78,27 @@ def _english_words() -> frozenset[str]:
 
 
 def is_stop_stem(stem: str) -> bool:
-    """Whether it is the stem of a function word."""
+    """Whether a stem is that of a function word."""
     return stem in _stop_stems()
 
 
 def numbers(text: str) -> set[str]:
-    """Numbers in one spelling: `34,229` and `34229` are the same, and so are `3.50` and `3.5`."""
+    """The numbers of a text in normal form: `34,229` equals `34229`, and `3.50` equals `3.5`."""
     return {plain_number(match.group()) for match in NUMBER.finditer(text)}
 
 
 def denials_in(text: str) -> int:
-    """How many words of the text deny something."""
+    """The number of negations in the text."""
     return len(_denial().findall(text))
 
 
 def is_negated(text: str) -> bool:
-    """Whether a sentence denies something."""
+    """Whether the text has a negation."""
     return _denial().search(text) is not None
 
 
 def is_denial(word: str) -> bool:
-    """Whether a word, in lower case, denies what follows it."""
+    """Whether a word in lower case is a negation."""
     return word in _denials() or word.replace("’", "'").endswith(_denial_endings())
 
 
@@ -113,11 +118,19 @@ def _denial() -> re.Pattern[str]:
 
 
 def plain_number(number: str) -> str:
-    """Separators of thousands and zeros at the end of a fraction taken away: 1,234.50 is 1234.5. A lone point is a decimal point."""
+    """A number without thousands separators and trailing zeros of the fraction. A single point is a decimal point.
+
+    >>> plain_number("1,234.50"), plain_number("34,229"), plain_number("2,5")
+    ('1234.5', '34229', '2.5')
+    """
     if "," in number and "." in number:
-        decimal = max(number, key=lambda sign: number.rfind(sign) if sign in ",." else -1)
+        decimal = max(",.", key=number.rfind)
+    elif number.count(".") == 1:
+        decimal = "."
+    elif number.count(",") == 1 and not re.search(r",\d{3}$", number):
+        decimal = ","
     else:
-        decimal = "." if number.count(".") == 1 else "," if number.count(",") == 1 and not re.search(r",\d{3}$", number) else ""
+        decimal = ""
     whole, _, fraction = number.rpartition(decimal) if decimal else (number, "", "")
     whole, fraction = re.sub(r"[,.]", "", whole), fraction.rstrip("0")
     return f"{whole}.{fraction}" if fraction else whole

@@ -1,12 +1,15 @@
-"""Many questions at once: in order, kept, gone on with, and none that fails takes others along."""
+"""Many questions: order, saved answers, resumed runs, and failures that stay single."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import json
+import re
 import resource
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -18,6 +21,7 @@ from rag.answers.question_file import read_questions
 from rag.errors import ModelError, UsageError
 from rag.ingest import sync as ingest
 from rag.prompts import Example, NearestExamples
+from rag.system.files import BusyError
 from rag.testing import fakes
 from rag.types import Document, Usage
 
@@ -26,7 +30,7 @@ QUESTIONS = [f"How tall is the tower in {town}?" for town in TOWERS]
 
 
 class Echo:
-    """Quotes the first line of the first source; counts how often it is asked and how many ask at once."""
+    """Quotes the first source. Counts its questions, and how many come at the same time."""
 
     name = "echo"
     window = 4096
@@ -73,7 +77,7 @@ def heights(answers):
     return [answer.text if isinstance(answer, rag.Answer) else answer.error for answer in answers]
 
 
-def test_answers_come_in_the_order_of_the_questions_and_several_are_asked_at_once(towers):
+def test_questions_are_asked_at_once_and_answered_in_order(towers):
     llm, seen = Echo(), []
     answers = rag.ask_many(QUESTIONS, index=towers, llm=llm, on_answer=seen.append)
     assert [answer.question for answer in answers] == QUESTIONS
@@ -92,7 +96,7 @@ def test_a_question_that_fails_does_not_fail_the_others(towers):
     assert "empty" in failed[1].error
 
 
-def test_a_stopped_run_goes_on_where_it_was(towers, tmp_path):
+def test_a_stopped_run_resumes(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     with pytest.raises(KeyboardInterrupt):
         rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1, dies_after=3), output=output)
@@ -109,7 +113,7 @@ def test_a_stopped_run_goes_on_where_it_was(towers, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "index"]
 
 
-def test_what_failed_is_asked_again_and_what_is_known_is_not(towers, tmp_path):
+def test_only_failed_questions_are_asked_again(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     rag.ask_many(QUESTIONS, index=towers, llm=Echo(fails_for="Tokyo"), output=output)
     llm = Echo()
@@ -120,7 +124,7 @@ def test_what_failed_is_asked_again_and_what_is_known_is_not(towers, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["index", "k", "sampling", "model"])
-def test_an_answer_that_another_setting_would_change_is_not_reused(towers, tmp_path, change):
+def test_another_setting_asks_again(towers, tmp_path, change):
     output, llm = tmp_path / "answers.jsonl", Echo()
     rag.ask_many(QUESTIONS[:1], index=towers, llm=llm, output=output)
     options = {"k": {"k": 2}, "sampling": {"sampling": rag.Sampling(max_tokens=9)}}.get(change, {})
@@ -133,7 +137,7 @@ def test_an_answer_that_another_setting_would_change_is_not_reused(towers, tmp_p
     assert len(output.read_text().splitlines()) == 1
 
 
-def test_an_answer_of_another_index_is_not_reused_and_one_of_a_rebuilt_index_is(tmp_path):
+def test_a_rebuilt_index_reuses_answers_and_another_does_not(tmp_path):
     output, llm = tmp_path / "answers.jsonl", Echo()
     same = [Document(f"The tower in {town} is {height} m tall.", town, town) for town, height in TOWERS.items()]
     changed = [Document("The tower in Paris is 999 m tall.", "Paris", "Paris"), *same[1:]]
@@ -144,13 +148,13 @@ def test_an_answer_of_another_index_is_not_reused_and_one_of_a_rebuilt_index_is(
                 ingest.add_documents([document], index=index)
             texts += [one.text for one in rag.ask_many(QUESTIONS[:1], index=index, llm=llm, k=1, output=output)]
     assert ["330" in text for text in texts] == [True, False, False, True]
-    assert len(llm.asked) == 3  # the file keeps one answer to a question; the third index holds what the second does
+    assert len(llm.asked) == 3  # one answer a question is kept; the third index equals the second
 
 
 @pytest.mark.parametrize(
     "branch", ["{% if by_example %}Short.{% endif %}", "{% if system == 'x' %}Short.{% endif %}", "Be short."]
 )
-def test_an_answer_is_asked_again_when_any_branch_of_a_template_changes(towers, tmp_path, branch):
+def test_a_change_in_any_branch_of_a_template_asks_again(towers, tmp_path, branch):
     output, llm = tmp_path / "answers.jsonl", Echo()
     template = tmp_path / "prompts" / "answer.system.jinja"
     template.parent.mkdir()
@@ -161,12 +165,12 @@ def test_an_answer_is_asked_again_when_any_branch_of_a_template_changes(towers, 
 
 
 @pytest.mark.slow
-def test_what_an_index_holds_is_told_quickly_also_for_many_documents(towers):
+def test_the_content_key_of_many_documents_is_quick(towers):
     row = (
         "source, title, media_type, size, modified_ns, content_hash, sidecar, indexed_at, characters, first_chunk, chunk_count"
     )
-    with towers.catalog.transaction():
-        towers.catalog._connection.executemany(
+    with closing(sqlite3.connect(towers.path / "catalog.sqlite")) as connection, connection:
+        connection.executemany(
             f"INSERT INTO documents ({row}, metadata) VALUES (?, 't', 'text/plain', 1, 1, ?, '', '', 1, 0, 0, '{{}}')",
             [(f"/docs/{number}.txt", f"{number:032x}") for number in range(100_000)],
         )
@@ -193,21 +197,21 @@ def test_answers_to_other_questions_stay_in_the_file(towers, tmp_path):
 
 
 @pytest.mark.parametrize("ids", [pytest.param((), marks=pytest.mark.slow), ["a", "b", "c", "d", "e"]], ids=["none", "letters"])
-def test_a_torn_line_is_in_nobodys_way(towers, tmp_path, ids):
+def test_a_torn_line_does_no_harm(towers, tmp_path, ids):
     output = tmp_path / "answers.jsonl"
     rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output, ids=ids)
     first, second = output.read_bytes().splitlines(keepends=True)[:2]
     for whole, part in ((0, first), (1, second)):
         for end in range(1, 20, 3):
             output.write_bytes(whole * first + part[:end])
-            with pytest.raises(KeyboardInterrupt):  # what was torn is not in the way of what comes after it
+            with pytest.raises(KeyboardInterrupt):  # the torn part does not spoil the lines after it
                 rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1, dies_after=1), output=output, ids=ids)
             llm = Echo()
             rag.ask_many(QUESTIONS, index=towers, llm=llm, output=output, ids=ids)
             assert len(llm.asked) == 4 - whole
 
 
-def test_a_disk_that_is_full_ends_the_run_and_what_was_written_stays(towers, tmp_path):
+def test_a_full_disk_ends_the_run_and_keeps_what_was_written(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output)
     room = len(b"".join(output.read_bytes().splitlines(keepends=True)[:2])) + 9
@@ -215,7 +219,7 @@ def test_a_disk_that_is_full_ends_the_run_and_what_was_written_stays(towers, tmp
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
-        with pytest.raises(UsageError, match=r"answers\.jsonl: .*make room, and run the same again"):
+        with pytest.raises(UsageError, match=r"answers\.jsonl"):
             rag.ask_many(QUESTIONS, index=towers, llm=Echo(parallel=1), output=output)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -225,7 +229,7 @@ def test_a_disk_that_is_full_ends_the_run_and_what_was_written_stays(towers, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "index"]
 
 
-def test_a_disk_that_is_full_at_the_end_leaves_the_answers_as_they_came(tmp_path, monkeypatch):
+def test_a_disk_full_at_the_end_keeps_the_answers(tmp_path, monkeypatch):
     output = tmp_path / "answers.jsonl"
 
     def full(_):
@@ -236,52 +240,43 @@ def test_a_disk_that_is_full_at_the_end_leaves_the_answers_as_they_came(tmp_path
             file.add(0, {"question": "?", "answer": "!"})
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UsageError, match=r"answers\.jsonl: No space left on device.*make room"):
+    with pytest.raises(UsageError, match=r"answers\.jsonl.*No space left on device"):
         answer()
     assert json.loads(output.read_text())["answer"] == "!"
     assert [path.name for path in tmp_path.iterdir()] == ["answers.jsonl"]
 
 
-def test_a_folder_that_takes_no_file_is_not_taken_for_another_process():
+def test_a_folder_that_takes_no_file_is_named():
     with (
-        pytest.raises(UsageError, match=r"cannot be written to /proc/answers\.jsonl"),
+        pytest.raises(UsageError, match=r"/proc/answers\.jsonl") as caught,
         AnswerFile("/proc/answers.jsonl", [], []),
     ):
         pass
+    assert not isinstance(caught.value.__cause__, BusyError)
 
 
 def test_a_file_that_another_run_writes_is_refused(tmp_path):
     output = tmp_path / "answers.jsonl"
     with (
         AnswerFile(output, [], []),
-        pytest.raises(UsageError, match="Another process writes"),
+        pytest.raises(UsageError, match=r"answers\.jsonl") as caught,
         AnswerFile(output, [], []),
     ):
         pass
+    assert isinstance(caught.value.__cause__, BusyError)
 
 
 @pytest.mark.parametrize(
-    ("ids", "told"),
-    [
-        ([1, float("nan")], "Number 2 of ids must be a text or a finite number, not nan"),
-        ([True, 2], "Number 1 of ids"),
-        (["a", "a"], "'a', which number 1 is already"),
-        ([1, "1"], "'1', which number 1 is already"),
-    ],
+    ("ids", "named"),
+    [([1, float("nan")], "2 of ids .*nan"), ([True, 2], "1 of ids .*True"), (["a", "a"], "'a'"), ([1, "1"], "'1'")],
 )
-def test_ids_that_name_no_single_question_are_refused(towers, ids, told):
-    with pytest.raises(UsageError, match=told):
+def test_ids_that_name_no_single_question_are_refused(towers, ids, named):
+    with pytest.raises(UsageError, match=named):
         rag.ask_many(QUESTIONS[:2], index=towers, llm=Echo(), ids=ids)
 
 
-@pytest.mark.parametrize("strict", ["no", 1, None])
-def test_strict_is_true_or_false(towers, strict):
-    with pytest.raises(UsageError, match="strict must be True or False"):
-        rag.ask(QUESTIONS[0], index=towers, llm=Echo(), strict=strict)
-
-
 @pytest.mark.parametrize("change", ["answer", "order", "n"])
-def test_an_answer_is_asked_again_when_the_examples_that_are_chosen_from_change(towers, tmp_path, change):
+def test_other_examples_ask_again(towers, tmp_path, change):
     examples = [Example(f"How tall is the tower in {town}?", f"It is {height} m tall.") for town, height in TOWERS.items()]
     changed = {
         "answer": [*examples[:-1], Example(examples[-1].question, "Very tall.")],
@@ -295,7 +290,7 @@ def test_an_answer_is_asked_again_when_the_examples_that_are_chosen_from_change(
     assert len(llm.asked) == 2
 
 
-def test_a_question_that_failed_before_it_is_asked_stays_in_its_place(towers, tmp_path):
+def test_a_question_that_failed_early_keeps_its_place(towers, tmp_path):
     output, llm = tmp_path / "answers.jsonl", Echo()
     questions = [QUESTIONS[0], FailedAnswer("{torn", "q.jsonl, line 2: not JSON"), QUESTIONS[1]]
     answers = rag.ask_many(questions, index=towers, llm=llm, output=output)
@@ -311,13 +306,13 @@ def test_a_question_that_failed_before_it_is_asked_stays_in_its_place(towers, tm
 def test_a_file_that_holds_something_else_is_left_alone(towers, tmp_path, content, fresh):
     output = tmp_path / "notes.jsonl"
     output.write_text(content)
-    with pytest.raises(UsageError, match="line 1: not an answer written"):
+    with pytest.raises(UsageError, match=r"notes\.jsonl, line 1"):
         rag.ask_many(QUESTIONS, index=towers, llm=Echo(), output=output, fresh=fresh)
     assert output.read_text() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "notes.jsonl"]
 
 
-def test_a_link_stays_a_link_and_a_device_is_no_file(towers, tmp_path):
+def test_a_link_stays_a_link_and_a_device_is_refused(towers, tmp_path):
     real, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
     link.symlink_to(real)
     rag.ask_many(QUESTIONS[:1], index=towers, llm=Echo(), output=link)
@@ -327,14 +322,14 @@ def test_a_link_stays_a_link_and_a_device_is_no_file(towers, tmp_path):
         rag.ask_many(QUESTIONS[:1], index=towers, llm=Echo(), output="/dev/null")
 
 
-def test_a_question_that_is_no_valid_text_fails_alone(towers, tmp_path):
+def test_a_question_with_invalid_text_fails_alone(towers, tmp_path):
     output = tmp_path / "answers.jsonl"
     answers = rag.ask_many(["How tall is the tower? \udce9", *QUESTIONS[:2]], index=towers, llm=Echo(), output=output)
     assert isinstance(answers[0], FailedAnswer)
     assert [json.loads(line)["question"] for line in output.read_text().splitlines()][1:] == QUESTIONS[:2]
 
 
-def test_within_a_window_questions_on_the_same_passages_follow_each_other(towers, monkeypatch):
+def test_questions_on_the_same_passages_follow_each_other(towers, monkeypatch):
     monkeypatch.setattr(module, "FIRST_WINDOW", 16)
     llm = Echo(parallel=1)
     mixed = [question for _ in range(2) for question in QUESTIONS]
@@ -345,7 +340,7 @@ def test_within_a_window_questions_on_the_same_passages_follow_each_other(towers
     assert all(towns[i] == towns[i + 1] for i in range(0, 10, 2))
 
 
-def test_it_works_inside_a_running_event_loop_and_so_does_its_twin(towers):
+def test_it_works_inside_a_running_event_loop(towers):
     async def both():
         plain = rag.ask_many(QUESTIONS[:2], index=towers, llm=Echo())
         return plain, await rag.aask_many(QUESTIONS[:2], index=towers, llm=Echo())
@@ -354,7 +349,7 @@ def test_it_works_inside_a_running_event_loop_and_so_does_its_twin(towers):
     assert heights(first) == heights(second)
 
 
-def test_an_error_that_nobody_expects_ends_the_run(towers, monkeypatch):
+def test_an_unexpected_error_ends_the_run(towers, monkeypatch):
     async def broken(*_, **__):
         raise ZeroDivisionError
 
@@ -363,7 +358,7 @@ def test_an_error_that_nobody_expects_ends_the_run(towers, monkeypatch):
         rag.ask_many(QUESTIONS, index=towers, llm=Echo())
 
 
-def test_no_questions_are_no_answers(towers):
+def test_no_questions_give_no_answers(towers):
     assert rag.ask_many([], index=towers, llm=Echo()) == []
 
 
@@ -376,7 +371,7 @@ class TestQuestionFiles:
         (tmp_path / "q.txt").write_text("One?\nTwo?\n")
         assert read_questions(tmp_path / "q.txt") == (["One?", "Two?"], [1, 2])
 
-    def test_a_line_that_cannot_be_asked_is_named_and_the_others_go_on(self, tmp_path):
+    def test_a_bad_line_is_named_and_the_others_go_on(self, tmp_path):
         lines = [
             {"id": {"a": 1}, "question": "One?"},
             {"id": "x", "question": "Two?"},
@@ -393,11 +388,11 @@ class TestQuestionFiles:
         assert [one for one in questions if isinstance(one, str)] == ["Two?", "Three?", "Seven?", "Eight?"]
         assert ids == [1, "x", "line 3", 4, 5, 6, 7, 3, 9]
         errors = list(failed.values())
-        assert "q.jsonl, line 1: 'id' must be a string or a whole number" in errors[0]
-        assert "q.jsonl, line 4: line 2 has the id 'x' already" in errors[1]
-        assert "q.jsonl, line 5: 'id' must be" in errors[2]
-        assert "q.jsonl, line 6: 'question' must be a string, not 6" in errors[3]
-        assert "q.jsonl, line 9: not JSON" in errors[4]
+        assert re.search(r"q\.jsonl, line 1: 'id'", errors[0])
+        assert re.search(r"q\.jsonl, line 4: .*line 2.* 'x'", errors[1])
+        assert re.search(r"q\.jsonl, line 5: 'id'", errors[2])
+        assert re.search(r"q\.jsonl, line 6: 'question'.* 6", errors[3])
+        assert re.search(r"q\.jsonl, line 9: .*JSON", errors[4])
 
     @pytest.mark.parametrize("content", ['{"question": ""}', '{"answer": "x"}', "{torn", "[1]", ""])
     def test_a_line_without_a_question_is_named(self, tmp_path, content):
@@ -407,7 +402,7 @@ class TestQuestionFiles:
 
 
 class TestCallsThatAreKept:
-    """With `calls`, whatever was finished is not asked again, though no answer is kept."""
+    """With `calls`, no finished call is made again, even without a file of answers."""
 
     def asked(self, towers, tmp_path, **options):
         model = Echo()

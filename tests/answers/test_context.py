@@ -71,7 +71,7 @@ def test_all_chunks_of_a_document_become_one_passage_again(paragraphs, overlap):
     assert passage.text == document.text.strip()
 
 
-def test_a_merged_passage_stands_at_the_rank_of_its_best_hit_and_keeps_its_chunk():
+def test_a_merged_passage_has_rank_and_chunk_of_its_best_hit():
     text = "The tower is 34 metres tall. It was built in 1872."
     first = hit(text[:40], rank=3, chunk=7, pages=(1, 1), heading="Height")
     second = hit(text[29:], rank=1, start=29, chunk=8, pages=(1, 2), heading="History")
@@ -97,12 +97,12 @@ def test_hits_of_two_versions_of_a_document_are_not_mixed():
     assert [p.text for p in merged([old, new], between=nothing_between)] == [old.text, new.text]
 
 
-def test_copies_are_left_out_whatever_their_name_spacing_and_case():
+def test_copies_differ_in_name_spacing_or_case_only():
     kept = distinct(ranked("The tower is 34 metres tall.", "THE TOWER  is\n34 metres tall", "Roses grow here."), 3)
     assert [(h.rank, h.source) for h in kept] == [(1, "1.txt"), (2, "3.txt")]
 
 
-def test_a_copy_that_was_split_elsewhere_is_left_out_once_all_of_it_was_said():
+def test_a_copy_that_was_split_elsewhere_is_left_out():
     words = [f"word{number}" for number in range(60)]
     texts = (" ".join(words[:35]), " ".join(words[25:]), " ".join(words[15:50]), " ".join(words[15:50]) + " and more words")
     assert [h.text for h in distinct(ranked(*texts), 5)] == [texts[0], texts[1], texts[3]]
@@ -121,26 +121,26 @@ RULES = " ".join(SENTENCES)
         (("every evening. Member Di", "every evening from 9. Member Di"), True),
     ],
 )
-def test_of_near_duplicates_the_best_stays_unless_a_number_or_a_not_makes_the_difference(change, is_new):
+def test_a_near_duplicate_stays_for_a_number_or_a_not(change, is_new):
     other = RULES.replace(*change, 1)
     assert other != RULES
     assert [h.text for h in distinct(ranked(RULES, other), 5)] == ([RULES, other] if is_new else [RULES])
     assert [h.text for h in distinct(ranked(other, RULES), 5)] == ([other, RULES] if is_new else [other])
 
 
-def test_texts_that_share_most_words_in_another_order_are_both_kept():
+def test_the_same_words_in_another_order_are_no_copy():
     shuffled = " ".join(reversed(SENTENCES)).replace("waters the", "and the")
     assert len(distinct(ranked(RULES, shuffled), 5)) == 2
 
 
-def test_no_more_are_kept_than_asked_for_and_the_next_distinct_hit_fills_the_place_of_a_copy():
+def test_the_next_distinct_hit_takes_the_place_of_a_copy():
     texts = ["The tower is tall.", "The tower is tall.", "Roses grow here.", "Carp swim in the pond."]
     assert [h.text for h in distinct(ranked(*texts), 2)] == [texts[0], texts[2]]
     assert distinct([], 3) == []
 
 
 @given(st.lists(st.text(max_size=40), max_size=12), st.integers(1, 12))
-def test_the_best_hit_is_always_kept_and_ranks_are_counted_anew(texts, n):
+def test_the_best_hit_is_kept_and_ranks_are_renumbered(texts, n):
     kept = distinct(ranked(*texts), n)
     assert [h.rank for h in kept] == list(range(1, len(kept) + 1))
     assert [h.text for h in kept[:1]] == texts[:1]

@@ -41,7 +41,7 @@ def hit(text, *, title="", heading=""):
     return Hit(1, 0.5, "a.txt", title, None, heading, 0, len(text), text, 1)
 
 
-def test_a_question_is_covered_by_the_best_of_the_first_passages_with_title_and_heading():
+def test_title_and_heading_help_to_cover_a_question():
     hits = [hit("Soup costs four crowns."), hit("Seven live there.", title="Carp", heading="The pond")]
     assert coverage("How many carp live in the deep pond?", hits) == pytest.approx(3 / 4)
     assert coverage("How many carp live in the pond?", hits[:1]) == 0.0
@@ -84,14 +84,14 @@ def test_evidence_grows_with_each_cosine_and_with_the_words(low, high, other):
     assert evidence(QUESTION, [OFF], meaning=meaning(low)) < evidence(QUESTION, [NEAR], meaning=meaning(low))
 
 
-def test_a_passage_that_stands_above_the_others_tells_more():
+def test_a_passage_far_ahead_of_others_is_more_evidence():
     assert meaning(0.6, 0.5, 0.3).lead == pytest.approx(0.2)
     assert meaning(0.6).lead == pytest.approx(0.35)
     alone, among_many = meaning(0.6, 0.3, 0.3), meaning(0.6, 0.59, 0.58)
     assert evidence(QUESTION, [NEAR], meaning=alone) > evidence(QUESTION, [NEAR], meaning=among_many)
 
 
-def test_of_each_long_document_only_the_best_passage_is_held_against_the_best_of_all():
+def test_a_long_document_competes_by_its_best_passage_only():
     report = [(0.70 - number / 100, "report") for number in range(LONG)]
     others = [(0.5 - number / 100, f"d{number}") for number in range(COMPARED)]
     assert compared([*others, *report]) == [0.70, *(cosine for cosine, _ in others[: COMPARED - 1])]
@@ -104,7 +104,7 @@ def test_passages_of_short_documents_all_count():
     assert compared([*short, (0.4, "b")]) == [*(cosine for cosine, _ in short), 0.4]
 
 
-def test_where_there_is_little_else_passages_of_its_own_document_from_near_to_far_join():
+def test_a_lone_document_competes_with_itself():
     alone = [(0.6 - number / 100, "a") for number in range(91)]
     assert compared(alone) == pytest.approx([0.60, 0.59, 0.49, 0.39, 0.29, 0.19, 0.09, -0.01, -0.11, -0.21])
     assert len(compared([*alone, (0.1, "b")])) == COMPARED
@@ -112,34 +112,34 @@ def test_where_there_is_little_else_passages_of_its_own_document_from_near_to_fa
     assert compared([(0.6, "a")]) == [0.6]
 
 
-def test_a_note_that_is_a_little_nearer_than_a_report_changes_as_little_as_one_that_is_a_little_farther():
+def test_a_note_near_a_report_hardly_changes_the_lead():
     report = [(0.60 - number / 100, "report") for number in range(40)]
     leads = [Meaning(compared([*report, (0.6 + step, "note")]), lambda texts: [], MINILM).lead for step in (0.001, -0.001)]
     assert leads == pytest.approx([Meaning(compared(report), lambda texts: [], MINILM).lead] * 2, abs=0.03)
 
 
 @given(st.lists(st.tuples(CHANCE, st.integers(0, 2)), max_size=60))
-def test_what_is_compared_begins_with_the_best_and_falls(near):
+def test_compared_cosines_fall_from_the_best(near):
     cosines = compared(near)
     assert cosines == sorted(cosines, reverse=True)
     assert cosines[:1] == sorted((cosine for cosine, _ in near), reverse=True)[:1]
     assert len(cosines) <= COMPARED
 
 
-def test_words_count_where_one_sentence_holds_them_together():
+def test_words_count_together_in_one_sentence():
     together = hit("Seven carp live in the pond. It is deep.")
     apart = hit("Seven live here. It is a pond. A carp is a fish.")
     shares = [measured(QUESTION, [one], meaning(0.5))[3] for one in (together, apart)]
     assert shares == [1.0, pytest.approx(1 / 3)]
 
 
-def test_what_is_asked_is_more_than_what_the_title_has():
+def test_words_beyond_the_title_count():
     about = hit("The pond is deep. It lies in the park.", title="The pond of the carp")
     answers = hit("Many live here. It lies in the park.", title="The pond of the carp")
     assert measured(QUESTION, [answers], meaning(0.5))[4] > measured(QUESTION, [about], meaning(0.5))[4]
 
 
-def test_only_the_sentences_with_most_words_are_held_against_the_question_by_meaning():
+def test_only_sentences_with_most_words_are_embedded():
     read = []
     text = "Soup costs four crowns. " * 20 + "Seven carp live in the pond. The pond is deep."
     measured(QUESTION, [hit(text)], Meaning((0.5,), lambda texts: read.append(texts) or [0.3] * len(texts), MINILM))
@@ -147,7 +147,7 @@ def test_only_the_sentences_with_most_words_are_held_against_the_question_by_mea
     assert read[0][:2] == ["Seven carp live in the pond.", "The pond is deep."]
 
 
-def test_by_words_alone_where_an_embedder_is_another():
+def test_without_cosines_evidence_is_that_of_words():
     assert evidence("carp", [NEAR]) > THRESHOLD > evidence("carp", [OFF])
     assert evidence_in_document("carp", [NEAR]) > THRESHOLD > evidence_in_document("carp", [OFF])
 
@@ -199,7 +199,7 @@ class TestAnswerability:
     def test_a_supported_answer_on_good_evidence_is_one(self):
         assert answerability(0.6, False, 0.9) > 0.6 > THRESHOLD
 
-    def test_a_model_that_says_not_found_is_believed_unless_the_evidence_is_strong(self):
+    def test_not_found_is_believed_unless_evidence_is_strong(self):
         assert answerability(0.5, True, 1.0) < THRESHOLD < answerability(0.97, True, 1.0)
 
     @given(CHANCE, CHANCE, CHANCE, st.booleans())

@@ -1,4 +1,4 @@
-"""A question over one document that is longer than the window, without an index."""
+"""A question about one document that is longer than the window, without an index."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def test_a_fact_is_found_at_any_depth_and_quoted(tmp_path, at):
     assert answer.evidence > 0.9
 
 
-def test_what_the_document_does_not_hold_is_not_found(tmp_path):
+def test_a_missing_fact_is_not_found(tmp_path):
     answer = ask(Document(facts(200), "long.txt", "Long"), tmp_path)
     assert (answer.answerable, answer.text, answer.citations) == (False, "Not found in these documents.", ())
 
 
-def test_a_small_model_that_answers_whatever_it_is_asked_is_not_believed_without_evidence(tmp_path):
+def test_a_small_model_needs_evidence_to_be_believed(tmp_path):
     document = planted(0.5)
     for abstains in (False, True):
         model = SummaryModel(lambda messages: PLANTED if "Marigold" in shown(messages) else "Nothing.", window=1024)
@@ -54,7 +54,7 @@ def test_a_small_model_that_answers_whatever_it_is_asked_is_not_believed_without
         assert answer.evidence < 0.1
 
 
-def test_without_a_model_the_best_sentences_of_the_document_are_quoted():
+def test_without_a_model_the_best_sentences_are_quoted():
     document = planted(0.6)
     answer = ask_document("What is the password of the archive?", document, llm="extractive")
     assert answer.answerable
@@ -71,26 +71,25 @@ def test_without_a_model_quotes_have_their_pages():
     assert [citation.pages for citation in answer.citations] == [(2, 2)]
 
 
-def test_without_a_model_what_the_document_does_not_hold_is_not_found():
+def test_without_a_model_a_missing_fact_is_not_found():
     answer = ask_document("Who composed the opera about the Flying Dutchman?", planted(0.5), llm="extractive")
     assert (answer.answerable, answer.text, answer.citations) == (False, "Not found in these documents.", ())
 
 
 @pytest.mark.parametrize(
-    ("wishes", "message"),
+    ("wishes", "named"),
     [
-        ({"words": 20}, "no use for words"),
-        ({"chain": "refine", "piece_tokens": 500}, "no use for chain, piece_tokens"),
-        ({"sampling": Sampling(temperature=0.5)}, "extractive cannot do temperature"),
-        ({"focus": "towers"}, "Leave focus out"),
-        ({"wrds": 20}, "Did you mean 'words'"),
+        ({"words": 20}, "words"),
+        ({"chain": "refine", "piece_tokens": 500}, "chain, piece_tokens"),
+        ({"sampling": Sampling(temperature=0.5)}, "temperature"),
+        ({"focus": "towers"}, "focus"),
     ],
 )
-def test_what_cannot_be_met_without_a_model_is_refused(wishes, message):
-    with pytest.raises(UsageError, match=message):
+def test_options_that_need_a_model_are_refused(wishes, named):
+    with pytest.raises(UsageError, match=named):
         ask_document("What is the password of the archive?", planted(0), llm="extractive", **wishes)
 
 
 def test_an_empty_question_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="question is empty"):
+    with pytest.raises(UsageError, match="question"):
         ask_document(" ", planted(0), llm=SummaryModel(finds_the_password), calls=tmp_path / "c.sqlite")

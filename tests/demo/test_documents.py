@@ -1,4 +1,4 @@
-"""The documents and questions that `rag demo` ships: what the questions expect really stands where they say."""
+"""The documents and questions of `rag demo`: the expected quotes are on the expected pages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def visible_text(path: Path) -> str:
 
 
 def text_of(source: str, page: int | None) -> str:
-    """The words of a document, or of one page of it, with every run of white space as one space."""
+    """The words of a document, or of one page of it, with single spaces."""
     path = DOCUMENTS / source
     if path.suffix == ".pdf":
         pages = pdf_pages(path)
@@ -87,7 +87,7 @@ def test_the_demo_shows_four_formats_in_few_bytes() -> None:
     assert sum(path.stat().st_size for path in files) < 200_000
 
 
-def test_every_page_of_the_handbook_is_full_of_text_and_ends_with_its_number() -> None:
+def test_handbook_pages_are_full_and_end_with_their_number() -> None:
     pages = pdf_pages(DOCUMENTS / "handbook.pdf")
     assert len(pages) == 5
     for number, text in enumerate(pages, start=1):
@@ -116,7 +116,7 @@ def test_the_licence_is_the_whole_apache_licence() -> None:
     assert licence.rstrip().endswith("limitations under the License.")
 
 
-def test_a_demo_index_that_cannot_be_read_is_made_anew(tmp_path, monkeypatch) -> None:
+def test_a_broken_demo_index_is_rebuilt(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RAG_CACHE", str(tmp_path))
     (tmp_path / "demo-index").mkdir()
     (tmp_path / "demo-index" / "catalog.sqlite").write_bytes(b"not a catalog" * 1000)

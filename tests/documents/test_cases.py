@@ -55,7 +55,7 @@ class Case:
         return not (self.folder / "expected.toml").exists()
 
     def input(self, tmp_path: Path) -> Path:
-        """The input; an archive that is told part by part is made in `tmp_path`."""
+        """The input. An archive that the case lists part by part is made in `tmp_path`."""
         ours = {"expected.toml", "expected.txt"}
         (path,) = (path for path in self.folder.iterdir() if path.name not in ours and not is_sidecar(path))
         if path.suffix != ".parts":
@@ -70,7 +70,7 @@ class Case:
         return load(path, source=path.name, passwords=self.expected.get("passwords", ()))
 
     def found(self, tmp_path: Path) -> dict[str, str]:
-        """What expected.toml and expected.txt say if they are right."""
+        """The contents that expected.toml and expected.txt should have."""
         asked = {key: value for key, value in self.expected.items() if key in READ_WITH}
         try:
             document = self.document(tmp_path)
@@ -91,7 +91,7 @@ class Case:
         return {"expected.toml": toml({**asked, **facts}), "expected.txt": text}
 
     def kept(self) -> dict[str, str]:
-        """What they say."""
+        """The contents that they have."""
         text = self.folder / "expected.txt"
         with_line_feeds = text.read_bytes().decode() if text.exists() else ""
         return {"expected.toml": toml(self.expected), "expected.txt": with_line_feeds}
@@ -107,7 +107,7 @@ class Case:
 
 
 def once(document: Document, quote: str) -> tuple[int, int]:
-    """Where a quote begins and ends. Fails for one that is not there or is there twice, for then its place says nothing."""
+    """The start and end of a quote. Fails unless the quote occurs exactly once."""
     if document.text.count(quote) != 1:
         pytest.fail(f"{quote!r} occurs {document.text.count(quote)} times in the text, not once", pytrace=False)
     start = document.text.index(quote)

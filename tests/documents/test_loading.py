@@ -1,4 +1,4 @@
-"""What loading a file gives, and what it says when there is nothing to give."""
+"""Loading a file returns a document or raises an error with a status."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class TestFailures:
 
     def test_a_missing_file_and_a_folder_are_unreadable(self, tmp_path: Path) -> None:
         for path in (tmp_path / "missing.pdf", tmp_path):
-            with pytest.raises(DocumentError, match=r"cannot be read: .+ Check the path") as caught:
+            with pytest.raises(DocumentError, match="path") as caught:
                 load(path)
             assert caught.value.status == "unreadable"
 

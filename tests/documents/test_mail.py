@@ -1,4 +1,4 @@
-"""E-mail: what becomes of headers, texts and attachments."""
+"""E-mail: headers, texts and attachments in the document's text."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class TestMail:
             assert document.metadata["from"] == f"{words} <a@b.c>"
 
 
-def test_parts_that_are_too_many_are_counted_and_not_dropped_without_a_word() -> None:
+def test_too_many_parts_are_counted_in_the_text() -> None:
     parts = "".join(f"--x\n\nPart {number}.\n" for number in range(1005))
     content = f"From: a@b\nSubject: Many\nContent-Type: multipart/mixed; boundary=x\n\n{parts}--x--\n".encode()
     text = load_bytes(content, source="many.eml").text

@@ -1,4 +1,4 @@
-"""What documents say of themselves, and what is said of them in the files beside them."""
+"""Metadata in documents and in the side-cars beside them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def in_html(head: str, attributes: str = "") -> dict[str, object]:
 
 class TestFrontMatter:
     def test_line_by_line_takes_time_in_proportion_to_length(self) -> None:
-        started = time.perf_counter()
+        started = time.process_time()
         assert metadata_of("---\na: [\nb: x" + " " * 300_000 + "y\n---\n")["a"] == "["
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5
 
     def test_letters_are_composed_and_what_cannot_be_stored_is_gone(self) -> None:
         text = '---\ntitle: "u\u0308ber"\n"Na\u0308me": "\\ud800x\\0"\n---\n'
@@ -162,9 +162,9 @@ class TestSidecars:
     ) -> None:
         document = load(path)
         sidecar = self.write(path, ending, text)
-        started = time.perf_counter()
+        started = time.process_time()
         described, problem = with_sidecar(document, path)
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5
         assert described == document
         assert problem is not None
         assert problem.status == status
@@ -202,11 +202,11 @@ MERGE_BOMB = "a0: &a0 {k: x}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{
 class TestBounds:
     @pytest.mark.parametrize("bomb", [BOMB, MERGE_BOMB])
     def test_aliases_cannot_explode(self, bomb: str) -> None:
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(ValueError, match="more than 10000 values"):
             parse(bomb, "yaml")
         assert metadata_of(f"---\n{bomb}---\nText.\n")["a11"].startswith("&a11")
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5
 
     def test_a_few_aliases_are_what_they_stand_for(self) -> None:
         text = "base: &base {kind: report, lang: en}\none: {<<: *base, lang: de}\ntwo: *base\n"
@@ -231,7 +231,7 @@ class TestBounds:
         assert left_out == 50_000 - LARGEST // 2
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**63, -(2**80)])
-    def test_numbers_that_json_or_the_catalog_cannot_hold_become_text(self, value: float) -> None:
+    def test_numbers_too_large_for_json_or_the_catalog_become_text(self, value: float) -> None:
         assert flatten({"a": value}) == ({"a": str(value)}, 0)
 
     def test_a_number_that_cannot_even_be_written_is_left_out(self) -> None:
@@ -252,7 +252,7 @@ class TestBounds:
             lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers() | st.none(), inner) | st.sets(st.text()),
         ).filter(lambda value: isinstance(value, dict))
     )
-    def test_whatever_comes_the_outcome_is_flat_bounded_and_json_ready(self, values: dict[object, object]) -> None:
+    def test_any_metadata_becomes_flat_bounded_json(self, values: dict[object, object]) -> None:
         found, _ = flatten(values)
         assert json.loads(json.dumps(found, allow_nan=False)) == found
         json.dumps(found, ensure_ascii=False).encode("utf-8")

@@ -1,4 +1,4 @@
-"""Damaged files and files made to do harm: each costs itself, with a status that says why, and nothing else.
+"""Damaged and harmful files: each fails alone, with a status that says why.
 
 The long form of the first part is `benchmarks/documents/mutations.py`.
 """
@@ -61,7 +61,7 @@ def billion_laughs(root: str) -> str:
 
 
 def harmful(folder: Path) -> dict[str, bytes]:
-    """Files that attack what reads them. The secret beside them is not theirs to tell."""
+    """Files that attack their reader. They must not reveal the secret beside them."""
     secret = folder / "secret"
     secret.write_text("SECRET", encoding="utf-8")
     outside = f'<!DOCTYPE x [<!ENTITY s SYSTEM "{secret.as_uri()}">]>'
@@ -98,7 +98,7 @@ def harmful(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_files_made_to_do_harm_cost_themselves_and_tell_no_secret(tmp_path, monkeypatch):
+def test_a_harmful_file_costs_itself_and_tells_no_secret(tmp_path, monkeypatch):
     folder = tmp_path / "a" / "b" / "c"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
@@ -116,7 +116,7 @@ def test_files_made_to_do_harm_cost_themselves_and_tell_no_secret(tmp_path, monk
 
 
 @pytest.mark.slow
-def test_a_page_that_takes_more_memory_than_a_file_may_is_too_large(tmp_path):
+def test_a_page_that_takes_too_much_memory_is_too_large(tmp_path):
     """Four million pieces of text on one page, in a file of a few hundred thousand bytes."""
     operators = zlib.compress(b"BT /F1 12 Tf 72 720 Td " + b"(a)Tj " * 4_000_000 + b"ET", 1)
     content = b"6 0 obj\n<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream\nendobj\n" % (len(operators), operators)

@@ -1,4 +1,4 @@
-"""What holds for every text and every heap of bytes."""
+"""Properties of every text and of any bytes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_marked_text_comes_back_whole(text: str, encoding: str) -> None:
 
 
 @given(st.lists(any_text, max_size=4))
-def test_joining_words_leaves_no_marker_and_loses_no_other_character(pages: list[str]) -> None:
+def test_joining_words_loses_only_the_markers(pages: list[str]) -> None:
     joined = join_divided_words(pages)
     assert [page.replace(MARKER, "").replace("-", "") for page in pages] == [page.replace("-", "") for page in joined]
 
@@ -119,12 +119,12 @@ markup_lines = st.sampled_from(
 
 
 def folded(text: str) -> str:
-    """The text as a reader of a cell or a caption finds it: normalised, on one line."""
+    """The text as a cell or a caption shows it: normalized, on one line."""
     return " ".join(visible(text).split())
 
 
 def at(document: Document, label: str) -> str:
-    """What the document says at all places of that label, less the line feeds that set places apart."""
+    """The text at all places with that label, without the line feeds between places."""
     assert document.places
     ends = [*document.places.starts[1:], len(document.text)]
     spans = zip(document.places.labels, document.places.starts, ends, strict=True)

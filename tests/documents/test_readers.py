@@ -1,4 +1,4 @@
-"""Every reader of ours keeps the contract of loaders that packages prove themselves with."""
+"""Every reader of this package passes the contract of loaders that ships in `rag.testing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shared cases of what a reader sees in a file: those that are read right stay so, and the gaps are known by name."""
+"""The shared document cases: the correct ones stay correct, and the known gaps are listed by name."""
 
 from __future__ import annotations
 

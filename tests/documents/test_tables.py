@@ -1,4 +1,4 @@
-"""Tables of web pages, and of books and messages that are made of such: values stay below their headers."""
+"""Tables of web pages, books and messages: values stay below their headers."""
 
 from __future__ import annotations
 

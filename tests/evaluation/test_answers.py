@@ -1,14 +1,15 @@
-"""Answers measured: SQuAD's figures, citations, refusals, the step that lost what was expected, and going on after a stop."""
+"""Evaluation of answers: SQuAD's figures, citations, refusals, reasons of failures, and resumed runs."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from evaluation_data import ANSWERS, CORPUS, HOPELESS, TOWERS, read_lines, write_collection, write_lines
 
 import rag
-from rag.cli.terminal import evaluation_lines
+from rag.cli.figures import evaluation_lines
 from rag.errors import ModelError, UsageError
 from rag.evaluation.answers import evaluate_answers
 from rag.evaluation.measures.scores import (
@@ -40,7 +41,7 @@ from rag.types import Document, Usage
 
 
 class Quoting:
-    """Quotes the source that `choose` takes of those that it is shown; a text is said as it is, an error is raised."""
+    """Says the text that `choose` makes of a prompt, or raises the error that it returns."""
 
     name = identity = "quoting"
     window = 4096
@@ -77,7 +78,7 @@ def source(prompt, name):
     return next(passage.text for passage in prompt.passages if passage.source == name)
 
 
-def test_right_and_rightly_refused_answers_have_no_reason_to_fail(towers, index, tmp_path):
+def test_right_answers_and_refusals_have_no_reason_to_fail(towers, index, tmp_path):
     told = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl")
     figures = told.to_dict()
     assert list(figures)[:3] == ["documents", "questions", "answered"]
@@ -90,7 +91,7 @@ def test_right_and_rightly_refused_answers_have_no_reason_to_fail(towers, index,
     assert told.reasons == {}
 
 
-def test_every_figure_is_that_of_the_rows_and_the_rows_can_be_held_against_another_evaluation(towers, index, tmp_path):
+def test_figures_are_means_of_rows_and_rows_can_be_compared(towers, index, tmp_path):
     one = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl")
     write_report(tmp_path / "one", one)
     rows = {row["id"]: row for row in read_lines(tmp_path / "one" / "questions.jsonl")}
@@ -104,7 +105,7 @@ def test_every_figure_is_that_of_the_rows_and_the_rows_can_be_held_against_anoth
     over = {one["metric"]: one for one in told["comparisons"]}
     assert over["contains"]["difference"] == pytest.approx(told["contains"] - 1.0)
     assert over["contains"]["questions"] == 5
-    with pytest.raises(UsageError, match=r"has none of the figures f1, exact"):
+    with pytest.raises(UsageError, match=r"qa\.jsonl.*f1, exact"):
         evaluate_answers(towers, index=index, llm=wrong, compare=[str(towers / "qa.jsonl")])
 
 
@@ -118,7 +119,7 @@ def test_evaluating_again_embeds_nothing_and_asks_no_model(towers, index, embedd
     assert two.reasons == one.reasons
 
 
-def test_a_stopped_evaluation_goes_on_where_it_was_also_when_nobody_names_a_file(towers, index, tmp_path, monkeypatch):
+def test_a_stopped_evaluation_resumes_without_a_named_file(towers, index, tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     asked = []
 
@@ -182,11 +183,9 @@ PARIS = {"question": "How tall is the tower in Paris?", "answers": ["330 m tall"
         ({"question": PARIS["question"], "answerable": False}, lambda _: "Not found in these documents.", None, ""),
     ],
 )
-def test_a_question_that_fails_has_the_first_step_that_lost_what_was_expected(
-    tmp_path, filled, monkeypatch, asked, said, sources, reason
-):
+def test_the_reason_is_the_first_step_that_failed(tmp_path, filled, monkeypatch, asked, said, sources, reason):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
-    if reason == NOT_RETRIEVED:  # dense search ranks whatever there is, so it must not reach that far
+    if reason == NOT_RETRIEVED:  # dense search ranks every document, so cut its ranking
         monkeypatch.setattr("rag.evaluation.answers.found_for", lambda *_: Found([("d-paris", 1.0)], None))
     assert reason_for(tmp_path, filled, Quoting(said, max_sources=sources), asked=asked) == reason
 
@@ -195,7 +194,7 @@ def test_every_reason_has_a_meaning():
     assert set(MEANINGS) == set(IN_ORDER)
 
 
-def test_a_question_that_could_not_be_asked_is_left_out_of_the_figures_and_counted(towers, index, tmp_path):
+def test_a_failed_question_is_counted_and_not_measured(towers, index, tmp_path):
     tired = Quoting(lambda prompt: ModelError("tired") if "Tokyo" in prompt.question else prompt.passages[0].text)
     told = evaluate_answers(towers, index=index, llm=tired, output=tmp_path / "a.jsonl")
     assert told.after["failed"] == 1
@@ -204,7 +203,7 @@ def test_a_question_that_could_not_be_asked_is_left_out_of_the_figures_and_count
     assert (row["id"], row["reason"], row["error"]) == ("q-tokyo", FAILED, "tired")
 
 
-def test_a_hopeless_question_that_is_answered_and_a_good_one_that_is_refused_count_against_refusals(towers, index, tmp_path):
+def test_wrong_answers_and_wrong_refusals_lower_refusal_figures(towers, index, tmp_path):
     hopeless = {**HOPELESS, "question": "How tall is the tower in Paris?"}
     write_lines(towers / "qa.jsonl", [*ANSWERS[1:], hopeless])
     shy = Quoting(lambda prompt: "Not found in these documents." if "Tokyo" in prompt.question else prompt.passages[0].text)
@@ -214,41 +213,39 @@ def test_a_hopeless_question_that_is_answered_and_a_good_one_that_is_refused_cou
     assert means["citation_recall"] == pytest.approx(3 / 4)
 
 
-def test_an_evaluation_is_held_against_one_of_the_same_questions_only(towers, index, tmp_path):
+def test_only_evaluations_of_the_same_questions_compare(towers, index, tmp_path):
     first = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl")
     write_report(tmp_path / "first", first)
     again = evaluate_answers(towers, index=index, llm=Quoting(), output=tmp_path / "a.jsonl", compare=[str(tmp_path / "first")])
     assert {one.p for one in again.comparisons} <= {1.0, None}
     rows = read_lines(tmp_path / "first" / "questions.jsonl")
     for changed, message in (
-        ([{**row, "question": "Another?"} for row in rows], r"is another question there"),
-        ([{**row, "id": f"x{row['id']}"} for row in rows], r"has none of these questions, such as q-paris; it has xq-paris"),
+        ([{**row, "question": "Another?"} for row in rows], "q-paris"),
+        ([{**row, "id": f"x{row['id']}"} for row in rows], "q-paris.*xq-paris"),
     ):
         write_lines(tmp_path / "first" / "questions.jsonl", changed)
         with pytest.raises(UsageError, match=message):
             evaluate_answers(towers, index=index, llm=Quoting(), compare=[str(tmp_path / "first")])
-    with pytest.raises(UsageError, match=r"no evaluation in dense\. Name a folder"):
+    with pytest.raises(UsageError, match="dense"):
         evaluate_answers(towers, index=index, llm=Quoting(), compare=["dense"])
 
 
-def test_a_source_that_is_not_there_is_told_also_where_the_answer_is_right(filled, tmp_path, monkeypatch):
+def test_an_unknown_source_is_reported_beside_a_right_answer(filled, tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     asked = {"id": "q1", "question": "How tall is the tower of Paris?", "answers": ["330"], "source": "d-pariss"}
     evaluation = evaluate_answers(write_lines(tmp_path / "q.jsonl", [asked]), index=filled, llm=Quoting())
     assert evaluation.after["unknown_sources"] == ["d-pariss"]
-    assert "1 of the expected sources are not in the index, such as d-pariss" in evaluation_lines(evaluation)
+    assert [line for line in evaluation_lines(evaluation) if re.search(r"\b1 .*d-pariss", line)]
 
 
-def test_what_has_no_answers_to_compare_with_is_told(towers, index):
+def test_a_collection_without_answers_is_refused(towers, index):
     (towers / "qa.jsonl").unlink()
-    with pytest.raises(
-        UsageError, match=r"has no qa\.jsonl, so nothing says what should be answered\. Write a question a line"
-    ):
+    with pytest.raises(UsageError, match=r"towers .*qa\.jsonl"):
         evaluate_answers(towers, index=index, llm=Quoting())
 
 
 class TestFigures:
-    """The worked values are those of SQuAD's definition, by hand."""
+    """Values computed by hand from SQuAD's definition."""
 
     def test_case_punctuation_and_articles_do_not_count(self):
         assert exact_match("The  Eiffel Tower!", ["eiffel tower"]) == 1.0
@@ -262,13 +259,13 @@ class TestFigures:
         assert token_f1("", [""]) == 1.0
         assert token_f1("anything", []) == 0.0
 
-    def test_recall_and_containment_tell_long_answers_from_wrong_ones(self):
+    def test_recall_and_containment_accept_long_answers(self):
         assert token_recall("It is 330 m tall", ["330 m high"]) == pytest.approx(2 / 3)
         assert contains("It is 330 m tall.", ["330 m"]) == 1.0
         assert contains("It is 330 feet and 9 m tall.", ["330 m"]) == 0.0
         assert contains("1330 m", ["330 m"]) == 0.0
 
-    def test_an_answer_with_another_number_is_not_right_however_many_words_it_shares(self):
+    def test_an_answer_with_another_number_is_wrong(self):
         assert is_right("The tower is 330 m tall.", ["330 m tall"])
         assert not is_right("The tower is 333 m tall.", ["330 m tall"])
         assert is_right("In 1872, and 34,229 crowns were paid.", ["34229 crowns", "never"])
@@ -295,14 +292,14 @@ class TestFigures:
         assert contains("高度是三百米。", ["三百米"]) == 1.0
         assert exact_match("ऊँचाई।", ["ऊँचाई"]) == 1.0
 
-    def test_citations_are_right_where_a_page_that_they_span_is(self):
+    def test_a_citation_is_right_if_one_of_its_pages_is(self):
         relevant = frozenset({"a#3", "a#4"})
         assert citation_precision([["a#2", "a#3"], ["b#1"]], relevant) == 0.5
         assert citation_recall([["a#2", "a#3"], ["b#1"]], relevant) == 0.5
         assert citation_recall([], relevant) == 0.0
 
 
-def test_ones_own_questions_without_sources_are_measured_by_their_answers(filled, tmp_path, monkeypatch):
+def test_own_questions_without_sources_are_scored_by_answers(filled, tmp_path, monkeypatch):
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     asked = [{"question": f"How tall is the tower in {town.title()}?", "answer": f"{TOWERS[town]} m"} for town in TOWERS]
     told = evaluate_answers(write_lines(tmp_path / "q.jsonl", asked), index=filled, llm=Quoting(), limit=3)

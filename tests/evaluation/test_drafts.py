@@ -1,22 +1,17 @@
-"""Questions drafted from an index: tied to their passages, kept through a stop, and asked only once a person accepts them."""
+"""Questions drafted from an index: their passages, resumed runs, and acceptance by a person."""
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from evaluation_data import read_lines, write_lines
-from paths import TESTS
 
 from rag.errors import ModelError, UsageError
 from rag.evaluation.drafts import draft_questions
 from rag.evaluation.retrieval import evaluate_retrieval
 from rag.ingest.sync import add_documents
-from rag.prompts.templates import packaged_template
 from rag.testing.fakes import ScriptedGenerator
 from rag.types import Document
 
-KEPT = TESTS / "prompts" / "snapshots" / "draft.txt"
 TOWNS = ["Avonlea", "Brigg", "Corby", "Derby", "Ely", "Fowey"]
 
 
@@ -28,7 +23,7 @@ def passage(town: str) -> str:
 
 
 class Drafter(ScriptedGenerator):
-    """Asks who built the market hall that its source is about; `spoil` makes something else of what it would say."""
+    """Asks who built the market hall of its source. `spoil` changes what it says."""
 
     def __init__(self, spoil=lambda said: said, *, parallel=1):
         super().__init__([])
@@ -53,7 +48,7 @@ def towns(index):
     return index
 
 
-def test_drafts_are_tied_to_their_passages_and_none_is_accepted_yet(towns, tmp_path):
+def test_drafts_name_their_passages_and_are_not_accepted_yet(towns, tmp_path):
     made = draft_questions(index=towns, llm=Drafter(), output=tmp_path / "q.jsonl", count=4)
     assert (made.written, made.before, made.useless) == (4, 0, 0)
     rows = read_lines(tmp_path / "q.jsonl")
@@ -69,7 +64,7 @@ def test_drafts_are_tied_to_their_passages_and_none_is_accepted_yet(towns, tmp_p
 def test_only_accepted_drafts_are_asked(towns, tmp_path):
     path = tmp_path / "q.jsonl"
     draft_questions(index=towns, llm=Drafter(), output=path, count=3)
-    with pytest.raises(UsageError, match=r"None of the 3 questions in .* is accepted yet"):
+    with pytest.raises(UsageError, match=r"\b3\b.*q\.jsonl"):
         evaluate_retrieval(path, index=towns)
     rows = read_lines(path)
     write_lines(path, [{**rows[0], "accepted": True}, {**rows[1], "accepted": False}, rows[2]])
@@ -78,7 +73,7 @@ def test_only_accepted_drafts_are_asked(towns, tmp_path):
     assert evaluation.main.means["recall@10"] == 1.0
 
 
-def test_a_second_run_goes_on_and_changes_no_line(towns, tmp_path):
+def test_a_second_run_adds_and_changes_no_line(towns, tmp_path):
     path = tmp_path / "q.jsonl"
     draft_questions(index=towns, llm=Drafter(), output=path, count=2)
     rows = read_lines(path)
@@ -94,25 +89,25 @@ def test_a_second_run_goes_on_and_changes_no_line(towns, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "place"),
     [
-        (b"Dear Anna,\nthis is my letter.\nYours, Bert", r"line 1: not JSON"),
-        (b'{\n "a": 1\n}', r"line 1: not JSON"),
-        (b"one line", r"line 1: not JSON"),
-        (b"\xff\xfe", r"is not UTF-8 text"),
-        (b'{"id": "a", "question": "?"}\n{"id": "b", "accepted": true,, "x": 1}', r"line 2: not JSON"),
-        (b'no draft\n{"id": "b", "acc', r"line 1: not JSON"),
+        (b"Dear Anna,\nthis is my letter.\nYours, Bert", "line 1"),
+        (b'{\n "a": 1\n}', "line 1"),
+        (b"one line", "line 1"),
+        (b"\xff\xfe", "UTF-8"),
+        (b'{"id": "a", "question": "?"}\n{"id": "b", "accepted": true,, "x": 1}', "line 2"),
+        (b'no draft\n{"id": "b", "acc', "line 1"),
     ],
 )
-def test_a_file_of_another_kind_is_named_and_left_as_it_is(towns, tmp_path, content, message):
+def test_a_file_of_another_kind_is_named_and_left_as_it_is(towns, tmp_path, content, place):
     path = tmp_path / "letter.txt"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=rf"letter\.txt.*{place}"):
         draft_questions(index=towns, llm=Drafter(), output=path, count=3)
     assert path.read_bytes() == content
 
 
-def test_questions_without_ids_are_counted_and_a_last_line_without_an_end_is_kept(towns, tmp_path):
+def test_missing_ids_and_a_missing_last_newline_do_no_harm(towns, tmp_path):
     path = tmp_path / "q.jsonl"
     path.write_text('{"question": "A?", "answers": ["x"]}\n{"question": "B?", "answers": ["y"]}')
     made = draft_questions(index=towns, llm=Drafter(), output=path, count=3)
@@ -137,28 +132,19 @@ def test_the_same_seed_draws_the_same_passages(towns, tmp_path):
         lambda _: "Question: What is it?\nAnswer: a guild of weavers\n",
     ],
 )
-def test_a_draft_that_its_passage_does_not_bear_out_is_left_out(towns, tmp_path, spoil):
-    with pytest.raises(
-        ModelError, match=r"scripted wrote no question that its passage answers, from 6 passages\. Try a larger"
-    ):
+def test_a_draft_that_its_passage_does_not_support_is_left_out(towns, tmp_path, spoil):
+    with pytest.raises(ModelError, match=r"scripted .*\b6 passages"):
         draft_questions(index=towns, llm=Drafter(spoil), output=tmp_path / "q.jsonl", count=2)
     assert read_lines(tmp_path / "q.jsonl") == []
 
 
-def test_a_model_that_only_quotes_and_an_index_without_passages_are_told(towns, tmp_path):
-    with pytest.raises(UsageError, match="'extractive' quotes and cannot write questions"):
+def test_a_model_that_only_quotes_is_refused(towns, tmp_path):
+    with pytest.raises(UsageError, match="extractive"):
         draft_questions(index=towns, llm="extractive", output=tmp_path / "q.jsonl")
-    with pytest.raises(UsageError, match="no further passage of 25 words or more"):
+    with pytest.raises(UsageError, match="25 words"):
         draft_questions(index=towns, llm=Drafter(), output=tmp_path / "q.jsonl", where={"title": "Short"})
 
 
 def test_as_many_are_asked_at_once_as_the_model_takes(towns, tmp_path):
     made = draft_questions(index=towns, llm=Drafter(parallel=4), output=tmp_path / "q.jsonl", count=3)
     assert made.written == len(read_lines(tmp_path / "q.jsonl")) == 3
-
-
-def test_the_prompt_is_sent_as_it_is_kept():
-    rendered = packaged_template("draft").render(text="The tower is tall.", title="Towers", heading="Height", system="") + "\n"
-    if os.environ.get("UPDATE_PROMPTS"):
-        KEPT.write_text(rendered, encoding="utf-8")
-    assert rendered == KEPT.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Retrieval measured: figures that any TREC tool finds in the run, a corpus embedded once, mistakes told by file and line."""
+"""Evaluation of retrieval: figures equal those of TREC tools, a corpus is embedded once, errors name file and line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def empty(tmp_path, embedder):
         yield index
 
 
-def test_the_json_has_what_the_contract_names_in_that_order(towers, empty):
+def test_the_json_has_the_keys_of_the_contract_in_order(towers, empty):
     told = evaluate_retrieval(towers, index=empty).to_dict()
     contract = ["documents", "queries", "ndcg@10", "map", "mrr@10", "recall@10", "recall@100", "mode", "embedder", "seconds"]
     assert list(told)[: len(contract)] == contract
@@ -57,7 +57,7 @@ def test_the_figures_are_those_of_the_run_file(towers, empty, tmp_path):
         assert list(figures.means.values()) == pytest.approx([computed[ir_measures.parse_measure(name)] for name in spelled])
 
 
-def test_a_corpus_is_embedded_once_and_only_what_changed_again(towers, empty, embedder):
+def test_only_changed_documents_are_embedded_again(towers, empty, embedder):
     evaluate_retrieval(towers, index=empty)
     assert len(embedder.embedded) == 5
     evaluate_retrieval(towers, index=empty)
@@ -81,14 +81,12 @@ def test_a_collections_own_index_follows_its_corpus(towers, monkeypatch, tmp_pat
 
 def test_an_index_with_documents_of_others_is_left_alone(towers, empty):
     add_documents([Document("My own words.", "/home/me/notes.md", "notes")], index=empty)
-    with pytest.raises(
-        UsageError, match=r"holds 1 documents that are not in .*towers, such as /home/me/notes\.md\. Name a new"
-    ):
+    with pytest.raises(UsageError, match=r"\b1 doc.*towers.*/home/me/notes\.md"):
         evaluate_retrieval(towers, index=empty)
     assert empty.catalog.counts()[0] == 1
 
 
-def test_ones_own_questions_are_asked_of_ones_own_index_by_source_and_page(tmp_path, empty):
+def test_own_questions_expect_sources_and_pages(tmp_path, empty):
     pages = (
         "The cistern holds 60,000 litres.\n",
         "Volunteers sleep in the boathouse.\n",
@@ -116,7 +114,7 @@ def test_ones_own_questions_are_asked_of_ones_own_index_by_source_and_page(tmp_p
     assert rows["cat"]["found"][0] == "/docs/a/notes.md"
     assert rows["gone"]["reason"] == NOT_INDEXED
     assert (evaluation.before["queries"], evaluation.after["unjudged"]) == (3, 1)
-    with pytest.raises(UsageError, match=r"The source 'notes\.md' may be /docs/a/notes\.md or /docs/b/notes\.md\. Write more"):
+    with pytest.raises(UsageError, match=r"'notes\.md'.*/docs/a/notes\.md.*/docs/b/notes\.md"):
         evaluate_retrieval(write_lines(tmp_path / "q.jsonl", [{"question": "?", "source": "notes.md"}]), index=empty)
 
 
@@ -138,7 +136,7 @@ def test_documents_are_ranked_as_search_shows_them(tmp_path, empty, mode):
         assert len(evaluation.runs[mode][query["_id"]]) == 100
 
 
-def test_one_way_is_held_against_others_and_against_a_run_file(towers, empty, tmp_path):
+def test_a_mode_is_compared_with_modes_and_run_files(towers, empty, tmp_path):
     reversed_run = {f"q-{town}": [(f"d-{other}", float(n)) for n, other in enumerate(TOWERS)] for town in TOWERS}
     write_run(tmp_path / "theirs.run", reversed_run, name="theirs")
     theirs = str(tmp_path / "theirs.run")
@@ -147,15 +145,15 @@ def test_one_way_is_held_against_others_and_against_a_run_file(towers, empty, tm
     over = {(one["other"], one["metric"]): one for one in told["comparisons"]}
     assert over[theirs, "P@1"]["difference"] == pytest.approx(0.8)
     assert over["keyword", "ndcg@10"]["p"] == 1.0
-    with pytest.raises(UsageError, match=r"'hybird' is neither a way to search nor a run file\. Did you mean 'hybrid'\?"):
+    with pytest.raises(UsageError, match=r"'hybird'.*'hybrid'"):
         evaluate_retrieval(towers, index=empty, compare=["hybird"])
     write_run(tmp_path / "other.run", {"q9": [("d", 1.0)]}, name="x")
-    with pytest.raises(UsageError, match="ranks none of these questions, such as q-paris; it ranks q9"):
+    with pytest.raises(UsageError, match=r"q-paris.*q9"):
         evaluate_retrieval(towers, index=empty, compare=[str(tmp_path / "other.run")])
 
 
 def many_alike(folder, count=600):
-    """Documents of a few words each, so that all modes rank hundreds, and one question about each of five."""
+    """Documents of a few common words, so that every mode ranks hundreds, and five questions."""
     chance = random.Random(5)
     words = [f"word{number}" for number in range(40)]
     write_lines(
@@ -180,7 +178,7 @@ def test_more_measures_change_no_figure_and_no_reason(tmp_path, empty, mode):
         assert [score for _, score in ranking] == sorted((score for _, score in ranking), reverse=True)
 
 
-def test_what_ties_is_judged_in_the_order_that_search_shows(tmp_path, empty):
+def test_ties_are_judged_in_the_order_of_search(tmp_path, empty):
     folder = tmp_path / "alike"
     write_lines(folder / "corpus.jsonl", [{"_id": f"d{n}", "text": "The tower is tall."} for n in range(4)])
     write_lines(folder / "queries.jsonl", [{"_id": "q", "text": "tower"}])
@@ -195,7 +193,7 @@ def test_what_ties_is_judged_in_the_order_that_search_shows(tmp_path, empty):
         assert rank == 1 + [hit.source for hit in rag.search("tower", index=empty, mode=mode)].index("d0")
 
 
-def test_a_passage_is_not_in_the_context_where_others_of_one_document_fill_it(tmp_path, empty):
+def test_one_document_may_fill_the_context(tmp_path, empty):
     long = " ".join(f"The cistern holds {number} litres of cistern water." for number in range(400))
     add_documents(
         [Document(long, "/d/long.txt", ""), Document("A cistern was once dug here by monks, who left.", "/d/log.txt", "")],
@@ -215,7 +213,7 @@ def test_ids_of_a_collection_are_whole_and_not_ends_of_paths(towers, empty):
     assert evaluation.after["unknown_sources"] == ["5"]
 
 
-def test_a_run_may_call_documents_as_people_do_and_its_ids_are_taken_as_they_stand(tmp_path, empty):
+def test_a_run_may_name_documents_by_file_name_or_id(tmp_path, empty):
     add_documents(
         [Document("The tower is tall.", "/docs/a%20b.txt", ""), Document("A bridge.", "/docs/c.txt", "")], index=empty
     )
@@ -225,11 +223,11 @@ def test_a_run_may_call_documents_as_people_do_and_its_ids_are_taken_as_they_sta
     evaluation = evaluate_retrieval(questions, index=empty, compare=[str(run)], metrics=["P@1"])
     assert [figures.means["P@1"] for figures in evaluation.figures] == [1.0, 1.0]
     run.write_text("q1 Q0 z.txt 1 2.0 theirs\n")
-    with pytest.raises(UsageError, match=r"ranks no document of the index, but z\.txt; the index has /docs/"):
+    with pytest.raises(UsageError, match=r"z\.txt.*/docs/"):
         evaluate_retrieval(questions, index=empty, compare=[str(run)])
 
 
-def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
+def test_a_failed_question_names_its_reason(towers, empty):
     hidden = {"_id": "d-hidden", "text": "Zyzzyva."}
     write_lines(towers / "corpus.jsonl", [*CORPUS, hidden])
     with (towers / "qrels" / "test.tsv").open("a") as file:
@@ -247,29 +245,21 @@ def test_a_question_that_fails_says_where_it_was_lost(towers, empty):
 @pytest.mark.parametrize(
     ("file", "line", "message"),
     [
-        ("corpus.jsonl", '{"_id": "x"', r"corpus\.jsonl, line 6: not JSON"),
-        ("corpus.jsonl", '["x"]', r'corpus\.jsonl, line 6: \["x"\] is no JSON object\. Write \{"_id"'),
-        ("corpus.jsonl", '{"text": "x"}', r"corpus\.jsonl, line 6: the key '_id' is missing"),
-        ("corpus.jsonl", '{"_id": "x", "text": 7}', r"corpus\.jsonl, line 6: 'text' must be a string, not 7"),
-        ("corpus.jsonl", '{"_id": "d-paris", "text": "x"}', r'line 6: the _id "d-paris" is on an earlier line too'),
-        ("queries.jsonl", '{"_id": "x", "text": " "}', r"queries\.jsonl, line 6: the key 'text' is empty"),
-        ("queries.jsonl", '{"_id": "q-paris", "text": "x"}', r'line 6: the _id "q-paris" is on an earlier line'),
-        (
-            "qrels/test.tsv",
-            "q-paris d-paris 1",
-            r"test\.tsv, line 7: .* is no judgement\. Write query-id, corpus-id and score with",
-        ),
+        ("corpus.jsonl", '{"_id": "x"', r"corpus\.jsonl, line 6: .*JSON"),
+        ("corpus.jsonl", '["x"]', r'corpus\.jsonl, line 6: \["x"\].*\{"_id"'),
+        ("corpus.jsonl", '{"text": "x"}', r"corpus\.jsonl, line 6: .*'_id'"),
+        ("corpus.jsonl", '{"_id": "x", "text": 7}', r"corpus\.jsonl, line 6: 'text'.*7"),
+        ("corpus.jsonl", '{"_id": "d-paris", "text": "x"}', 'line 6: .*_id "d-paris"'),
+        ("queries.jsonl", '{"_id": "x", "text": " "}', r"queries\.jsonl, line 6: .*'text'"),
+        ("queries.jsonl", '{"_id": "q-paris", "text": "x"}', 'line 6: .*_id "q-paris"'),
+        ("qrels/test.tsv", "q-paris d-paris 1", r"test\.tsv, line 7: .*query-id, corpus-id and score"),
         ("qrels/test.tsv", "q-paris\td-paris\thigh", r"test\.tsv, line 7: "),
-        ("corpus.jsonl", '{"_id": "x", "text": "\\ud800"}', r'corpus\.jsonl, line 6: "text" holds half of a character'),
-        ("corpus.jsonl", '{"_id": "x", "text": "x", "title": "\\ud800"}', r'line 6: "title" holds half of a character'),
-        (
-            "qrels/test.tsv",
-            "q-pari\td-paris\t1",
-            r"the query-id \"q-pari\" is not in .*queries\.jsonl\. Did you mean 'q-paris'\?",
-        ),
+        ("corpus.jsonl", '{"_id": "x", "text": "\\ud800"}', r'corpus\.jsonl, line 6: "text".*character'),
+        ("corpus.jsonl", '{"_id": "x", "text": "x", "title": "\\ud800"}', 'line 6: "title".*character'),
+        ("qrels/test.tsv", "q-pari\td-paris\t1", r"\"q-pari\".*queries\.jsonl.*'q-paris'"),
     ],
 )
-def test_a_malformed_line_is_named_with_its_file_and_what_it_should_be(towers, empty, file, line, message):
+def test_a_malformed_line_is_named_with_its_file(towers, empty, file, line, message):
     with (towers / file).open("a", encoding="utf-8") as open_file:
         open_file.write(line + "\n")
     with pytest.raises(UsageError, match=message):
@@ -279,24 +269,24 @@ def test_a_malformed_line_is_named_with_its_file_and_what_it_should_be(towers, e
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"question": "?"}, r"line 1: nothing says what is expected: a source, an answer, or answerable"),
-        ({"question": "?", "sorce": "a.md"}, r"line 1: nothing says .* Did you mean 'source'\?"),
-        ({"question": " ", "source": "a.md"}, r"line 1: the key 'question' is empty"),
-        ({"question": "?", "source": ["a", "b"], "pages": [1]}, r'line 1: "pages" beside 2 sources'),
-        ({"question": "?", "source": "a", "pages": [0]}, r"line 1: 0 is no page\. Pages are whole numbers, counted from 1"),
-        ({"question": "?", "expected": [{"source": "a", "page": 1}, "b"]}, r"some sources have pages and some have none"),
-        ({"question": "?", "answerable": "no"}, r"'answerable' must be true or false"),
-        ({"question": "?", "answers": ["yes"]}, r"No question in .* says what should be found\. Give each a source"),
-        ({"question": "?", "source": None}, r"line 1: nothing says what is expected"),
-        ({"question": "?", "answers": [], "sources": []}, r"line 1: nothing says what is expected"),
-        ({"question": "?", "answers": ["  "]}, r"line 1: nothing says what is expected"),
-        ({"question": "?", "answers": ["yes"], "answerable": False}, r'line 1: this has no answer, and the answer "yes"'),
-        ({"question": "?", "source": "a", "accepted": "yes"}, r"line 1: 'accepted' must be true or false"),
-        ({"id": "\ud800", "question": "?", "source": "a"}, r'line 1: "id" holds half of a character'),
-        ({"question": "?", "source": "a", "accepted": None}, r"None of the 1 questions in .* is accepted yet"),
+        ({"question": "?"}, "line 1: .*source.*answer.*answerable"),
+        ({"question": "?", "sorce": "a.md"}, "line 1: .*'source'"),
+        ({"question": " ", "source": "a.md"}, "line 1: .*'question'"),
+        ({"question": "?", "source": ["a", "b"], "pages": [1]}, 'line 1: "pages".*2 sources'),
+        ({"question": "?", "source": "a", "pages": [0]}, "line 1: 0 .*[Pp]age"),
+        ({"question": "?", "expected": [{"source": "a", "page": 1}, "b"]}, "line 1: .*sources.*pages"),
+        ({"question": "?", "answerable": "no"}, "line 1: 'answerable'"),
+        ({"question": "?", "answers": ["yes"]}, r"q\.jsonl .*source"),
+        ({"question": "?", "source": None}, "line 1: .*source.*answer.*answerable"),
+        ({"question": "?", "answers": [], "sources": []}, "line 1: .*source.*answer.*answerable"),
+        ({"question": "?", "answers": ["  "]}, "line 1: .*source.*answer.*answerable"),
+        ({"question": "?", "answers": ["yes"], "answerable": False}, 'line 1: .*"yes"'),
+        ({"question": "?", "source": "a", "accepted": "yes"}, "line 1: 'accepted'"),
+        ({"id": "\ud800", "question": "?", "source": "a"}, 'line 1: "id".*character'),
+        ({"question": "?", "source": "a", "accepted": None}, r"\b1\b.*q\.jsonl.*accepted"),
     ],
 )
-def test_a_question_that_expects_nothing_sensible_is_refused(tmp_path, empty, asked, message):
+def test_an_impossible_expectation_is_refused(tmp_path, empty, asked, message):
     add_documents([Document("Some words.", "a.md", "A")], index=empty)
     with pytest.raises(UsageError, match=message):
         evaluate_retrieval(write_lines(tmp_path / "q.jsonl", [asked]), index=empty)
@@ -305,39 +295,39 @@ def test_a_question_that_expects_nothing_sensible_is_refused(tmp_path, empty, as
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "corpus.jsonl").unlink(), r"has no corpus\.jsonl\. A collection has"),
-        (lambda folder: (folder / "queries.jsonl").unlink(), r"queries\.jsonl cannot be read: No such file"),
+        (lambda folder: (folder / "corpus.jsonl").unlink(), r"towers .*corpus\.jsonl"),
+        (lambda folder: (folder / "queries.jsonl").unlink(), r"queries\.jsonl.*No such file"),
         (
             lambda folder: (folder / "qrels" / "test.tsv").rename(folder / "qrels" / "dev.tsv"),
-            r"Known: dev\. Name one with --split",
+            "dev.*--split",
         ),
-        (lambda folder: (folder / "qrels" / "test.tsv").write_text(""), r"There are no judgements in"),
-        (lambda folder: (folder / "queries.jsonl").write_bytes(b"\xff\xfe"), r"not UTF-8 text\. Save the file as UTF-8"),
-        (lambda folder: (folder / "corpus.jsonl").write_text(""), r"a corpus without a text"),
+        (lambda folder: (folder / "qrels" / "test.tsv").write_text(""), r"test\.tsv"),
+        (lambda folder: (folder / "queries.jsonl").write_bytes(b"\xff\xfe"), r"queries\.jsonl.*UTF-8"),
+        (lambda folder: (folder / "corpus.jsonl").write_text(""), "corpus"),
     ],
 )
-def test_a_folder_that_is_no_collection_says_what_is_missing(towers, empty, spoil, message):
+def test_an_incomplete_collection_names_the_missing_part(towers, empty, spoil, message):
     spoil(towers)
     with pytest.raises(UsageError, match=message):
         evaluate_retrieval(towers, index=empty)
 
 
-def test_questions_without_an_index_and_data_that_are_not_there_are_told(tmp_path):
-    with pytest.raises(UsageError, match=r"holds questions only\. Name the index"):
+def test_questions_need_an_index_and_data_must_exist(tmp_path):
+    with pytest.raises(UsageError, match=r"q\.jsonl.*index"):
         evaluate_retrieval(write_lines(tmp_path / "q.jsonl", [{"question": "?", "source": "a"}]))
-    with pytest.raises(UsageError, match=r"There is no .*nowhere"):
+    with pytest.raises(UsageError, match="nowhere"):
         evaluate_retrieval(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ncdg@10", r"'ncdg@10' is no metric\. Did you mean 'ndcg'\? Known are names such as ndcg@10"),
-        ("precision", r"'precision' cannot be computed here: .* Does it need a cut-off, as in precision@10\?"),
-        ("__import__('os')", r"is no metric"),
+        ("ncdg@10", "'ncdg@10'.*'ndcg'.*ndcg@10"),
+        ("precision", "'precision'.*precision@10"),
+        ("__import__('os')", "__import__"),
     ],
 )
-def test_a_metric_that_is_none_is_refused_before_anything_is_indexed(towers, empty, embedder, name, message):
+def test_an_unknown_metric_is_refused_before_indexing(towers, empty, embedder, name, message):
     with pytest.raises(UsageError, match=message):
         evaluate_retrieval(towers, index=empty, metrics=[name])
     assert embedder.embedded == []
@@ -360,14 +350,14 @@ def test_a_run_file_survives_the_way_out_and_back(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["q Q0 d 1 0.5", "q Q0 d 1 high x", "q Q0 d 1 nan x", "q Q0 d 2 0.4 x\nq Q0 d 3 0.3 x"])
-def test_a_line_that_is_no_line_of_a_run_is_named(tmp_path, line):
+def test_a_bad_line_of_a_run_is_named(tmp_path, line):
     (tmp_path / "a.run").write_text(f"q Q0 e 1 1.0 x\n{line}\n")
     with pytest.raises(UsageError, match=r"a\.run, line [23]: "):
         read_run(tmp_path / "a.run")
 
 
 class TestStatistics:
-    def test_an_interval_holds_the_mean_and_narrows_with_more_questions(self):
+    def test_an_interval_narrows_with_more_questions(self):
         chance = random.Random(1)
         few, many = ([chance.random() for _ in range(count)] for count in (20, 2000))
         widths = []
@@ -379,7 +369,7 @@ class TestStatistics:
         assert interval_of([0.5]) is None
         assert interval_of([0.5, 0.5]) == (0.5, 0.5)
 
-    def test_two_that_differ_by_chance_are_told_from_two_that_differ(self):
+    def test_chance_differences_have_a_high_p(self):
         chance = random.Random(2)
         one = {str(n): chance.random() for n in range(100)}
         noisy = {name: value + chance.gauss(0, 0.1) for name, value in one.items()}
@@ -394,7 +384,7 @@ class TestStatistics:
         gains = {"a": 1.0, "b": 2.0, "c": 3.0}
         assert compare("m", "x", gains, "y", dict.fromkeys(gains, 0.0)).p == pytest.approx(2 / 8)
 
-    def test_what_was_rounded_when_it_was_written_down_does_not_differ(self):
+    def test_rounded_figures_do_not_differ(self):
         values = {str(number): 1 / 3 for number in range(14)}
         told = compare("f1", "a", values, "b", {name: round(value, 6) for name, value in values.items()})
         assert (told.difference, told.p) == (0.0, 1.0)
@@ -429,11 +419,11 @@ class TestPage:
         assert json.loads((tmp_path / "out" / "deep" / "report.json").read_text()) == evaluation.to_dict()
         assert len(read_lines(tmp_path / "out" / "deep" / "questions.jsonl")) == 5
         (tmp_path / "file").touch()
-        with pytest.raises(UsageError, match="The report cannot be written to"):
+        with pytest.raises(UsageError, match=r"file/x"):
             write_report(tmp_path / "file" / "x", evaluation)
 
 
-def test_what_has_no_pages_is_its_first_page():
+def test_a_document_without_pages_counts_as_page_1():
     question = Question("q", "?", (Expected("a.md", 1),))
     assert question.units("a.md", None) == ["a.md#1"]
     assert question.units("a.md", (2, 4)) == ["a.md#2", "a.md#3", "a.md#4"]
@@ -441,7 +431,7 @@ def test_what_has_no_pages_is_its_first_page():
 
 
 @pytest.mark.slow
-def test_keyword_search_over_a_published_collection_finds_what_it_did(tmp_path):
+def test_keyword_search_scores_well_on_xquad(tmp_path):
     data = SHARED_DATA / "xquad" / "en"
     if not data.is_dir():
         pytest.skip(f"{data} is not there")

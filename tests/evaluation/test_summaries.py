@@ -1,4 +1,4 @@
-"""Summaries measured beside those that people wrote, in any script, by the layouts they are published in."""
+"""Evaluation of summaries against references, in any script and in the published layouts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def wishes(tmp_path):
     return {"calls": tmp_path / "calls.sqlite", "words": 60, "verifier": VerbatimVerifier()}
 
 
-def test_summaries_are_scored_beside_the_best_of_their_references(data, wishes):
+def test_a_summary_is_scored_against_its_best_reference(data, wishes):
     evaluation = evaluate_summaries(data, llm=SummaryModel(first_sentences), **wishes)
     told = evaluation.to_dict()
     assert list(told)[:6] == ["summaries", "rouge1", "rouge2", "rougeL", "rougeLsum", "supported"]
@@ -71,7 +71,7 @@ def test_other_scripts_have_words_too(reference, near, far):
     assert rouge.scores(near, [reference])["rouge1"] > 0.5 > rouge.scores(far, [reference])["rouge1"]
 
 
-def test_a_second_evaluation_makes_no_call_again_and_can_be_held_against_the_first(data, wishes, tmp_path):
+def test_a_second_evaluation_calls_nothing_and_compares(data, wishes, tmp_path):
     one = evaluate_summaries(data, llm=SummaryModel(first_sentences), **wishes)
     write_report(tmp_path / "out", one)
     model = SummaryModel(first_sentences)
@@ -92,23 +92,17 @@ def test_a_document_that_fails_fails_alone(data, wishes, tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"document": "x"}, r"data\.jsonl, line 1: there is no summary to compare with, but \[\]"),
-        ({"document": "x", "summaries": [7]}, r"line 1: 'summaries' must be a string or a list of strings"),
-        ({"summary": "x"}, r"line 1: there is neither a document nor a source"),
-        ({"summary": "x", "source": "gone.txt"}, r"line 1: there is no file .*gone\.txt"),
-        (
-            {"questions": [{}], "document": "x", "metadata": {}},
-            r"line 1: this looks like SQuALITY, but 'passage_id' is missing",
-        ),
+        ({"document": "x"}, r"data\.jsonl, line 1: .*summary"),
+        ({"document": "x", "summaries": [7]}, "line 1: 'summaries'"),
+        ({"summary": "x"}, "line 1: .*document.*source"),
+        ({"summary": "x", "source": "gone.txt"}, r"line 1: .*gone\.txt"),
+        ({"questions": [{}], "document": "x", "metadata": {}}, "line 1: .*SQuALITY.*'passage_id'"),
         (
             {"questions": [{"question_text": "?", "responses": []}], "document": "x", "metadata": {"passage_id": 1}},
-            r"looks like SQuALITY, but \[\] is no summary",
+            r"line 1: .*SQuALITY.*\[\]",
         ),
-        ({"meeting_transcripts": [{}]}, r"line 1: this looks like QMSum, but 'speaker' is missing"),
-        (
-            {"meeting_transcripts": [], "specific_query_list": [{"query": "?", "answer": 5}]},
-            r"looks like QMSum, but \[5\] is no",
-        ),
+        ({"meeting_transcripts": [{}]}, "line 1: .*QMSum.*'speaker'"),
+        ({"meeting_transcripts": [], "specific_query_list": [{"query": "?", "answer": 5}]}, r"line 1: .*QMSum.*\[5\]"),
     ],
 )
 def test_a_line_that_cannot_be_measured_is_named(tmp_path, row, message):
@@ -116,8 +110,8 @@ def test_a_line_that_cannot_be_measured_is_named(tmp_path, row, message):
         read_summary_data(write_lines(tmp_path / "data.jsonl", [row]))
 
 
-def test_a_folder_is_told_to_be_none(tmp_path):
-    with pytest.raises(UsageError, match=r"is a folder\. Name a file of JSON lines"):
+def test_a_folder_is_no_file_of_summaries(tmp_path):
+    with pytest.raises(UsageError, match="folder"):
         evaluate_summaries(tmp_path)
 
 

@@ -29,7 +29,7 @@ def cite(*sentences, passages=(TOWER, POND)):
     return [collected.cite(collected.judge(sentence)) for sentence in sentences], collected.citations
 
 
-def test_a_sentence_is_cited_with_the_exact_words_and_where_they_stand():
+def test_a_citation_has_the_exact_words_and_their_place():
     (sentence,), (citation,) = cite("The tower is 34 metres tall.")
     assert (sentence.support, sentence.citations, sentence.cited_text) == ("full", (1,), "The tower is 34 metres tall [1].")
     assert citation.quote == "The tower is 34 metres tall."
@@ -37,7 +37,7 @@ def test_a_sentence_is_cited_with_the_exact_words_and_where_they_stand():
     assert (citation.source, citation.pages, citation.chunk) == ("t.pdf", (3, 3), 7)
 
 
-def test_markers_that_the_model_wrote_are_replaced_by_true_ones_that_count_up():
+def test_true_markers_replace_those_of_the_model():
     sentences, citations = cite(
         "Seven carp live in the pond [1].", "Ada Brandt built it in 1872 [source 9, 12].", "Seven carp live in the pond."
     )
@@ -60,14 +60,14 @@ def test_markers_that_the_model_wrote_are_replaced_by_true_ones_that_count_up():
         ("!!!", "none"),
     ],
 )
-def test_support_falls_with_words_and_numbers_that_the_sources_lack(sentence, support):
+def test_support_falls_with_what_the_sources_lack(sentence, support):
     ((judged,), _) = cite(sentence)
     assert judged.support == support
     assert 0 <= judged.score <= 1
     assert (judged.citations == ()) == (support == "none")
 
 
-def test_a_claim_that_two_neighbouring_sentences_share_quotes_both():
+def test_a_claim_from_two_neighbouring_sentences_quotes_both():
     _, (citation,) = cite("The tower, 34 metres tall, was built in 1872 by Ada Brandt.")
     assert citation.quote == "The tower is 34 metres tall. It was built in 1872 by Ada Brandt."
 
@@ -101,7 +101,7 @@ def test_check_judges_any_text_against_any_passages():
 @given(st.text(st.sampled_from("Ab1 .!?\n。日\u00a0é🙂\ud83d\"'-"), max_size=200))
 @example("A\u00a0b.\u00a0 C")
 @example('."\u00a0a')
-def test_sentences_are_exact_ordered_spans_that_lose_nothing_but_white_space(text):
+def test_sentence_spans_lose_nothing_but_white_space(text):
     spans = sentence_spans(text)
     assert all(text[start:end] == text[start:end].strip() != "" for start, end in spans)
     assert all(a[1] <= b[0] for a, b in pairwise(spans))
@@ -140,14 +140,14 @@ def test_an_invented_number_is_removed_and_counted():
     assert (collected.invented, collected.wrong, collected.removed) == (1, 0, 1)
 
 
-def test_a_marker_of_a_source_that_does_not_say_so_is_removed_and_counted():
+def test_a_marker_of_the_wrong_source_is_removed_and_counted():
     texts, collected = judged("Seven carp live in the pond [1].", "The Mona Lisa hangs in Paris [2].")
     assert texts == ["Seven carp live in the pond [1].", "The Mona Lisa hangs in Paris."]
     assert [citation.source for citation in collected.citations] == ["g.md"]
     assert (collected.invented, collected.wrong) == (0, 2)
 
 
-def test_a_right_marker_of_a_source_that_was_not_the_best_keeps_its_source():
+def test_a_right_marker_keeps_its_source():
     copy = Passage(3, "Visitors say: seven carp live in the pond.", "v.md", chunk=9)
     texts, collected = judged("Seven carp live in the pond [3].", passages=(TOWER, POND, copy))
     assert texts == ["Seven carp live in the pond [1][2]."]
@@ -162,13 +162,13 @@ def test_a_source_that_says_less_than_another_is_removed():
     assert (texts, collected.wrong) == (["Seven carp live in the pond [1]."], 1)
 
 
-def test_markers_after_the_full_stop_belong_to_the_sentence_before():
+def test_markers_after_a_full_stop_belong_to_its_sentence():
     texts, collected = judged("Seven carp live in the pond.", "[2] The tower is 34 metres tall.", "[9]")
     assert texts == ["Seven carp live in the pond [1].", "The tower is 34 metres tall [2].", ""]
     assert (collected.invented, collected.wrong) == (1, 0)
 
 
-def test_markers_in_front_of_the_first_sentence_stand_in_front_of_all():
+def test_markers_may_come_before_their_sentences():
     texts, collected = judged("[2] Seven carp live in the pond.", "[1] The tower is 34 metres tall.")
     assert texts == ["Seven carp live in the pond [1].", "The tower is 34 metres tall [2]."]
     assert collected.removed == 0
@@ -182,7 +182,7 @@ def test_numbers_mean_the_sources_that_the_model_was_shown():
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from("[]【】(),-–†^ 0123source\nSeven carp."), max_size=60))
-def test_whatever_a_model_writes_only_citations_that_exist_are_shown(text):
+def test_only_citations_that_exist_are_shown(text):
     collected = Citations((TOWER, POND), LexicalVerifier())
     sentence = collected.cite(collected.judge(f"Seven carp live in the pond {text}"))
     assert written_numbers(sentence.text) == []
@@ -196,7 +196,7 @@ def test_abbreviations_and_decimals_do_not_end_a_sentence():
     ]  # fmt: skip
 
 
-def test_half_a_character_of_a_damaged_text_is_a_part_of_its_sentence():
+def test_half_a_character_belongs_to_its_sentence():
     text = "It is tall\ud800 and red. The second \udc00is small."
     assert [text[a:b] for a, b in sentence_spans(text)] == ["It is tall\ud800 and red.", "The second \udc00is small."]
 

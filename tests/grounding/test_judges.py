@@ -1,22 +1,25 @@
-"""Judging in processes: the same verdicts, whatever becomes of a process."""
+"""Judging in processes gives the same verdicts, even if a process dies."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
-import time
-from pathlib import Path
 
 import pytest
 from paths import ROOT
 from summary_models import SummaryModel, facts, first_sentences
+from waiting import wait_until
 
 import rag
 from rag.grounding.judges import Judges, usual_number
 from rag.grounding.lexical import LexicalVerifier
+from rag.models.generators.vllm_server import process_began
 from rag.types import Document, Passage
+
+pytestmark = pytest.mark.slow
 
 PASSAGES = [
     Passage(1, "The tower is 34 metres tall. It was built in 1872 by Ada Brandt.", "a.txt", "Tower", heading="Building"),
@@ -49,7 +52,6 @@ def test_nothing_to_judge_starts_no_process(judges):
     assert not judges.pids
 
 
-@pytest.mark.slow
 def test_a_process_that_dies_costs_nothing(judges):
     expected = judges.check_all(SENTENCES, PASSAGES)
     [pid] = judges.pids
@@ -62,14 +64,13 @@ def test_a_process_that_dies_costs_nothing(judges):
 @pytest.mark.parametrize(
     "command", [["/nowhere/python"], [sys.executable, "-c", "print('ready', flush=True)\nwhile input(): print('nonsense')"]]
 )
-def test_where_no_process_can_judge_sentences_are_judged_here(command, monkeypatch):
+def test_broken_processes_leave_judging_to_this_process(command, monkeypatch):
     monkeypatch.setattr("rag.grounding.judges.WORKER", command)
     with Judges(1) as judges:
         assert judges.check_all(SENTENCES, PASSAGES) == [LexicalVerifier().check(sentence, PASSAGES) for sentence in SENTENCES]
         assert not judges.pids
 
 
-@pytest.mark.slow
 def test_several_threads_get_their_own_verdicts(judges):
     found = {}
 
@@ -93,7 +94,7 @@ def test_processes_end_with_the_judges():
         os.kill(pid, 0)
 
 
-def test_a_batch_is_judged_in_processes_as_each_document_is_alone(tmp_path, monkeypatch):
+def test_a_batch_gets_the_verdicts_of_single_documents(tmp_path, monkeypatch):
     used = []
     monkeypatch.setattr(
         Judges,
@@ -112,24 +113,17 @@ def test_a_batch_is_judged_in_processes_as_each_document_is_alone(tmp_path, monk
     assert 1 <= usual_number() <= 8
 
 
-@pytest.mark.slow
 def test_no_process_outlives_a_run_that_is_killed(tmp_path):
-    import subprocess
-
     code = (
         "from rag.grounding.judges import Judges\nfrom rag.types import Passage\nimport os, signal\n"
         "judges = Judges(1)\njudges.check_all(['A tower.'], [Passage(1, 'A tower.', 'a')])\n"
         "print(next(iter(judges.pids)), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
-    root = ROOT
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
-    child, ends = Path(f"/proc/{int(done.stdout)}"), time.monotonic() + 30
-    while child.exists() and "Z" not in (child / "stat").read_text().rpartition(")")[2][:3]:
-        assert time.monotonic() < ends
-        time.sleep(0.02)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    wait_until(lambda: not process_began(int(done.stdout)))
 
 
-def test_after_their_end_sentences_are_judged_here_and_no_process_is_started():
+def test_closed_judges_judge_here_and_start_no_process():
     with Judges(1) as judges:
         pass
     assert judges.check_all(SENTENCES, PASSAGES) == [LexicalVerifier().check(sentence, PASSAGES) for sentence in SENTENCES]

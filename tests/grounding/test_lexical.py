@@ -56,11 +56,11 @@ CAPTAIN = Passage(2, "The ferry captain is called Red Anna. She sails at 9 each 
         "Red Anna was built by masons from Brin.",
     ],
 )
-def test_what_a_source_says_of_something_else_is_not_supported_in_full(sentence):
+def test_another_subject_is_not_fully_supported(sentence):
     assert support(sentence, TOWER, CAPTAIN) == "partial"
 
 
-def test_where_words_are_not_parted_none_is_taken_for_the_subject():
+def test_text_without_spaces_has_no_subject_to_mistake():
     assert support("该塔建于一八七一年三月五日。", Passage(1, "这座塔建于一八七一年三月五日。", "ta.txt")) == "full"
 
 
@@ -73,7 +73,7 @@ def test_where_words_are_not_parted_none_is_taken_for_the_subject():
         "The tower is 34 metres tall and the captain of the ferry is called Red Anna.",
     ],
 )
-def test_what_leads_up_to_a_sentence_is_not_its_subject_which_may_be_named_before_a_quote(sentence):
+def test_the_words_before_the_subject_are_not_the_subject(sentence):
     assert support(sentence, TOWER, CAPTAIN) == "full"
 
 
@@ -103,7 +103,7 @@ def test_one_wrong_fact_takes_full_support_away(kind, sentence):
     assert support(sentence) != "full"
 
 
-def test_a_name_that_the_quote_calls_it_is_explained_by_the_sentence_before_or_the_title():
+def test_the_sentence_before_or_the_title_explains_it():
     passage = Passage(1, "Insulin is a hormone. It regulates the sugar in the blood of animals.", "i.txt", title="Hormones")
     assert support("Insulin regulates the sugar in the blood of animals.", passage) == "full"
     titled = Passage(1, "It regulates the sugar in the blood of animals.", "i.txt", title="Insulin")
@@ -123,12 +123,12 @@ def test_a_name_that_the_quote_calls_it_is_explained_by_the_sentence_before_or_t
         ("Le musée est ouvert le mardi.", "Le musée est ouvert tous les jours sauf le mardi."),
     ],
 )
-def test_what_a_source_excepts_it_does_not_bear_out(sentence, source):
+def test_an_exception_in_a_source_is_respected(sentence, source):
     assert support(sentence, Passage(1, source, "m.txt")) == "partial"
     assert support(source, Passage(1, source, "m.txt")) == "full"
 
 
-def test_a_but_that_goes_on_with_a_sentence_excepts_nothing():
+def test_a_but_that_joins_clauses_excepts_nothing():
     passage = Passage(1, "The museum is open every day but the cafe closes early. All rooms are old but beautiful.", "m.txt")
     assert support("The museum is open every day.", passage) == "full"
     assert support("All rooms are beautiful.", passage) == "full"
@@ -190,7 +190,7 @@ def test_a_number_keeps_its_sign(sentence, source, is_true):
         ("Net sales were 2 million.", "(in millions)\n| Net sales | 7 | 6 |\n| Profit | 2 | 1 |"),
     ],
 )
-def test_a_number_of_another_subject_is_not_borne_out_where_its_own_subject_has_another(sentence, source):
+def test_a_number_of_another_subject_is_not_supported(sentence, source):
     assert support(sentence, Passage(1, source, "r.txt")) == "partial"
 
 
@@ -212,7 +212,7 @@ def test_a_number_of_another_subject_is_not_borne_out_where_its_own_subject_has_
         ),
     ],
 )
-def test_a_number_may_stand_in_another_clause_than_the_name_of_its_subject(sentence, source):
+def test_a_number_and_its_subject_may_be_in_two_clauses(sentence, source):
     assert support(sentence, Passage(1, source, "r.txt")) == "full"
 
 
@@ -237,7 +237,7 @@ def test_hyphens_ranges_dashes_and_brackets_are_no_signs(text):
         ("The causeway is 3 metres wide.", "The causeway is 3-5 metres wide.", True),
     ],
 )
-def test_a_bare_number_bears_no_measure_out_where_another_is_told(sentence, source, is_true):
+def test_a_bare_number_supports_no_measure(sentence, source, is_true):
     assert (support(sentence, Passage(1, source, "m.txt")) == "full") == is_true
 
 
@@ -274,7 +274,7 @@ def test_numbers_and_dates_have_one_spelling(text, found):
 
 
 class Fixed(HashEmbedder):
-    """Every two texts have the same meaning. Remembers what it was asked."""
+    """Gives all texts one vector. Records the texts."""
 
     def __init__(self, name):
         super().__init__(name=name)
@@ -285,7 +285,7 @@ class Fixed(HashEmbedder):
         return np.array([1, 0], np.float32)
 
 
-def test_nearness_in_meaning_lifts_a_sentence_that_shares_few_words():
+def test_nearness_in_meaning_lifts_a_score():
     wreck = Passage(1, "The vessel with her crew went down in the gale of March 1880.", "w.txt")
     sentence = "The boat with its sailors sank in March 1880."
     embedder = Fixed("minilm")
@@ -307,7 +307,7 @@ def test_an_embedder_that_nothing_was_fitted_for_is_not_asked():
     assert embedder.asked == []
 
 
-def test_any_text_gets_a_verdict_whose_spans_lie_in_their_passages():
+def test_any_text_gets_a_verdict_with_valid_spans():
     verifier = LexicalVerifier()
     assert isinstance(verifier, Verifier)
 

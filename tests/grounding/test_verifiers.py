@@ -1,4 +1,4 @@
-"""One contract for all verifiers, and then what is particular to each."""
+"""The contract of all verifiers, and tests of each of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from rag.grounding.nli import NliVerifier
 from rag.testing import VerifierContract
 from rag.testing.verifiers import POND, TOWER
 
+SENTENCE = "Seven carp live in the pond."
+
 
 def likely(**chances):
     """A route that answers with the first token's log-probabilities."""
@@ -28,8 +30,13 @@ def says_yes_to_carp(payload):
 
 
 @pytest.fixture(scope="module")
-def nli(tmp_path_factory):
-    verifier = NliVerifier(str(save_tiny_nli(tmp_path_factory.mktemp("models") / "nli")), device="cpu")
+def nli_folder(tmp_path_factory):
+    return save_tiny_nli(tmp_path_factory.mktemp("models") / "nli")
+
+
+@pytest.fixture(scope="module")
+def nli(nli_folder):
+    verifier = NliVerifier(str(nli_folder), device="cpu")
     yield verifier
     verifier.close()
 
@@ -48,7 +55,7 @@ def verifier(request):
 
 
 class TestContract(VerifierContract):
-    """Over the fixture `verifier`."""
+    """Runs with the fixture `verifier`."""
 
 
 class TestServingModel:
@@ -101,8 +108,8 @@ class TestServingModel:
         assert judged == LexicalVerifier().check("Seven carp live in the pond.", [POND])[0]
 
     @pytest.mark.parametrize("answer", [{"choices": [{"message": {"content": "yes"}, "logprobs": None}]}, {"choices": []}, []])
-    def test_a_server_without_log_probabilities_is_told_apart(self, answer):
-        with pytest.raises(ModelError, match=r"did not send log-probabilities.*--verifier lexical"):
+    def test_a_server_without_log_probabilities_is_refused(self, answer):
+        with pytest.raises(ModelError, match="--verifier lexical"):
             self.check("Seven carp live in the pond.", lambda payload: answer)
 
     def test_a_refusal_of_the_server_is_passed_on(self):
@@ -115,23 +122,26 @@ class TestServingModel:
 
 @pytest.mark.slow
 class TestCrossEncoder:
-    def test_the_score_is_the_probability_of_entailment_for_the_best_quote(self, nli):
+    def expected(self, folder, *, entails, contradicts):
+        """The score of SENTENCE by the model alone, with its probabilities in the named columns."""
         from scipy.special import softmax
+        from sentence_transformers import CrossEncoder
 
-        judged, _ = nli.check("Seven carp live in the pond.", [POND])
+        model = CrossEncoder(str(folder), device="cpu")
         quotes = [POND.text[:28], POND.text[29:]]
-        logits = nli._model.predict([(quote, "Seven carp live in the pond.") for quote in quotes], apply_softmax=False)
-        rows = softmax(logits, axis=1)
-        best = rows[:, 1].max()
-        expected = min(best, 1 - rows[:, 0].max()) if rows[:, 0].max() > max(0.5, best) else best
-        assert judged.score == pytest.approx(expected, abs=1e-5)
+        rows = softmax(model.predict([(quote, SENTENCE) for quote in quotes], apply_softmax=False), axis=1)
+        best, against = rows[:, entails].max(), rows[:, contradicts].max()
+        return min(best, 1 - against) if against > max(0.5, best) else best
 
-    def test_labels_are_found_by_name_wherever_they_stand(self, nli, tmp_path):
-        turned = NliVerifier(
-            str(save_tiny_nli(tmp_path / "m", labels={0: "ENTAILMENT", 1: "NEUTRAL", 2: "CONTRADICTION"})), device="cpu"
-        )
-        assert (nli._entails, nli._contradicts) == (1, 0)
-        assert (turned._entails, turned._contradicts) == (0, 2)
+    def test_the_score_is_the_entailment_of_the_best_quote(self, nli, nli_folder):
+        judged, _ = nli.check(SENTENCE, [POND])
+        assert judged.score == pytest.approx(self.expected(nli_folder, entails=1, contradicts=0), abs=1e-5)
+
+    def test_labels_are_found_by_name_in_any_column(self, nli, tmp_path):
+        folder = save_tiny_nli(tmp_path / "m", labels={0: "ENTAILMENT", 1: "NEUTRAL", 2: "CONTRADICTION"})
+        judged, _ = NliVerifier(str(folder), device="cpu").check(SENTENCE, [POND])
+        assert judged.score == pytest.approx(self.expected(folder, entails=0, contradicts=2), abs=1e-5)
+        assert judged.score != pytest.approx(nli.check(SENTENCE, [POND])[0].score, abs=1e-3)
 
     def test_two_labels_are_enough(self, tmp_path):
         verifier = NliVerifier(str(save_tiny_nli(tmp_path / "m", labels={0: "entailment", 1: "not_entailment"})), device="cpu")
@@ -139,9 +149,9 @@ class TestCrossEncoder:
 
     def test_a_model_of_another_kind_is_refused(self, tmp_path):
         folder = save_tiny_cross_encoder(tmp_path / "m", labels=1)
-        with pytest.raises(ModelError, match=r"no label 'entailment' \(its labels: label_0\)"):
+        with pytest.raises(ModelError, match=r"'entailment'.*label_0"):
             NliVerifier(str(folder), device="cpu")
 
-    def test_a_sentence_longer_than_the_model_reads_is_refused_with_a_way_out(self, nli):
-        with pytest.raises(ModelError, match=r"fills the 128 tokens.*--verifier lexical"):
+    def test_a_sentence_longer_than_the_model_reads_is_refused(self, nli):
+        with pytest.raises(ModelError, match=r"\b128\b.*--verifier lexical"):
             nli.check("carp " * 300, [POND])

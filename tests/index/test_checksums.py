@@ -1,4 +1,4 @@
-"""A damaged file is noticed however it was damaged; a sound one is read once."""
+"""Any damage to a file is noticed; a sound file is read once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def settled(monkeypatch):
-    """As if the files had been written long ago."""
+    """Gives the files a time long ago."""
     monkeypatch.setattr(checksums, "SETTLED_NS", -(10**12))
 
 
@@ -51,7 +51,7 @@ def test_what_has_just_been_written_is_read_each_time(folder, monkeypatch):
     assert sorted(read) == ["a.bin", "b.bin"]
 
 
-def test_a_changed_byte_is_noticed_although_size_and_time_are_put_back(folder, settled):
+def test_a_changed_byte_is_noticed_with_size_and_time_restored(folder, settled):
     path, expected = folder / "a.bin", sums(folder)
     assert are_intact(folder, expected)
     before, content = path.stat(), bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Many readers beside a writer: never an error, never half a document, and what is committed is soon seen."""
+"""Many readers beside a writer: no errors, no half documents, and commits are soon visible."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def readers_beside_a_writer(nursery, place, *, readers, threads, uid=None, **wor
     return [nursery.wait(reader, limit=SECONDS * 3).result() for reader in crowd]
 
 
-def test_readers_in_threads_find_whole_documents_while_another_process_writes(nursery, place):
+def test_threads_find_whole_documents_during_a_write(nursery, place):
     (seen,) = readers_beside_a_writer(nursery, place, readers=1, threads=3, rounds=1, documents=3)
     assert (seen["problems"], seen["left"]) == ([], [])
     assert seen["searches"] > 3
@@ -59,7 +59,7 @@ def test_readers_in_threads_find_whole_documents_while_another_process_writes(nu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tend", [False, True], ids=["", "compacts and repairs"])
-def test_readers_in_several_processes_find_whole_documents_while_another_writes(nursery, place, tend):
+def test_processes_find_whole_documents_during_a_write(nursery, place, tend):
     for seen in readers_beside_a_writer(nursery, place, readers=3, threads=2, rounds=4, documents=4, tend=tend):
         assert (seen["problems"], seen["left"]) == ([], [])
         assert seen["searches"] > 20
@@ -74,7 +74,7 @@ def test_readers_who_may_not_write_see_what_a_writer_commits(nursery, place, ten
     assert all(reader["searches"] > 10 for reader in seen)
 
 
-def test_a_second_writer_is_told_who_the_first_one_is_and_what_it_does(nursery, place, index):
+def test_a_second_writer_learns_who_writes_and_what(nursery, place, index):
     with a_writer(nursery, place, index) as first:
         ended = nursery.run("add", index=str(index), patience=0)
         assert ended.error == "IndexLockedError"
@@ -117,7 +117,7 @@ def test_readers_need_no_writers_place(nursery, place, index):
 
 
 @pytest.mark.slow
-def test_derived_files_that_are_missing_while_another_process_writes_do_not_stop_a_search(nursery, place, index, sources):
+def test_missing_derived_files_stop_no_search_during_a_write(nursery, place, index, sources):
     sound = look(nursery, index)
     with a_writer(nursery, place, index):
         for path in index.glob("*.stamp"):
@@ -128,7 +128,7 @@ def test_derived_files_that_are_missing_while_another_process_writes_do_not_stop
 
 
 @pytest.mark.slow
-def test_many_processes_that_find_the_derived_files_damaged_at_once_all_search_rightly(nursery, index):
+def test_many_readers_of_damaged_files_all_search_rightly(nursery, index):
     sound = look(nursery, index)
     for path in index.glob("*.stamp"):
         path.unlink()
@@ -150,7 +150,7 @@ def test_two_writers_that_take_turns_lose_nothing(nursery, place, index, sources
     assert look(nursery, index)["after"] == []
 
 
-def test_a_reader_finds_in_every_mode_what_a_writer_has_committed_and_not_what_it_replaced(tmp_path, monkeypatch):
+def test_every_mode_finds_what_is_committed_and_nothing_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr(ingest, "WINDOW_CHUNKS", 2)
     embedder = fakes.HashEmbedder()
     before = [Document(f"A heron stood at lock {number}.", f"{number}.md", "Heron") for number in range(6)]
@@ -176,7 +176,7 @@ def test_a_reader_finds_in_every_mode_what_a_writer_has_committed_and_not_what_i
     assert {6, 4, 2} <= seen
 
 
-def test_a_reader_who_may_not_write_keeps_the_files_and_holds_only_what_they_lack(tmp_path, monkeypatch):
+def test_a_reader_without_rights_holds_only_what_the_files_lack(tmp_path, monkeypatch):
     place, embedder = tmp_path / "index", fakes.HashEmbedder()
     with rag.open_index(place, embedder=embedder, create=True) as writer, rag.open_index(place, embedder=embedder) as reader:
         ingest.add_documents([Document("A heron stood at the lock.", "1.md", "Heron")], index=writer)
@@ -189,7 +189,7 @@ def test_a_reader_who_may_not_write_keeps_the_files_and_holds_only_what_they_lac
             assert (len(held), held.recent is not None and len(held.recent)) == (1, number - 1)
 
 
-def test_words_that_are_held_in_memory_alone_grow_with_the_catalog(tmp_path, monkeypatch):
+def test_words_in_memory_alone_grow_with_the_catalog(tmp_path, monkeypatch):
     place, embedder = tmp_path / "index", fakes.HashEmbedder()
     with rag.open_index(place, embedder=embedder, create=True) as writer, rag.open_index(place, embedder=embedder) as reader:
         monkeypatch.setattr(reader._derived, "_refreshed_by_us", lambda: "refused")

@@ -1,5 +1,6 @@
-"""Nothing in an index is trusted: what a stranger has put into one gives an error or a result, never a crash, a hang, or a
-file outside of the folder read, changed or removed. All of it happens in processes of its own.
+"""Nothing in an index is trusted. A crafted index gives an error or a result; it never crashes, hangs, or touches other files.
+
+Each test works in processes of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ EVIL = [None, -1, 0, 2**31, 2**63, 1e308, "x", "../../victim", "", [], {}, True]
 
 
 def use(nursery, index, act="use", **arguments):
-    """Use an index in a child, with so much MEMORY. Raises AssertionError for a crash, a hang or an error that is not ours."""
+    """Use an index in a child process within MEMORY. Raises AssertionError for a crash, a hang or an error that is no RagError."""
     ended = nursery.run(act, index=str(index), limit_memory=MEMORY, **arguments)
     assert (ended.signal, ended.hung) == (0, False), ended.printed
     assert not ended.error or ended.is_rag_error, ended.traceback
@@ -29,7 +30,7 @@ def use(nursery, index, act="use", **arguments):
 
 
 def use_in_every_way(nursery, index, sources):
-    """As a reader, as a writer, and as one who mends."""
+    """Read it, write to it and repair it."""
     use(nursery, index)
     use(nursery, index, "sync", folder=str(sources.folder))
     use(nursery, index, "compact")
@@ -75,7 +76,7 @@ def test_a_catalog_with_parts_that_are_not_ours_is_refused(nursery, index, state
     ],
     ids=["a view in place", "computed", "other columns", "missing", "no schema", "one page for all"],
 )
-def test_a_catalog_whose_tables_are_not_what_their_names_say_is_told_in_words(nursery, index, statements):
+def test_a_catalog_of_crafted_tables_is_a_named_error(nursery, index, statements):
     run_sql(index, *statements)
     assert use(nursery, index, "use").is_rag_error
 
@@ -127,7 +128,7 @@ def test_rows_with_any_values_are_told_in_words_or_read(nursery, place, index, s
                 use_in_every_way(nursery, index, sources)
 
 
-def test_vectors_that_are_no_numbers_or_have_another_width_are_found_by_verify(nursery, place, index):
+def test_verify_finds_vectors_of_another_width_or_not_finite(nursery, place, index):
     shutil.copytree(index, place / "start")
     for vector in (f"x'0000c07f{'00' * 252}'", "zeroblob(256)", "zeroblob(8)", "zeroblob(0)", "zeroblob(255)"):
         restore(index, place)
@@ -156,7 +157,7 @@ def test_a_catalog_that_is_a_link_is_refused(nursery, place, index):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_what_a_link_in_an_index_leads_to_is_neither_changed_nor_removed(nursery, place, index, sources, name):
+def test_the_target_of_a_link_in_an_index_is_left_alone(nursery, place, index, sources, name):
     victim = place / "victim"
     victim.write_text("dear diary", encoding="utf-8")
     damage.remove(index / name)
@@ -166,8 +167,8 @@ def test_what_a_link_in_an_index_leads_to_is_neither_changed_nor_removed(nursery
 
 
 @pytest.mark.slow
-def test_new_files_are_not_written_through_links_that_wait_for_them(nursery, place, index, sources):
-    """The names of files that are written beside their place can be guessed."""
+def test_new_files_are_not_written_through_links(nursery, place, index, sources):
+    """An attacker can guess the names of temporary files."""
     victim = place / "victim"
     victim.write_text("dear diary", encoding="utf-8")
     here = nursery.start("use", index=str(index))
@@ -199,7 +200,7 @@ def restore(index, place):
 
 
 def test_derived_files_that_are_stamped_as_they_are_are_used(nursery, index):
-    """Or all that follows would only show that they are not."""
+    """Without this the tests that follow would prove nothing."""
     before = {path: path.stat().st_ino for path in damage.derived_files(index)}
     restamp(index)
     assert use(nursery, index).value["problems"] == []
@@ -208,7 +209,7 @@ def test_derived_files_that_are_stamped_as_they_are_are_used(nursery, index):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["../../victim", "../victim", "/VICTIM", "victim", "catalog.sqlite"])
-def test_files_that_tantivy_is_told_to_manage_are_not_removed_outside_of_its_folder(nursery, place, index, sources, name):
+def test_tantivy_removes_no_file_outside_of_its_folder(nursery, place, index, sources, name):
     for victim in (place / "victim", index / "victim"):
         victim.write_text("dear diary", encoding="utf-8")
     managed = index / "keywords" / ".managed.json"
@@ -223,7 +224,7 @@ def test_files_that_tantivy_is_told_to_manage_are_not_removed_outside_of_its_fol
 
 @pytest.mark.slow
 @pytest.mark.parametrize("small_layouts", [False, True], ids=["flat", "lists"])
-def test_derived_files_with_rubbish_and_right_checksums_neither_crash_nor_hang(nursery, place, index, sources, small_layouts):
+def test_rubbish_with_right_checksums_neither_crashes_nor_hangs(nursery, place, index, sources, small_layouts):
     if small_layouts:
         nursery.run("repair", index=str(index), small_layouts=True).result()
     shutil.copytree(index, place / "start")
@@ -274,7 +275,7 @@ def test_what_tantivy_keeps_of_its_files_may_say_anything(nursery, place, index,
 
 
 @pytest.mark.slow
-def test_segments_that_claim_more_passages_than_they_hold_are_damage(nursery, index):
+def test_segments_that_claim_too_many_passages_are_damage(nursery, index):
     meta = json.loads((index / "keywords" / "meta.json").read_text(encoding="utf-8"))
     for segment in meta["segments"]:
         segment |= {"max_doc": 2**31, "deletes": None}

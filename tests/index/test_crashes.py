@@ -1,4 +1,4 @@
-"""An index that was killed at, starved, or damaged by hand: it opens, holds whole documents, and forgets nothing.
+"""An index after kills, full disks and damage: it opens, holds whole documents, and loses nothing.
 
 The long form of the first part is `benchmarks/index/kills.py`.
 """
@@ -22,15 +22,11 @@ from faults.kills import (
 from faults.nursery import NOBODY
 from faults.sources import Sources
 
+pytestmark = pytest.mark.slow
+
 index, nursery, place, sources = fixtures.index, fixtures.nursery, fixtures.place, fixtures.sources
 
 DAMAGES = pytest.mark.parametrize("harm", damage.ALL, ids=lambda harm: harm.__name__)
-FAST = (damage.flipped, damage.deleted)
-DAMAGES_OFTEN_FAST = pytest.mark.parametrize(
-    "harm",
-    [pytest.param(harm, marks=[] if harm in FAST else pytest.mark.slow) for harm in damage.ALL],
-    ids=lambda harm: harm.__name__,
-)
 
 
 def kill_often(nursery, place, kills, *, seed, small_layouts=False):
@@ -40,19 +36,16 @@ def kill_often(nursery, place, kills, *, seed, small_layouts=False):
     assert [kill for kill in done if kill.problems] == []
 
 
-@pytest.mark.slow
-def test_killed_a_few_times_an_index_holds_whole_documents_and_the_next_run_completes(nursery, place):
+def test_an_index_killed_a_few_times_is_whole_and_completed(nursery, place):
     kill_often(nursery, place, 3, seed=1)
 
 
-@pytest.mark.slow
-def test_killed_at_random_instants_an_index_holds_whole_documents_and_the_next_run_completes(nursery, place):
+def test_an_index_killed_at_random_is_whole_and_completed(nursery, place):
     kill_often(nursery, place, 15, seed=2, small_layouts=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", ["first run", "next run", "catching up", "repair", "compact"])
-def test_killed_at_any_point_around_a_commit_an_index_loses_nothing(nursery, place, step):
+def test_a_kill_around_a_commit_loses_nothing(nursery, place, step):
     trial = KillsAtPoints(nursery, place, step=step, seed=3, small_layouts=step in ("next run", "repair"))
     names = trial.points()
     kills = [trial.kill(number, names[number - 1]) for number in some_of_each(names, 5, seed=len(step))]
@@ -60,14 +53,14 @@ def test_killed_at_any_point_around_a_commit_an_index_loses_nothing(nursery, pla
     assert all(kill.died for kill in kills)
 
 
-def test_an_index_that_was_killed_before_its_first_document_is_sound_however_often_one_looks(nursery, place):
+def test_an_index_killed_before_its_first_document_is_sound(nursery, place):
     nursery.run("adopt", index=str(place / "index")).result()
     for _ in range(2):
         told = nursery.run("command", arguments=["verify", "--index", str(place / "index")])
         assert told.result() == 0, told.printed
 
 
-def test_after_compaction_words_weigh_what_they_weigh_in_a_fresh_index(nursery, place, index, sources):
+def test_compaction_leaves_the_weights_of_a_fresh_index(nursery, place, index, sources):
     nursery.run("sync", index=str(place / "fresh"), folder=str(sources.folder)).result()
     nursery.run("compact", index=str(index)).result()
     found, fresh = (nursery.run("search", index=str(path)).result() for path in (index, place / "fresh"))
@@ -80,14 +73,13 @@ def test_after_compaction_words_weigh_what_they_weigh_in_a_fresh_index(nursery, 
 
 
 def limits(index, count, *, seed):
-    """Sizes at which writes shall fail: around those that files have, and any others."""
+    """Sizes at which writes fail: around the sizes of the index's files, and random ones."""
     sizes = [path.stat().st_size for path in index.rglob("*") if path.is_file()]
     near = [max(0, size + step) for size in sizes for step in (-1, 0, 1)]
     chance = random.Random(seed)
     return [0, *chance.sample(near, count // 2), *(chance.randrange(2 * max(sizes)) for _ in range(count // 2))]
 
 
-@pytest.mark.slow
 def test_a_run_without_room_says_so_and_the_next_one_completes(nursery, place, index, sources):
     before = sources.texts()
     sources.step(8)
@@ -109,7 +101,6 @@ def test_a_run_without_room_says_so_and_the_next_one_completes(nursery, place, i
     assert refused > 3
 
 
-@pytest.mark.slow
 def test_the_command_tells_of_a_full_disk_in_words(nursery, index, sources):
     for limit in limits(index, 6, seed=2):
         sources.step(6)
@@ -120,14 +111,12 @@ def test_the_command_tells_of_a_full_disk_in_words(nursery, index, sources):
         assert ended.value == 0 or "Error: " in ended.printed, f"{limit} bytes: {ended.printed}"
 
 
-@pytest.mark.slow
 def test_searching_needs_no_room(nursery, index):
     before = look(nursery, index)
     ended = nursery.run("look", index=str(index), limit_bytes=0)
     assert judge.differences(ended.result(), before) == []
 
 
-@pytest.mark.slow
 def test_searching_derived_files_that_are_behind_needs_no_room(nursery, index, sources):
     before, derived = sources.texts(), copy_derived(index)
     sources.step(6)
@@ -138,9 +127,8 @@ def test_searching_derived_files_that_are_behind_needs_no_room(nursery, index, s
     assert judge.after_a_kill(look(nursery, index), before, sources.texts()) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("at_text", [1, 9, 15])
-def test_a_folder_that_is_closed_in_the_middle_of_a_run_ends_it_in_words(nursery, place, at_text):
+def test_a_folder_made_read_only_ends_a_run_with_a_named_error(nursery, place, at_text):
     uid = NOBODY if os.getuid() == 0 else None
     sources = Sources(place / "many", seed=8, files=9)
     mine = place / "mine"
@@ -160,7 +148,7 @@ def test_a_folder_that_is_closed_in_the_middle_of_a_run_ends_it_in_words(nursery
 
 
 def heal(nursery, index, sound, place):
-    """Search an index with damaged derived files, repair it if verify asks for that, and return what is wrong then."""
+    """Search an index with damaged derived files, repair it if verify asks for it, and return the remaining faults."""
     log = place / "embedded"
     first = nursery.run("look", index=str(index), log=str(log)).result()
     if first["after"]:
@@ -170,7 +158,6 @@ def heal(nursery, index, sound, place):
     return judge.differences(first, sound)
 
 
-@pytest.mark.slow
 @DAMAGES
 def test_a_damaged_derived_file_comes_back_from_the_catalog(nursery, place, index, harm):
     sound, start, chance = look(nursery, index), place / "start", random.Random(harm.__name__)
@@ -183,17 +170,16 @@ def test_a_damaged_derived_file_comes_back_from_the_catalog(nursery, place, inde
         assert heal(nursery, index, sound, place) == [], name
 
 
-@DAMAGES_OFTEN_FAST
-def test_all_derived_files_damaged_at_once_come_back_from_the_catalog(nursery, place, index, harm):
+@DAMAGES
+def test_all_damaged_derived_files_come_back_from_the_catalog(nursery, place, index, harm):
     sound, chance = look(nursery, index), random.Random(harm.__name__)
     for path in damage.derived_files(index):
         harm(path, chance)
     assert heal(nursery, index, sound, place) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("instead", ["nothing", "a file", "a link to nothing", "a link to a folder"])
-def test_folders_of_derived_files_that_are_something_else_come_back(nursery, place, index, instead):
+def test_files_in_place_of_derived_folders_are_replaced(nursery, place, index, instead):
     sound = look(nursery, index)
     (place / "elsewhere").mkdir()
     (place / "elsewhere" / "letter.txt").write_text("dear", encoding="utf-8")
@@ -216,8 +202,8 @@ def test_verify_says_what_is_damaged_and_repair_mends_it(nursery, index):
     assert ended.result() == 0, ended.printed
 
 
-def test_a_catalog_from_a_backup_makes_the_derived_files_go_back_with_it(nursery, place, index, sources):
-    """The numbers of generations and chunks come again after it, for other documents."""
+def test_derived_files_follow_a_catalog_from_a_backup(nursery, place, index, sources):
+    """After a restore, other documents get the same numbers of generations and chunks."""
     backup = (index / "catalog.sqlite").read_bytes()
     sources.step(10)
     nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
@@ -226,7 +212,6 @@ def test_a_catalog_from_a_backup_makes_the_derived_files_go_back_with_it(nursery
     assert look(nursery, index)["after"] == []
 
 
-@pytest.mark.slow
 def test_an_index_goes_on_from_a_backup_of_its_catalog(nursery, place, index, sources):
     backup = (index / "catalog.sqlite").read_bytes()
     for _ in range(3):
@@ -239,7 +224,6 @@ def test_an_index_goes_on_from_a_backup_of_its_catalog(nursery, place, index, so
     assert judge.differences(look(nursery, index), look(nursery, place / "fresh")) == []
 
 
-@pytest.mark.slow
 @DAMAGES
 def test_a_damaged_catalog_is_told_in_words_or_still_read(nursery, place, index, harm):
     start, chance = place / "start", random.Random(harm.__name__)
@@ -256,11 +240,10 @@ def test_a_damaged_catalog_is_told_in_words_or_still_read(nursery, place, index,
         assert "Traceback" not in told.printed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 @pytest.mark.parametrize("harm", [damage.cut_short, damage.flipped, damage.rubbish, damage.deleted, damage.zeroed])
-def test_what_a_killed_run_left_beside_the_catalog_may_be_damaged(nursery, place, index, sources, harm, suffix):
-    """The newest documents may be lost with it, and come again; what was there before stays."""
+def test_damaged_leftovers_of_a_killed_run_do_no_harm(nursery, place, index, sources, harm, suffix):
+    """The newest documents may be lost and are indexed again; older ones stay."""
     sources.step(10)
     names = nursery.run("count_points", of="sync", arguments={"index": str(index), "folder": str(sources.folder)}).result()
     sources.step(10)
@@ -279,7 +262,7 @@ def test_what_a_killed_run_left_beside_the_catalog_may_be_damaged(nursery, place
 
 
 def test_the_harness_notices_what_it_looks_for(nursery, place, index, sources):
-    """A judge that finds nothing would prove nothing."""
+    """A judge that misses faults would prove nothing."""
     sound, texts = look(nursery, index), sources.texts()
     assert judge.after_a_kill(sound, texts, texts) == []
     name = next(iter(texts))

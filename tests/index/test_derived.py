@@ -24,7 +24,7 @@ def vectors_of(count, dimension=16, seed=0):
 
 
 class Vectors:
-    """What a catalog would give: the exact vectors of chunks, those that are gone left out."""
+    """The exact vectors of a catalog's chunks, without the removed ones."""
 
     def __init__(self, ids, vectors):
         self.by_chunk = {int(chunk): vector for chunk, vector in zip(ids, vectors, strict=True)}
@@ -42,7 +42,7 @@ def in_memory(ids, vectors):
 
 @pytest.mark.parametrize("n", [1, 5, 40, 1000])
 @pytest.mark.parametrize("scale", [1.0, 7.5])
-def test_vectors_in_memory_equal_exact_search_for_any_n_and_questions_of_any_length(n, scale):
+def test_vectors_in_memory_equal_exact_search(n, scale):
     vectors, ids = vectors_of(40), np.arange(100, 140)
     question = vectors_of(1, seed=9)[0] * scale
     expected = exact_search(vectors, ids, question, n)
@@ -117,7 +117,7 @@ def keywords(tmp_path):
     ("question", "expected"),
     [("lamp lighting", {1, 4}), ("港の入口", {2}), ("SCHON leuchtturm", {3}), ("absent", set()), ("", set()), ("?!", set())],
 )
-def test_words_are_found_by_stem_in_any_script_and_without_accents(keywords, question, expected):
+def test_words_are_found_by_stem_and_without_accents(keywords, question, expected):
     found = keywords.search(question, 10)
     assert {chunk for chunk, _ in found} == expected
     assert all(score > 0 for _, score in found)
@@ -128,7 +128,7 @@ def test_query_operators_in_a_question_are_words(keywords, question):
     assert {chunk for chunk, _ in keywords.search(question, 10)} >= {1}
 
 
-def test_keywords_among_some_chunks_are_scored_as_without_the_filter(keywords):
+def test_a_filter_changes_no_keyword_score(keywords):
     scores = dict(keywords.search("lamp keeper", 10))
     assert keywords.search("lamp keeper", 10, among=np.array([2, 4])) == [(4, pytest.approx(scores[4]))]
     assert keywords.search("lamp", 10, among=np.zeros(0, np.int64)) == []
@@ -141,7 +141,7 @@ def test_keywords_survive_reopening_and_a_change_applied_twice(keywords, tmp_pat
     assert (again.generation, again.ids()) == (2, {2, 3, 4, 5})
 
 
-def test_while_words_are_merged_only_what_is_committed_is_vouched_for(keywords, tmp_path, monkeypatch):
+def test_a_merge_of_words_vouches_only_for_what_is_committed(keywords, tmp_path, monkeypatch):
     stamped = []
     written = keyword_files.write_stamped
 
@@ -161,7 +161,7 @@ def test_while_words_are_merged_only_what_is_committed_is_vouched_for(keywords, 
         assert name == "deadbeef.idx" or size == (tmp_path / "keywords" / name).stat().st_size
 
 
-def test_words_in_a_folder_that_may_not_be_written_are_not_changed(keywords, tmp_path, monkeypatch):
+def test_words_in_a_read_only_folder_are_not_changed(keywords, tmp_path, monkeypatch):
     monkeypatch.setattr(keyword_files.os, "access", lambda path, mode: path != tmp_path / "keywords" and os.access(path, mode))
     again = KeywordStore(tmp_path, is_known=known)
     assert again.search("lamp", 3)
@@ -171,7 +171,7 @@ def test_words_in_a_folder_that_may_not_be_written_are_not_changed(keywords, tmp
 
 
 @pytest.mark.parametrize("harm", ["link", "more"])
-def test_words_are_not_read_from_files_that_the_stamp_does_not_vouch_for(keywords, tmp_path, harm):
+def test_words_in_files_without_a_valid_stamp_are_not_used(keywords, tmp_path, harm):
     folder = tmp_path / "keywords"
     name = next(path.name for path in folder.iterdir() if path.suffix == ".idx")
     if harm == "link":

@@ -29,7 +29,7 @@ def fill(index, *texts):
     add_documents([Document(text, f"d{n}", "") for n, text in enumerate(texts)], index=index)
 
 
-def test_all_three_stores_agree_after_adding_replacing_and_removing(index):
+def test_all_three_stores_agree_after_every_change(index):
     fill(index, "red apples", "green pears", "blue plums")
     fill(index, "black apples")
     index.catalog.remove_document("d1")
@@ -45,7 +45,7 @@ def test_a_document_is_committed_whole_or_not_at_all(index):
 
     def break_off() -> None:
         with index.catalog.transaction():
-            index.catalog._delete("d0", 99)
+            index.catalog.rows("DELETE FROM chunks")
             index.catalog.rows("INSERT INTO chunks (document_id, vector_id) VALUES (1, 1)")
 
     with pytest.raises(sqlite3.IntegrityError):
@@ -54,7 +54,7 @@ def test_a_document_is_committed_whole_or_not_at_all(index):
     assert index.verify() == []
 
 
-def test_vectors_that_no_chunk_uses_are_dropped_and_shared_ones_stay(index):
+def test_unused_vectors_are_dropped_and_shared_ones_stay(index):
     add_documents([Document("same text", "a", ""), Document("same text", "b", "")], index=index)
     count = lambda: index.catalog.rows("SELECT count(*) FROM vectors")[0][0]  # noqa: E731
     assert count() == 1
@@ -65,7 +65,7 @@ def test_vectors_that_no_chunk_uses_are_dropped_and_shared_ones_stay(index):
 
 
 @pytest.mark.parametrize("damage", ["vectors", "vectors.stamp", "keywords", "keywords.stamp", "flipped", "segment"])
-def test_derived_files_that_are_missing_or_damaged_come_back_from_the_catalog_without_embedding(index, embedder, damage):
+def test_lost_derived_files_come_back_without_embedding(index, embedder, damage):
     fill(index, "red apples", "green pears")
     embedder.embedded.clear()
     expected = rag.search("green", index=index)
@@ -86,7 +86,7 @@ def test_derived_files_that_are_missing_or_damaged_come_back_from_the_catalog_wi
     assert embedder.embedded == []
 
 
-def test_derived_files_left_behind_by_a_killed_run_are_brought_up_to_the_catalog(index, embedder):
+def test_derived_files_behind_the_catalog_are_caught_up(index, embedder):
     fill(index, "red apples")
     saved = {path: path.read_bytes() for path in (*index.path.glob("*.stamp"), *index.path.glob("vectors/*"))}
     fill(index, "red apples", "green pears")
@@ -127,35 +127,33 @@ def test_a_second_writer_is_told_who_the_first_one_is(index):
 def test_another_embedder_is_refused_with_what_to_do(index):
     fill(index, "red apples")
     other = rag.open_index(index.path, embedder=HashEmbedder(name="other"))
-    with pytest.raises(
-        EmbedderMismatchError, match=r"built with the embedder hash; it was opened with other.*--embedder other --index NEW"
-    ):
+    with pytest.raises(EmbedderMismatchError, match=r"hash.* other.*--embedder other --index NEW"):
         rag.search("apples", index=other)
     same_name = rag.open_index(index.path, embedder=HashEmbedder(dimension=64))
-    with pytest.raises(EmbedderMismatchError, match=r"another version of hash \(different: dimension\)"):
+    with pytest.raises(EmbedderMismatchError, match=r"hash .*dimension"):
         rag.search("apples", index=same_name)
     other.close()
     same_name.close()
 
 
-def test_opening_what_is_not_an_index_says_so_and_changes_nothing(tmp_path):
-    with pytest.raises(NoIndexError, match=r"There is no index at .*Make one with: rag index"):
+def test_opening_another_folder_or_file_changes_nothing(tmp_path):
+    with pytest.raises(NoIndexError, match="rag index"):
         rag.open_index(tmp_path / "absent")
     (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
-    with pytest.raises(IndexStoreError, match="holds other files and no index"):
+    with pytest.raises(IndexStoreError, match="other files"):
         rag.open_index(tmp_path, create=True)
-    with pytest.raises(IndexStoreError, match="is a file; an index is a folder"):
+    with pytest.raises(IndexStoreError, match="is a file"):
         rag.open_index(tmp_path / "letter.txt", create=True)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_an_index_of_another_format_or_with_a_damaged_catalog_is_refused(index):
+def test_another_format_or_a_damaged_catalog_is_refused(index):
     path = index.path / "catalog.sqlite"
     index.close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(IndexFormatError, match="has format 99; this version of groundtext reads formats 1 to 2"):
+    with pytest.raises(IndexFormatError, match=r"format 99.* 1 to 2"):
         rag.open_index(index.path)
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(IndexFormatError, match="cannot be read"):
@@ -173,7 +171,7 @@ def test_where_chooses_documents_by_glob_in_every_mode(index):
         assert [h.source for h in rag.search("apples", index=index, mode=mode, where={"source": "b.txt", "title": "T"})] == [
             "/docs/b.txt"
         ]
-    with pytest.raises(UsageError, match=r"chosen by 'sources'.*Did you mean 'source'"):
+    with pytest.raises(UsageError, match=r"'sources'.* mean 'source'"):
         rag.search("apples", index=index, where={"sources": "*"})
 
 
@@ -245,7 +243,7 @@ def test_an_empty_index_can_be_searched_checked_and_then_filled(index):
     assert len(rag.search("apples", index=index, k=10**18)) == 1
 
 
-def test_an_index_that_was_opened_by_a_relative_path_stays_where_it_is(tmp_path, monkeypatch, embedder):
+def test_a_relative_path_stays_valid_after_a_change_of_folder(tmp_path, monkeypatch, embedder):
     monkeypatch.chdir(tmp_path)
     with rag.open_index("index", create=True, embedder=embedder) as index:
         (tmp_path / "elsewhere").mkdir()
@@ -264,13 +262,13 @@ def test_an_index_path_that_cannot_be_is_told_in_words(tmp_path, monkeypatch, na
 
 
 @pytest.mark.slow
-def test_a_server_that_only_the_index_names_gets_no_key_until_it_was_named_here(tmp_path, monkeypatch):
+def test_a_server_named_only_by_the_index_gets_no_key(tmp_path, monkeypatch):
     spec = "http://127.0.0.1:9/v1#model"
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RAG_API_KEY", "secret")
     with rag.open_index(tmp_path / "index", create=True) as index:
         index.catalog.set_setting("embedder_spec", spec)
-    with rag.open_index(tmp_path / "index") as index, pytest.raises(SpecError, match="not sent there unasked"):
+    with rag.open_index(tmp_path / "index") as index, pytest.raises(SpecError, match="RAG_API_KEY"):
         _ = index.embedder
     for named in (spec, None):
         with rag.open_index(tmp_path / "index", embedder=named) as index, pytest.raises(ModelError, match="127"):
@@ -280,11 +278,11 @@ def test_a_server_that_only_the_index_names_gets_no_key_until_it_was_named_here(
 def test_a_closed_index_says_so(index):
     fill(index, "red apples")
     index.close()
-    with pytest.raises(IndexStoreError, match=r"is closed. Open it again with rag.open_index"):
+    with pytest.raises(IndexStoreError, match=r"rag.open_index"):
         rag.search("apples", index=index)
 
 
-def test_a_catalog_damaged_in_the_middle_is_named_with_the_remedy(index):
+def test_a_catalog_damaged_in_the_middle_names_the_remedy(index):
     fill(index, *("words and more words " * 300 for _ in range(20)))
     path = index.path / "catalog.sqlite"
     index.close()
@@ -303,7 +301,7 @@ def test_derived_files_of_the_wrong_kind_are_made_anew(index, embedder):
         assert len(rag.search("apples", index=again, mode="keyword")) == 1
 
 
-def test_an_index_built_with_an_embedder_object_asks_for_it_and_not_a_hub(index):
+def test_an_index_of_an_embedder_object_asks_for_that_object(index):
     fill(index, "red apples")
-    with rag.open_index(index.path) as again, pytest.raises(UsageError, match="pass the same one"):
+    with rag.open_index(index.path) as again, pytest.raises(UsageError, match="embedder"):
         rag.search("apples", index=again)

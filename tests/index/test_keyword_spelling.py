@@ -1,4 +1,4 @@
-"""An index whose words were spelled by an older version is as good as one made today: they are made anew, without embedding."""
+"""An index with words spelled by an older version gets new words, without embedding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag.index.stamped import read_stamped
 
 @pytest.fixture
 def old_index(tmp_path, folder, embedder, monkeypatch):
-    """An index with an Arabic word that is found by its stem, made when words were spelled as they stand."""
+    """An index of the older spelling, with an Arabic word that only its stem finds."""
     (folder / "school.txt").write_text("افتتحت المدرسة الجديدة", encoding="utf-8")
     with monkeypatch.context() as older:
         older.setattr(keywords, "SPELLING", "words")
@@ -27,7 +27,7 @@ def found(index):
     return [hit.title for hit in rag.search("مدرسة", index=index, mode="keyword")]
 
 
-def test_the_first_search_spells_the_words_anew_and_embeds_nothing(old_index, embedder):
+def test_the_first_search_respells_the_words_and_embeds_nothing(old_index, embedder):
     stamp = read_stamped(old_index / keywords.STAMP)
     with rag.open_index(old_index, embedder=embedder) as index:
         assert found(index) == ["school"]
@@ -53,7 +53,7 @@ def test_a_change_to_the_documents_spells_all_words_anew(old_index, folder, embe
     assert len(embedder.embedded) == 1
 
 
-def test_older_words_that_cannot_be_replaced_are_spelled_anew_in_memory(old_index, embedder, monkeypatch):
+def test_older_words_are_respelled_in_memory_where_read_only(old_index, embedder, monkeypatch):
     stamp = read_stamped(old_index / keywords.STAMP)
     with rag.open_index(old_index, embedder=embedder) as index:
         with index.writing():  # another writer is at work

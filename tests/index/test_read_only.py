@@ -1,4 +1,4 @@
-"""An index is a folder like any other: it can be read where it cannot be written, moved, copied, and called anything."""
+"""An index is a folder like any other: it can be read-only, moved, copied and renamed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOMEBODY_ELSE = NOBODY if os.getuid() == 0 else None
 
 @contextmanager
 def read_only(index):
-    """Nobody may write inside; afterwards everybody may again. Asserts that nothing was."""
+    """Makes the folder read-only for the test, and asserts that nothing was written."""
     paths = [index, *index.rglob("*")]
     before = {path: contents(path) for path in paths}
     for path in paths:
@@ -35,7 +35,7 @@ def read_only(index):
 
 
 def contents(path):
-    """What is in a file, but for the file in which SQLite's readers note where they are."""
+    """The bytes of a file. None for a folder, and for the file in which SQLite's readers record their positions."""
     return None if path.is_dir() or path.name.endswith("-shm") else path.read_bytes()
 
 
@@ -61,7 +61,7 @@ def copy_arguments(index, sources):
 
 
 @pytest.mark.slow
-def test_an_index_that_cannot_be_written_is_searched_and_verified(nursery, index):
+def test_a_read_only_index_is_searched_and_verified(nursery, index):
     sound = look(nursery, index)
     with read_only(index):
         assert judge.differences(as_somebody_else(nursery, "look", index).result(), sound) == []
@@ -79,7 +79,7 @@ def test_damage_in_an_index_that_cannot_be_written_is_told(nursery, index, part)
     assert f"{part}: the files are damaged" in told.printed
 
 
-def test_an_index_that_cannot_be_written_refuses_a_writer_in_words(nursery, index, sources):
+def test_a_read_only_index_refuses_a_writer(nursery, index, sources):
     with read_only(index):
         ended = as_somebody_else(nursery, "sync", index, folder=str(sources.folder))
         assert ended.is_rag_error, ended.traceback
@@ -89,7 +89,7 @@ def test_an_index_that_cannot_be_written_refuses_a_writer_in_words(nursery, inde
 
 
 @pytest.mark.slow
-def test_derived_files_that_are_behind_or_missing_are_made_elsewhere_where_they_cannot_be_written(nursery, index, sources):
+def test_a_read_only_index_has_its_derived_files_elsewhere(nursery, index, sources):
     derived = copy_derived(index)
     sources.step(8)
     nursery.run("sync", index=str(index), folder=str(sources.folder)).result()
@@ -104,7 +104,7 @@ def test_derived_files_that_are_behind_or_missing_are_made_elsewhere_where_they_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("left", ["log and shared memory", "log"])
-def test_what_a_killed_run_left_in_the_log_is_read_where_nothing_can_be_written(nursery, index, sources, left):
+def test_a_read_only_index_includes_the_log_of_a_killed_run(nursery, index, sources, left):
     before, after = killed_run(nursery, index, sources)
     if left == "log":
         (index / "catalog.sqlite-shm").unlink()
@@ -135,7 +135,7 @@ def test_a_copy_made_after_a_kill_is_as_good_as_the_original(nursery, place, ind
 
 
 @pytest.mark.slow
-def test_two_copies_that_are_open_at_once_do_not_know_of_each_other(nursery, place, index, sources):
+def test_two_open_copies_are_independent(nursery, place, index, sources):
     sound = look(nursery, index)
     shutil.copytree(index, place / "copy")
     sources.step(8)
@@ -150,7 +150,7 @@ def test_two_copies_that_are_open_at_once_do_not_know_of_each_other(nursery, pla
 
 @pytest.mark.slow
 def test_a_copy_over_an_index_is_noticed(nursery, place, index, sources):
-    """As when a backup is put back: the files have the names, and may have the times, of those that were there."""
+    """A restored backup has the same file names, and may have the same times."""
     shutil.copytree(index, place / "backup")
     sound = look(nursery, index)
     sources.step(8)
@@ -182,7 +182,7 @@ def test_an_index_lives_under_any_name(nursery, place, sources, name):
     assert sorted(path.name for path in (place / name).iterdir()) == ["index"]
 
 
-def test_a_folder_whose_name_is_no_text_is_told_before_anything_is_written_there(nursery, place, sources):
+def test_a_folder_name_that_is_no_text_is_refused_at_once(nursery, place, sources):
     here = place / os.fsdecode(b"lat\xe9")
     here.mkdir()
     ended = nursery.run("sync", index=str(here / "index"), folder=str(sources.folder))
@@ -192,7 +192,7 @@ def test_a_folder_whose_name_is_no_text_is_told_before_anything_is_written_there
 
 
 @pytest.mark.slow
-def test_an_index_is_found_by_a_relative_path_and_through_a_link_to_its_folder(nursery, place, index):
+def test_an_index_opens_by_a_relative_path_and_through_a_link(nursery, place, index):
     sound = look(nursery, index)
     (place / "link").symlink_to(index)
     assert judge.differences(look(nursery, place / "link"), sound) == []

@@ -1,4 +1,4 @@
-"""The vectors' files in each of their layouts, against exact search over what the catalog holds."""
+"""The files of vectors in each layout, against exact search over the catalog."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def recall(found, expected):
     return len({chunk for chunk, _ in found} & {chunk for chunk, _ in expected}) / len(expected)
 
 
-def test_the_layout_is_the_one_for_the_number_and_finds_what_exact_search_finds(library, kind):
+def test_each_layout_finds_what_exact_search_finds(library, kind):
     for n in range(30):
         library.put(f"d{n}", 20)
     library.update()
@@ -128,7 +128,7 @@ def test_all_of_them_come_back_when_all_are_asked_for(library):
     assert len(library.open().search(library.question(), 1000)) == 70
 
 
-def test_filtered_search_equals_exact_search_over_what_the_filter_leaves_however_little_that_is(library):
+def test_filtered_search_equals_filtered_exact_search(library):
     for n in range(40):
         library.put(f"d{n}", 15)
     library.update()
@@ -161,7 +161,7 @@ def test_changes_cost_small_files_and_the_large_one_stays(library):
     assert library.open().ids() == set(library.all()[0].tolist())
 
 
-def test_many_small_changes_leave_few_files_and_nothing_dead_for_long(library):
+def test_many_small_changes_leave_few_files_and_few_dead_rows(library):
     for n in range(60):
         library.put(f"d{n % 20}", 4)
         library.update()
@@ -175,7 +175,7 @@ def test_many_small_changes_leave_few_files_and_nothing_dead_for_long(library):
     assert len(list((library.folder / "vectors").iterdir())) <= 2
 
 
-def test_an_index_that_grows_and_shrinks_changes_its_layout_and_not_to_and_fro(tmp_path, monkeypatch):
+def test_layouts_do_not_alternate_as_an_index_grows_and_shrinks(tmp_path, monkeypatch):
     monkeypatch.setattr(layouts, "QUANTISED_FROM", 40)
     monkeypatch.setattr(layouts, "LISTS_FROM", 80)
     library = Library(tmp_path)
@@ -193,7 +193,7 @@ def test_an_index_that_grows_and_shrinks_changes_its_layout_and_not_to_and_fro(t
     library.catalog.close()
 
 
-def test_lists_are_trained_again_when_the_corpus_has_outgrown_them(library, kind):
+def test_lists_are_trained_again_for_a_larger_corpus(library, kind):
     library.put("d0", 100)
     library.update()
     first = library.open().layout
@@ -213,7 +213,7 @@ def test_what_was_forgotten_of_the_past_is_made_anew(library):
     assert library.open().ids() == set(library.all()[0].tolist())
 
 
-def test_vectors_outside_of_the_trained_range_are_still_found_exactly(library):
+def test_vectors_outside_of_the_trained_range_are_found(library):
     for n in range(10):
         library.put(f"d{n}", 20)
     library.update()

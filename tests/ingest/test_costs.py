@@ -1,4 +1,4 @@
-"""`rag tokens`: what files cost, before anything is done with them."""
+"""`rag tokens`: the tokens and chunks of files, before they are indexed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_costs_of_files_are_those_of_indexing_them(folder):
     assert costs.failed == ()
 
 
-def test_the_tokens_of_a_language_model_are_those_of_the_text_without_the_prompt(folder):
+def test_a_language_models_count_excludes_the_prompt(folder):
     llm = ScriptedGenerator([])
     (cost,) = count_costs([folder / "tower.txt"], embedder=HashEmbedder(), llm=llm).files
     assert llm.count_tokens([Message("user", "")]) > 0
@@ -58,14 +58,14 @@ def test_long_texts_are_counted_in_pieces_that_are_all_of_it(monkeypatch, text):
     assert all(before[-1].isspace() or after[0].isspace() for before, after in pairwise(pieces)) or text.startswith("x")
 
 
-def test_folders_are_searched_as_for_indexing_and_what_is_not_there_is_an_error(tmp_path, folder):
+def test_folders_are_searched_as_for_indexing(tmp_path, folder):
     (folder / "tower.txt.meta.json").write_text('{"year": 1872}', encoding="utf-8")
     (folder / "picture.png").write_bytes(b"\x89PNG")
     assert [cost.source for cost in count_costs([folder], embedder=HashEmbedder()).files] == [
         str(folder / name) for name in ("garden.md", "kitchen.txt", "tower.txt")
     ]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"Nothing to read in .*empty. Documents are files such as .pdf"):
+    with pytest.raises(UsageError, match=r"empty.* \.pdf"):
         count_costs([tmp_path / "empty"], embedder=HashEmbedder())
     with pytest.raises(UsageError, match="There is no file or folder"):
         count_costs([tmp_path / "absent"], embedder=HashEmbedder())
@@ -90,7 +90,7 @@ def test_a_document_from_stdin_is_counted_beside_files(command, folder):
     assert command("-", input="").exit_code == 1
 
 
-def test_files_that_cannot_be_read_are_named_and_the_exit_code_says_so(command, tmp_path, folder):
+def test_unreadable_files_are_named_and_set_the_exit_code(command, tmp_path, folder):
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
     done = command("documents", "--json")
     told = json.loads(done.stdout)
@@ -118,7 +118,7 @@ def test_passwords_come_from_a_file_one_a_line(command, tmp_path, folder):
 
 @pytest.mark.parametrize(
     ("content", "cause"),
-    [(b"\xff\xfe\xff", "cannot be read as UTF-8 text"), (b"\n\r\n", "holds no password"), (None, "No such file")],
+    [(b"\xff\xfe\xff", "cannot be read as UTF-8 text"), (b"\n\r\n", "contains no password"), (None, "No such file")],
 )
 def test_a_password_file_that_cannot_be_read_or_is_empty_is_told(command, tmp_path, folder, content, cause):
     if content:
@@ -139,7 +139,7 @@ def test_no_file_can_be_allowed_endless_time(command, folder, option):
     assert (done.exit_code, option[0] in done.stderr) == (2, True)
 
 
-def test_a_file_can_be_allowed_as_much_memory_as_any_machine_has_and_no_more(command, folder):
+def test_a_memory_limit_can_be_as_large_as_any_machines(command, folder):
     assert command("documents/tower.txt", "--memory-a-file", str(2**30), "--seconds-a-file", "31536000").exit_code == 0
     done = command("documents/tower.txt", "--memory-a-file", str(2**30 + 1))
     assert (done.exit_code, "--memory-a-file" in done.stderr) == (2, True)

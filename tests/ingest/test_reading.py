@@ -1,4 +1,4 @@
-"""Indexing while files change, vanish, are renamed or copied, and what their side-cars have to do with it."""
+"""Indexing while files and their side-cars change, vanish, are renamed or copied."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def while_reading(monkeypatch, act):
 # files that change or vanish
 
 
-def test_what_is_remembered_of_a_file_belongs_to_the_bytes_that_were_read(index, folder, monkeypatch):
+def test_a_files_record_belongs_to_the_bytes_that_were_read(index, folder, monkeypatch):
     def grow(source):
         with Path(source).open("a", encoding="utf-8") as file:
             file.write(" One more line.")
@@ -86,14 +86,14 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(index, folder, monke
     assert texts(index) == {"tower.txt": tower.read_text(encoding="utf-8")}
 
 
-def test_a_file_that_goes_on_changing_is_a_failure_and_tried_again_at_the_next_run(index, folder, monkeypatch):
+def test_a_file_that_keeps_changing_fails_and_is_tried_next_run(index, folder, monkeypatch):
     rag.sync([folder], index=index)
     numbers = iter(range(1000))
     (folder / "tower.txt").write_text("changed", encoding="utf-8")
     with monkeypatch.context() as patched:
         while_reading(patched, lambda source: Path(source).write_text("x" * next(numbers), encoding="utf-8"))
         report = rag.sync([folder], index=index)
-    assert [(failure.status, "went on changing" in failure.message) for failure in report.failed] == [("unreadable", True)]
+    assert [(failure.status, "kept changing" in failure.message) for failure in report.failed] == [("unreadable", True)]
     assert sorted(texts(index)) == ["garden.md", "kitchen.txt"]
     assert index.verify() == []
     (folder / "tower.txt").write_text("at rest", encoding="utf-8")
@@ -101,7 +101,7 @@ def test_a_file_that_goes_on_changing_is_a_failure_and_tried_again_at_the_next_r
     assert (report.failed, texts(index)["tower.txt"]) == ((), "at rest")
 
 
-def test_a_file_that_goes_on_changing_is_tried_again_although_it_looks_as_it_did(index, folder, monkeypatch):
+def test_a_file_that_kept_changing_is_retried_though_the_same(index, folder, monkeypatch):
     stat = (folder / "tower.txt").stat()
     with monkeypatch.context() as patched:
         while_reading(patched, lambda source: os.utime(source, ns=(1, time.monotonic_ns())))
@@ -136,7 +136,7 @@ def test_a_file_that_vanishes_before_it_is_read_was_never_there(index, folder, m
     assert index.catalog.failures() == {}
 
 
-def test_a_document_whose_file_vanishes_before_it_is_read_is_removed(index, folder, monkeypatch):
+def test_a_file_that_vanishes_before_reading_is_removed(index, folder, monkeypatch):
     rag.sync([folder], index=index)
     (folder / "tower.txt").write_text("changed", encoding="utf-8")
     before_loading(monkeypatch, lambda source: (folder / "tower.txt").unlink(missing_ok=True))
@@ -145,7 +145,7 @@ def test_a_document_whose_file_vanishes_before_it_is_read_is_removed(index, fold
     assert index.verify() == []
 
 
-def test_a_renamed_file_that_vanishes_or_cannot_be_read_leaves_nothing_of_its_former_name(index, folder, monkeypatch):
+def test_an_unreadable_renamed_file_leaves_no_former_name(index, folder, monkeypatch):
     for damage in (Path.unlink, lambda path: path.write_bytes(b"\0\1\2" * 99)):
         (folder / "tower.txt").write_text("The tower.", encoding="utf-8")
         rag.sync([folder], index=index)
@@ -159,7 +159,7 @@ def test_a_renamed_file_that_vanishes_or_cannot_be_read_leaves_nothing_of_its_fo
 # names and copies
 
 
-def test_a_renamed_file_takes_its_vectors_along_though_its_title_comes_from_its_name(index, folder, embedder):
+def test_a_renamed_file_keeps_its_vectors_under_its_new_title(index, folder, embedder):
     rag.sync([folder], index=index)
     embedder.embedded.clear()
     (folder / "tower.txt").rename(folder / "light house.txt")
@@ -189,7 +189,7 @@ def test_copies_are_documents_of_their_own_that_share_vectors(index, folder, emb
     assert index.verify() == []
 
 
-def test_the_same_words_in_another_format_are_embedded_on_their_own(index, tmp_path, embedder):
+def test_the_same_words_in_another_format_are_embedded(index, tmp_path, embedder):
     (tmp_path / "one").mkdir()
     for name in ("plain.txt", "marked.md"):
         (tmp_path / "one" / name).write_text("# Harbour\n\nShips come in.", encoding="utf-8")
@@ -209,7 +209,7 @@ def test_two_copies_that_move_are_two_renames(index, folder, embedder):
     assert index.verify() == []
 
 
-def test_a_file_that_is_moved_over_another_takes_its_vectors_along(index, folder, embedder):
+def test_a_file_moved_over_another_keeps_its_vectors(index, folder, embedder):
     rag.sync([folder], index=index)
     embedder.embedded.clear()
     (folder / "tower.txt").replace(folder / "kitchen.txt")
@@ -229,7 +229,7 @@ def test_a_copy_outlives_an_original_that_can_no_longer_be_read(index, folder, e
     assert index.verify() == []
 
 
-def test_documents_in_memory_with_the_same_text_and_other_titles_are_embedded_each(index, embedder):
+def test_the_same_text_under_other_titles_is_embedded_each_time(index, embedder):
     documents = [
         rag.Document("Ships come in.", name, title) for name, title in (("a", "Harbour"), ("b", "Port"), ("c", "Port"))
     ]
@@ -248,7 +248,7 @@ def metadata(index) -> dict[str, dict]:
     return {Path(row.source).name: row.metadata for row in index.catalog.documents()}
 
 
-def test_a_side_car_that_comes_changes_or_goes_is_followed_without_embedding(index, folder, embedder):
+def test_changes_of_a_side_car_are_followed_without_embedding(index, folder, embedder):
     rag.sync([folder], index=index)
     embedder.embedded.clear()
     for year in (1872, 1873):
@@ -261,7 +261,7 @@ def test_a_side_car_that_comes_changes_or_goes_is_followed_without_embedding(ind
     assert (metadata(index)["tower.txt"], embedder.embedded) == ({}, [])
 
 
-def test_a_renamed_document_keeps_its_vectors_when_a_side_car_comes(index, folder, embedder):
+def test_a_renamed_document_keeps_its_vectors_with_a_side_car(index, folder, embedder):
     rag.sync([folder], index=index)
     (folder / "tower.txt").rename(folder / "light.txt")
     rag.sync([folder], index=index)
@@ -279,7 +279,7 @@ def test_a_title_in_a_side_car_is_embedded(index, folder, embedder):
     assert [text.split("\n")[0] for text in embedder.embedded] == ["A Beacon"]
 
 
-def test_a_side_car_that_cannot_be_used_is_reported_each_time_and_its_document_is_there(index, folder):
+def test_an_unusable_side_car_is_reported_at_every_run(index, folder):
     sidecar = folder / "tower.txt.meta.json"
     sidecar.write_text("{ not JSON", encoding="utf-8")
     for expected in (done(added=3), done(unchanged=3), done(unchanged=3)):
@@ -296,7 +296,7 @@ def test_a_side_car_that_cannot_be_used_is_reported_each_time_and_its_document_i
 
 
 @pytest.mark.parametrize("gone", [["tower.txt.meta.json"], ["tower.txt"], ["tower.txt", "tower.txt.meta.json"]])
-def test_the_failure_of_a_side_car_ends_with_it_and_with_its_document(index, folder, gone):
+def test_a_side_cars_failure_ends_with_it_or_its_document(index, folder, gone):
     (folder / "tower.txt.meta.json").write_text("{ not JSON", encoding="utf-8")
     rag.sync([folder / "tower.txt"], index=index)
     for name in gone:
@@ -329,7 +329,7 @@ def test_indexing_a_single_file_leaves_its_neighbours(index, folder):
     assert texts(index)["kitchen.txt"].startswith("The kitchen")
 
 
-def test_a_root_that_is_gone_takes_its_documents_along_and_no_others(index, folder, tmp_path):
+def test_a_root_that_is_gone_removes_only_its_documents(index, folder, tmp_path):
     other = tmp_path / "documents of others"
     other.mkdir()
     (other / "harbour.txt").write_text("Ships come in.", encoding="utf-8")
@@ -363,8 +363,13 @@ def test_readers_find_what_is_committed_while_more_is_indexed(index, folder, mon
     assert seen == [[], ["garden.md"], ["garden.md", "kitchen.txt"]]
 
 
-def test_a_second_writer_waits_as_long_as_it_is_told_to(index, folder, embedder):
+def test_a_second_writer_waits_as_long_as_wait_says(index, folder, embedder, monkeypatch):
     entered, leave = threading.Event(), threading.Event()
+    sleep = time.sleep
+
+    def sleep_and_let_the_first_writer_leave(_: float) -> None:
+        leave.set()
+        sleep(0)
 
     def write():
         with rag.open_index(index.path, embedder=embedder) as first, first.writing():
@@ -377,8 +382,9 @@ def test_a_second_writer_waits_as_long_as_it_is_told_to(index, folder, embedder)
     try:
         with pytest.raises(IndexLockedError, match=f"process {os.getpid()} on "):
             rag.sync([folder], index=index, wait=0)
-        threading.Timer(0.2, leave.set).start()
+        monkeypatch.setattr(time, "sleep", sleep_and_let_the_first_writer_leave)
         assert rag.sync([folder], index=index, wait=60).added == 3
+        assert leave.is_set()
     finally:
         leave.set()
         writer.join()

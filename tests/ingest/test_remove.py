@@ -55,12 +55,12 @@ def test_what_was_removed_is_no_longer_found_by_an_open_reader(filled, folder):
             assert all("tower" not in hit.text for hit in rag.search("tower", index=reader, mode=mode))
 
 
-def test_a_source_that_fits_nothing_is_refused_and_nothing_is_removed(filled, folder):
-    with pytest.raises(UsageError, match=r"has no document .*towr\.txt\. Did you mean '.*documents/tower\.txt'\? Nothing was"):
+def test_a_source_without_documents_removes_nothing(filled, folder):
+    with pytest.raises(UsageError, match=r"towr\.txt.* mean '.*documents/tower\.txt'"):
         rag.remove([folder / "garden.md", folder / "towr.txt"], index=filled)
-    with pytest.raises(UsageError, match=r"Did you mean '.*/documents/sub'\?"):
+    with pytest.raises(UsageError, match=r"mean '.*/documents/sub'"):
         rag.remove([folder / "subs"], index=filled)
-    with pytest.raises(UsageError, match="A source is an empty string"):
+    with pytest.raises(UsageError, match="empty"):
         rag.remove([""], index=filled)
     assert len(left(filled)) == 4
 
@@ -85,7 +85,7 @@ def test_a_document_that_is_no_file_is_removed_by_its_name(index):
     assert (left(index), index.verify()) == ([], [])
 
 
-def test_a_removed_file_that_is_still_there_comes_back_with_the_next_run(filled, folder):
+def test_a_removed_document_returns_if_its_file_is_still_there(filled, folder):
     rag.remove([folder / "tower.txt", folder / "broken.pdf"], index=filled)
     report = rag.sync([folder], index=filled)
     assert (report.added, [Path(failure.source).name for failure in report.failed]) == (1, ["broken.pdf"])

@@ -8,7 +8,7 @@ import pytest
 from pdf_writer import encrypted, pdf
 
 import rag
-from rag.cli.terminal import report_lines
+from rag.cli.reports import report_lines
 from rag.errors import UsageError
 from rag.ingest.sync import plan_for
 from rag.reading import ChunkSizes, ReadOptions
@@ -41,7 +41,7 @@ def test_a_second_run_does_nothing_and_reads_nothing(index, folder, embedder):
     assert (index.catalog.generation, embedder.embedded) == (generation, [])
 
 
-def test_a_file_with_a_new_time_and_the_same_content_is_unchanged(index, folder, embedder):
+def test_a_new_time_with_the_same_content_is_no_change(index, folder, embedder):
     rag.sync([folder], index=index)
     embedder.embedded.clear()
     os.utime(folder / "tower.txt", (1, 1))
@@ -49,7 +49,7 @@ def test_a_file_with_a_new_time_and_the_same_content_is_unchanged(index, folder,
     assert embedder.embedded == []
 
 
-def test_a_changed_file_replaces_its_chunks_and_embeds_only_what_is_new(index, folder, embedder):
+def test_a_changed_file_embeds_only_its_new_chunks(index, folder, embedder):
     paragraphs = [f"Paragraph {n} speaks of " + "many different things " * 40 for n in range(4)]
     (folder / "long.txt").write_text("\n\n".join(paragraphs), encoding="utf-8")
     rag.sync([folder], index=index)
@@ -105,7 +105,7 @@ def test_the_same_file_named_twice_is_one_document(index, folder):
     assert len(sources(index)) == 3
 
 
-def test_hidden_files_and_kinds_that_are_not_read_are_passed_over(index, folder):
+def test_hidden_files_and_unknown_kinds_are_skipped(index, folder):
     (folder / ".secret.txt").write_text("secret", encoding="utf-8")
     (folder / ".git").mkdir()
     (folder / ".git" / "note.txt").write_text("note", encoding="utf-8")
@@ -133,7 +133,7 @@ def test_globs_choose_by_name_or_by_path_inside_the_folder(index, folder, includ
     assert sources(index) == expected
 
 
-def test_a_file_that_cannot_be_read_is_reported_each_time_and_tried_again_when_it_changes(index, folder):
+def test_an_unreadable_file_is_retried_when_it_changes(index, folder):
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing else")
     for _ in range(2):
         report = rag.sync([folder], index=index)
@@ -161,22 +161,22 @@ def test_sources_that_name_nothing_are_refused(index, tmp_path):
     with pytest.raises(UsageError, match="There is no file or folder"):
         rag.sync([tmp_path / "absent"], index=index)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"Nothing to index in .*empty\. Documents are files such as \.pdf"):
+    with pytest.raises(UsageError, match=r"empty.* \.pdf"):
         rag.sync([tmp_path / "empty"], index=index)
     (tmp_path / "empty" / "a.png").write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"1 files of other kinds: \.png"):
+    with pytest.raises(UsageError, match=r"1 .*\.png"):
         rag.sync([tmp_path / "empty"], index=index)
 
 
 def test_chunk_sizes_belong_to_the_index(index, folder):
     rag.sync([folder], index=index, sizes=ChunkSizes(50, 5))
     rag.sync([folder], index=index, sizes=ChunkSizes(50))
-    with pytest.raises(UsageError, match="was made with chunk tokens 50, not 60"):
+    with pytest.raises(UsageError, match=r"50.* 60"):
         rag.sync([folder], index=index, sizes=ChunkSizes(60))
 
 
 def test_chunks_that_the_embedder_cannot_read_are_refused(index, folder):
-    with pytest.raises(UsageError, match="Chunks of 900 tokens do not fit the embedder hash, which reads 1 to 254 tokens"):
+    with pytest.raises(UsageError, match=r"900 .*hash.* 254"):
         rag.sync([folder], index=index, sizes=ChunkSizes(900, 0))
 
 
@@ -196,7 +196,7 @@ def test_progress_adds_up(index, folder):
     assert seen.expected == seen.done == {"documents": 3, "chunks": report.chunks}
 
 
-def test_encrypted_files_are_tried_again_when_there_are_passwords(index, folder):
+def test_encrypted_files_are_retried_with_passwords(index, folder):
     (folder / "locked.pdf").write_bytes(encrypted(pdf(["An owl sleeps."]), user_password="sesame"))
     (failure,) = rag.sync([folder], index=index).failed
     assert failure.status == "encrypted"
@@ -212,7 +212,7 @@ def test_a_file_may_take_as_much_as_the_limits_say(index, folder):
     assert {failure.status for failure in report.failed} == {"too-large"}
 
 
-def test_files_that_took_too_much_are_tried_again_when_they_may_take_more(index, folder):
+def test_files_over_a_limit_are_retried_with_larger_limits(index, folder):
     def to_load(**limits):
         plan, _ = plan_for([folder], index=index, reading=ReadOptions(limits=rag.Limits(**limits)))
         return [Path(source).name for source in plan.load]
@@ -229,7 +229,7 @@ def test_files_that_took_too_much_are_tried_again_when_they_may_take_more(index,
     assert counts(rag.sync([folder], index=index)) == done(added=2, unchanged=1)
 
 
-def test_a_file_that_failed_within_the_usual_limits_is_tried_again_with_larger_ones(index, folder):
+def test_larger_limits_retry_a_file_that_failed_within_the_usual(index, folder):
     path = str(folder / "slow.txt")
     Path(path).write_text("slow", encoding="utf-8")
     rag.sync([folder], index=index)
@@ -248,7 +248,7 @@ def test_limits_in_an_index_that_make_no_sense_are_passed_over(index, folder):
     assert set(index.catalog.setting("limits_had")) == set(index.catalog.failures())
 
 
-def test_a_file_name_that_is_not_text_is_reported_and_the_rest_goes_on(index, folder):
+def test_a_file_name_that_is_no_text_is_reported(index, folder):
     (folder / os.fsdecode(b"lat\xe9.txt")).write_bytes(b"text")
     report = rag.sync([folder], index=index)
     assert (report.added, report.documents) == (3, 3)
@@ -257,23 +257,23 @@ def test_a_file_name_that_is_not_text_is_reported_and_the_rest_goes_on(index, fo
     ] == [("unreadable", True)]
 
 
-def test_an_empty_source_is_refused_and_is_not_the_current_folder(index):
-    with pytest.raises(UsageError, match="A source is an empty string"):
+def test_an_empty_source_is_not_the_current_folder(index):
+    with pytest.raises(UsageError, match="empty"):
         rag.sync([""], index=index)
 
 
-def test_another_embedder_is_refused_although_nothing_has_to_be_embedded(index, folder):
+def test_another_embedder_is_refused_without_anything_to_embed(index, folder):
     rag.sync([folder], index=index)
-    with rag.open_index(index.path, embedder="minillm") as other, pytest.raises(UsageError, match="Did you mean 'minilm'"):
+    with rag.open_index(index.path, embedder="minillm") as other, pytest.raises(UsageError, match="mean 'minilm'"):
         rag.sync([folder], index=other)
 
 
 def test_globs_that_leave_nothing_are_named_as_the_cause(index, folder):
-    with pytest.raises(UsageError, match="3 files left out by --include or --exclude"):
+    with pytest.raises(UsageError, match=r"3 .*--include or --exclude"):
         rag.sync([folder], index=index, exclude=["*"])
 
 
-def test_text_that_moves_from_one_changed_file_to_another_is_found_there(index, tmp_path, embedder):
+def test_text_that_moves_between_changed_files_is_found(index, tmp_path, embedder):
     for name, text in (("a", "alpha"), ("b", "beta")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "README.txt").write_text(text, encoding="utf-8")
@@ -331,13 +331,20 @@ def test_what_was_passed_over_is_told_by_its_kind(index, folder):
     assert line.endswith(", … (--include GLOB takes files of other kinds)")
 
 
+def test_a_report_counts_in_the_singular_and_plural(index, folder):
+    single = report_lines(rag.sync([folder / "tower.txt"], index=index))[0]
+    assert single.startswith("1 added · 1 document, 1 chunk in ")
+    both = report_lines(rag.sync([folder / "tower.txt", folder / "garden.md"], index=index))[0]
+    assert " · 2 documents, 3 chunks in " in both
+
+
 def test_chunk_sizes_that_cannot_work_leave_the_index_usable(index, folder):
-    with pytest.raises(UsageError, match="between 0 and half of the chunk"):
+    with pytest.raises(UsageError, match="overlap"):
         rag.sync([folder], index=index, sizes=ChunkSizes(40))
     assert rag.sync([folder], index=index, sizes=ChunkSizes(40, 10)).added == 3
 
 
-def test_an_index_that_was_emptied_takes_other_chunk_sizes_and_embedders(index, folder, embedder):
+def test_an_emptied_index_takes_another_chunk_size_and_embedder(index, folder, embedder):
     rag.sync([folder], index=index, sizes=ChunkSizes(50, 5))
     for path in folder.iterdir():
         path.unlink()

@@ -1,4 +1,4 @@
-"""Which model wrote a finished call: the same one elsewhere is the same, another one of that name is not."""
+"""Models are identified by their origin: a move changes nothing, the same name alone proves nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def identity_on_a_server(**entry):
             return identity_of(llm), f"{server.url}/v1"
 
 
-def test_a_model_that_its_server_describes_is_the_same_at_every_port():
+def test_a_described_model_is_the_same_at_every_port():
     first, _ = identity_on_a_server(owned_by="vllm", root="org/model-8b", created=1)
     assert first == identity_on_a_server(owned_by="vllm", root="org/model-8b", created=2, max_model_len=9)[0]
     assert first != identity_on_a_server(owned_by="vllm", root="org/model-70b")[0]
@@ -35,12 +35,12 @@ def test_a_model_that_its_server_describes_is_the_same_at_every_port():
     )
 
 
-def test_where_a_server_tells_nothing_but_a_name_its_address_counts():
+def test_a_name_alone_is_completed_by_the_servers_address():
     identity, address = identity_on_a_server(owned_by="somebody")
     assert identity == f"m {address}"
 
 
-def test_a_server_without_a_list_of_models_is_known_by_its_address():
+def test_a_server_without_models_is_known_by_its_address():
     with LlmServer() as server:
         server.routes["/v1/models"] = lambda _: Refused(404, {"detail": "Not Found"})
         with HttpGenerator(f"{server.url}/v1", "m") as llm:
@@ -61,7 +61,7 @@ def in_the_process(model, **options):
 
 
 @pytest.mark.usefixtures("engines_are_installed")
-def test_an_engine_in_the_process_is_known_by_its_weights_and_by_what_changes_them(tmp_path):
+def test_an_engine_is_known_by_its_weights_and_their_options(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     plain = in_the_process(tmp_path)
     assert plain == in_the_process(tmp_path, parallel=8, gpu_memory=0.5)
@@ -71,7 +71,7 @@ def test_an_engine_in_the_process_is_known_by_its_weights_and_by_what_changes_th
     assert in_the_process("org/model") != in_the_process("org/other")
 
 
-def test_another_model_of_the_same_name_is_asked_anew_and_the_same_at_another_port_is_not(tmp_path):
+def test_calls_are_kept_for_a_model_not_for_a_name_or_port(tmp_path):
     def calls_made(root):
         with LlmServer([facts(2)], window=1024) as server:
             server.models = [{"id": "served", "owned_by": "vllm", "root": root}]

@@ -1,4 +1,4 @@
-"""A generator that makes no finished call twice."""
+"""A generator that repeats no finished call."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_failed_call_is_made_again(store):
     assert read(KeptGenerator(model, store))[0] == "".join(ANSWER)
 
 
-def test_a_reply_that_a_reader_broke_off_is_whole_to_the_same_reader_only(model, store):
+def test_a_reply_that_a_reader_stopped_is_kept_for_that_reader(model, store):
     assert read(KeptGenerator(model, store, reader="strict"), pieces=2)[0] == "".join(ANSWER[:2])
     assert read(KeptGenerator(model, store, reader="strict"))[0] == "".join(ANSWER[:2])
     assert read(KeptGenerator(model, store, reader="lenient"))[0] == "Another answer."
@@ -116,7 +116,7 @@ def test_commands_keep_only_calls_that_give_the_same_reply_again(model, sampling
     assert usual_calls(ExtractiveGenerator(), sampling) is None
 
 
-def test_commands_keep_nothing_where_the_cache_folder_cannot_be_written(model, tmp_path, monkeypatch):
+def test_commands_keep_nothing_in_a_read_only_cache_folder(model, tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file")
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     assert usual_calls(model, Sampling()) is None

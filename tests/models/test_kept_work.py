@@ -1,4 +1,4 @@
-"""Work that release 0.1 left unfinished goes on: what it has answered is not asked again."""
+"""Unfinished work of release 0.1 goes on without repeating its calls."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_summary_goes_on(tmp_path):
 
 @pytest.fixture
 def generator_of(tmp_path, monkeypatch, engines_are_installed):
-    """Makes the generators of GENERATORS. None of them is loaded or asked."""
+    """Makes the generators of GENERATORS without loading them."""
 
     def made(kind):
         if kind == "extractive":
@@ -159,12 +159,12 @@ def test_components_keep_their_identities():
     assert LexicalVerifier().identity == "LexicalVerifier [] "
 
 
-def test_a_component_without_an_identity_is_known_by_class_and_name():
+def test_without_identity_class_and_name_identify_a_component():
     assert identity_of(ScriptedGenerator([])) == f"ScriptedGenerator {ScriptedGenerator([]).name}"
 
 
 class Weighed(ScriptedGenerator):
-    """A generator of somebody else's that tells its weights."""
+    """A third party's generator that names its weights."""
 
     description = "scripted, somewhere"
 

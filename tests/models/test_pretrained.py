@@ -20,7 +20,7 @@ def weights(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
-def test_another_weight_configuration_or_tokenizer_is_another_revision(weights, name):
+def test_weights_configuration_and_tokenizer_make_the_revision(weights, name):
     before = weights_revision(weights)
     (weights / name).write_bytes(b"changed, and longer")
     assert weights_revision(weights) != before

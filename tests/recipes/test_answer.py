@@ -1,4 +1,4 @@
-"""Recipes: what is refused before anything runs, and what a run leaves behind."""
+"""Recipes that answer questions: mistakes are refused before a run, and a run writes its files."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def written(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("line", "replacement", "message"),
     [
-        ("[sources]", "[source]", r"unknown table \[source\]\. Did you mean 'sources'\? Known: sources, index, ask\."),
-        ("[index]", "[Zebra]", r"unknown table \[Zebra\]\. Known: "),
-        ("questions =", "question =", r"\[ask\]: unknown key 'question'\. Did you mean 'questions'\?"),
-        ('llm = "extractive"', 'lllm = "extractive"', r"\[ask\]: unknown key 'lllm'\. Did you mean 'llm'\?"),
-        ('path = "index"', 'pth = "index"', r"\[index\]: unknown key 'pth'\. Did you mean 'path'\?"),
+        ("[sources]", "[source]", r"\[source\].*'sources'.*sources, index, ask"),
+        ("[index]", "[Zebra]", r"\[Zebra\].*sources, index, ask"),
+        ("questions =", "question =", r"\[ask\]: .*'question'.*'questions'"),
+        ('llm = "extractive"', 'lllm = "extractive"', r"\[ask\]: .*'lllm'.*'llm'"),
+        ('path = "index"', 'pth = "index"', r"\[index\]: .*'pth'.*'path'"),
     ],
 )
-def test_an_unknown_table_or_key_is_refused_with_the_nearest_name(tmp_path, line, replacement, message):
+def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path, line, replacement, message):
     path = written(tmp_path, GOOD.replace(line, replacement))
     with pytest.raises(SettingsError, match=message) as caught:
         recipes.read(path)
@@ -54,62 +54,62 @@ def test_an_unknown_table_or_key_is_refused_with_the_nearest_name(tmp_path, line
 @pytest.mark.parametrize(
     ("line", "replacement", "message"),
     [
-        ('["documents"]', '"documents"', r"\[sources\]: 'paths' must be a list of strings"),
-        ('["documents"]', '["documents", 3]', r"\[sources\]: 'paths' must be a list of strings"),
-        ('"index"', "7", r"\[index\]: 'path' must be a string, not 7"),
-        ('"index"', '"index"\nchunk_tokens = "many"', r"\[index\]: 'chunk_tokens' must be a whole number"),
-        ('"extractive"', '"extractive"\nk = true', r"\[ask\]: 'k' must be a whole number, not true"),
-        ('"extractive"', '"extractive"\nk = 2.5', r"\[ask\]: 'k' must be a whole number, not 2.5"),
-        ('"extractive"', '"extractive"\nstrict = "yes"', r"\[ask\]: 'strict' must be true or false"),
-        ('"extractive"', '"extractive"\ntemperature = "hot"', r"\[ask\]: 'temperature' must be a number"),
+        ('["documents"]', '"documents"', r"\[sources\]: 'paths'"),
+        ('["documents"]', '["documents", 3]', r"\[sources\]: 'paths'"),
+        ('"index"', "7", r"\[index\]: 'path'.*7"),
+        ('"index"', '"index"\nchunk_tokens = "many"', r"\[index\]: 'chunk_tokens'"),
+        ('"extractive"', '"extractive"\nk = true', r"\[ask\]: 'k'.*true"),
+        ('"extractive"', '"extractive"\nk = 2.5', r"\[ask\]: 'k'.*2\.5"),
+        ('"extractive"', '"extractive"\nstrict = "yes"', r"\[ask\]: 'strict'"),
+        ('"extractive"', '"extractive"\ntemperature = "hot"', r"\[ask\]: 'temperature'"),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused_and_shown(tmp_path, line, replacement, message):
+def test_a_value_of_the_wrong_type_is_refused(tmp_path, line, replacement, message):
     with pytest.raises(SettingsError, match=message):
         recipes.read(written(tmp_path, GOOD.replace(line, replacement)))
 
 
-def test_a_whole_number_serves_where_a_number_is_wanted(tmp_path):
+def test_a_whole_number_is_a_number(tmp_path):
     assert recipes.read(written(tmp_path, GOOD + "temperature = 1")).ask.temperature == 1
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('paths = ["documents"]', r"\[sources\]: the key 'paths' is missing"),
-        ('path = "index"', r"\[index\]: the key 'path' is missing"),
-        ('questions = ["How tall is the tower?"]', r"\[ask\]: the key 'questions' is (missing|empty)"),
+        ('paths = ["documents"]', r"\[sources\]: .*'paths'"),
+        ('path = "index"', r"\[index\]: .*'path'"),
+        ('questions = ["How tall is the tower?"]', r"\[ask\]: .*'questions'"),
     ],
 )
-def test_what_a_recipe_cannot_do_without_is_named(tmp_path, line, message):
+def test_a_missing_key_is_named(tmp_path, line, message):
     with pytest.raises(SettingsError, match=message):
         recipes.read(written(tmp_path, GOOD.replace(line, "")))
 
 
-def test_empty_lists_are_as_good_as_missing(tmp_path):
-    with pytest.raises(SettingsError, match=r"\[ask\]: the key 'questions' is (missing|empty)"):
+def test_an_empty_list_of_questions_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match=r"\[ask\]: .*'questions'"):
         recipes.read(written(tmp_path, GOOD.replace('["How tall is the tower?"]', "[]")))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[sources", "is not valid TOML"),
-        ('sources = "documents"', r"'sources' must be a table, written \[sources\]"),
-        ("", r"the table \[sources\] is missing"),
+        ("[sources", "TOML"),
+        ('sources = "documents"', r"'sources'.*\[sources\]"),
+        ("", r"\[sources\]"),
     ],
 )
-def test_a_file_that_is_no_recipe_is_refused_in_words(tmp_path, text, message):
+def test_a_file_that_is_no_recipe_is_refused(tmp_path, text, message):
     with pytest.raises(SettingsError, match=message):
         recipes.read(written(tmp_path, text))
 
 
-def test_a_recipe_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read: No such file"):
+def test_a_missing_recipe_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"nowhere\.toml.*No such file"):
         recipes.read(tmp_path / "nowhere.toml")
 
 
-def test_relative_paths_start_at_the_recipe_wherever_it_is_read_from(tmp_path, monkeypatch):
+def test_relative_paths_start_at_the_recipe(tmp_path, monkeypatch):
     written(tmp_path, GOOD + 'output = "out/answers.jsonl"')
     monkeypatch.chdir(tmp_path.parent)
     recipe = recipes.read(Path(tmp_path.name, "recipe.toml"))
@@ -118,7 +118,7 @@ def test_relative_paths_start_at_the_recipe_wherever_it_is_read_from(tmp_path, m
     assert recipes.read(written(tmp_path, GOOD)).output is None
 
 
-def test_the_ready_made_recipe_names_every_key_there_is():
+def test_the_packaged_recipe_names_every_key():
     recipe = recipes.read(READY_MADE)
     assert recipe.ask.llm == "local"
     text = READY_MADE.read_text(encoding="utf-8")
@@ -129,8 +129,8 @@ def test_the_ready_made_recipe_names_every_key_there_is():
             assert f"`{key}`" in page
 
 
-def test_a_run_indexes_the_folder_and_answers_in_the_order_of_the_recipe(tmp_path, folder, monkeypatch):
-    """A server on this machine embeds by hashing words: the run opens its models by their specs, as any other does."""
+def test_a_run_indexes_and_answers_in_order(tmp_path, folder, monkeypatch):
+    """The run opens its models by their specs. The embedder is a server that hashes words."""
     monkeypatch.chdir(tmp_path.parent)
     (folder / "empty.txt").touch()
     reports = []
@@ -150,9 +150,9 @@ def test_a_run_indexes_the_folder_and_answers_in_the_order_of_the_recipe(tmp_pat
     assert json.loads(line) == answers[0].to_dict()
 
 
-def test_sources_that_are_not_there_end_the_run_before_a_question_is_asked(tmp_path):
+def test_missing_sources_end_the_run_before_any_question(tmp_path):
     recipe = recipes.read(written(tmp_path, GOOD.replace('"documents"', '"elsewhere"')))
-    with pytest.raises(UsageError, match=r"There is no file or folder .*elsewhere"):
+    with pytest.raises(UsageError, match="elsewhere"):
         next(recipe.run())
 
 
@@ -171,7 +171,7 @@ def run_command(recipe: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def ready_made(tmp_path):
-    """The ready-made recipe and what it points at, copied; only the model that answers is another."""
+    """A copy of the packaged recipe and its files, with another model."""
     recipe = tmp_path / "pipelines" / "recipe.toml"
     recipe.parent.mkdir()
     recipe.write_text(READY_MADE.read_text(encoding="utf-8").replace('"local"', '"extractive"'), encoding="utf-8")
@@ -183,7 +183,7 @@ def ready_made(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_ready_made_recipe_runs_from_anywhere_and_writes_one_line_an_answer(ready_made, tmp_path):
+def test_the_packaged_recipe_writes_a_line_an_answer(ready_made, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = run_command(ready_made, elsewhere)
@@ -202,7 +202,7 @@ def test_the_ready_made_recipe_runs_from_anywhere_and_writes_one_line_an_answer(
 
 
 @pytest.mark.slow
-def test_without_output_the_answers_go_to_stdout_and_a_failed_file_to_the_exit_code(ready_made, tmp_path):
+def test_without_output_answers_go_to_stdout(ready_made, tmp_path):
     (tmp_path / "rag" / "demo" / "documents" / "broken.pdf").write_bytes(b"%PDF-1.4 and nothing more")
     text = ready_made.read_text(encoding="utf-8")
     ready_made.write_text(text.replace("output =", "# output ="), encoding="utf-8")
@@ -213,11 +213,11 @@ def test_without_output_the_answers_go_to_stdout_and_a_failed_file_to_the_exit_c
 
 
 @pytest.mark.slow
-def test_an_output_that_cannot_be_written_is_told_before_anything_is_indexed(ready_made, tmp_path):
+def test_an_unwritable_output_is_refused_before_indexing(ready_made, tmp_path):
     ready_made.write_text(
         ready_made.read_text(encoding="utf-8").replace("../answers.jsonl", "../no/such/folder/a.jsonl"), encoding="utf-8"
     )
     done = run_command(ready_made, tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "cannot be written" in done.stderr
+    assert "no/such/folder" in done.stderr
     assert not (tmp_path / "indexes").exists()

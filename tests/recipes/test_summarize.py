@@ -1,4 +1,4 @@
-"""Recipes that sum up folders: what is refused before anything runs, and what a run leaves behind."""
+"""Recipes that summarize folders: mistakes are refused before a run, and a run writes its files."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def written(folder, text):
 @pytest.mark.parametrize(
     ("line", "replacement", "message"),
     [
-        ("[sources]", "[source]", r"unknown table \[source\]\. Did you mean 'sources'\?"),
-        ("[summarize]", "[ask]", r"the table \[index\] is missing"),
-        ("[summarize]", "[summarise]", r"unknown table \[summarise\]\. Did you mean 'summarize'\?"),
-        ("words =", "wrods =", r"\[summarize\]: unknown key 'wrods'\. Did you mean 'words'\?"),
-        ("= 50", "= true", r"\[summarize\]: 'words' must be a whole number, not true"),
-        ("= 50", "= 0", r"\[summarize\]: words must be at least 1, not 0"),
-        ('["documents"]', '"documents"', r"\[sources\]: 'paths' must be a list of strings"),
-        ('["documents"]', '[" "]', r"\[sources\]: paths must be a list of strings"),
-        ('output = "out"', 'llm = "local"', r"\[summarize\]: the key 'output' is missing"),
-        ('"out"', '"documents/out"', "lies among the sources"),
-        ("words = 50", 'chain = "stuf"', "'chain' must be one of auto, stuff, .*Did you mean 'stuff'"),
+        ("[sources]", "[source]", r"\[source\].*'sources'"),
+        ("[summarize]", "[ask]", r"\[index\]"),
+        ("[summarize]", "[summarise]", r"\[summarise\].*'summarize'"),
+        ("words =", "wrods =", r"\[summarize\]: .*'wrods'.*'words'"),
+        ("= 50", "= true", r"\[summarize\]: 'words'.*true"),
+        ("= 50", "= 0", r"\[summarize\]: words .*0"),
+        ('["documents"]', '"documents"', r"\[sources\]: 'paths'"),
+        ('["documents"]', '[" "]', r"\[sources\]: paths"),
+        ('output = "out"', 'llm = "local"', r"\[summarize\]: .*'output'"),
+        ('"out"', '"documents/out"', r"\[summarize\]: 'output'"),
+        ("words = 50", 'chain = "stuf"', "'chain'.*auto, stuff, .*'stuff'"),
     ],
 )
 def test_a_mistake_is_refused_with_its_place(tmp_path, line, replacement, message):
@@ -56,7 +56,7 @@ def test_a_mistake_is_refused_with_its_place(tmp_path, line, replacement, messag
     assert str(path) in str(caught.value)
 
 
-def test_the_ready_made_recipe_can_be_read():
+def test_the_packaged_recipe_can_be_read():
     path = ROOT / "pipelines" / "summarize-folder.toml"
     recipe = recipes.read(path)
     assert isinstance(recipe, SummaryRecipe)
@@ -64,7 +64,7 @@ def test_the_ready_made_recipe_can_be_read():
     assert isinstance(recipes.read(ROOT / "pipelines" / "folder-to-answers.toml"), AnswerRecipe)
 
 
-def test_a_recipe_sums_up_its_sources_and_asks_nothing_twice(tmp_path):
+def test_a_second_run_of_a_recipe_calls_nothing(tmp_path):
     recipe = recipes.read(written(tmp_path, GOOD))
     assert [summary.title for summary in recipe.run(llm=SummaryModel(first_sentences))]
     again = SummaryModel(first_sentences)

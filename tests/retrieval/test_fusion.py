@@ -26,7 +26,7 @@ def pairs(scores):
 
 
 @given(COSINES, WORD_SCORES)
-def test_every_id_of_either_search_comes_back_once_with_a_score_between_0_and_1(dense, keyword):
+def test_every_id_comes_back_once_with_a_score_from_0_to_1(dense, keyword):
     fused = weighted_sum(pairs(dense), pairs(keyword))
     assert sorted(item for item, _ in fused) == sorted(dense.keys() | keyword.keys())
     assert all(0 <= score <= 1 for _, score in fused)
@@ -42,7 +42,7 @@ def test_the_order_of_the_input_does_not_matter(dense, keyword, random):
 
 
 @given(COSINES, WORD_SCORES)
-def test_what_is_better_in_both_searches_is_never_behind(dense, keyword):
+def test_better_in_both_searches_is_never_behind(dense, keyword):
     scores = dict(weighted_sum(pairs(dense), pairs(keyword)))
     for a in scores:
         for b in scores:
@@ -57,7 +57,7 @@ def test_the_scale_of_either_score_does_not_matter(dense, keyword, scale):
     assert dict(scaled) == pytest.approx(dict(fused))
 
 
-def test_an_id_that_both_searches_found_is_before_one_that_only_one_of_them_found():
+def test_an_id_of_both_searches_is_before_an_id_of_one():
     assert [item for item, _ in weighted_sum([(1, 0.5), (2, 0.5)], [(2, 7.0)])] == [2, 1]
     assert [item for item, _ in weighted_sum([(2, 0.5)], [(1, 7.0), (2, 7.0)])] == [2, 1]
 
@@ -66,7 +66,7 @@ def test_ties_go_to_the_lower_id():
     assert [item for item, _ in weighted_sum([(9, 0.4), (3, 0.4)], [(9, 2.0), (3, 2.0)])] == [3, 9]
 
 
-def test_the_best_of_both_scores_1_and_what_shares_nothing_scores_0():
+def test_the_best_of_both_scores_1_and_the_worst_0():
     assert weighted_sum([(1, 0.6), (2, 0.0)], [(1, 8.0)]) == [(1, 1.0), (2, 0.0)]
     assert weighted_sum([(1, 0.6)], []) == [(1, 1.0)]
     assert weighted_sum([], [(1, 8.0)]) == [(1, 1.0)]
@@ -74,12 +74,12 @@ def test_the_best_of_both_scores_1_and_what_shares_nothing_scores_0():
     assert weighted_sum([], []) == []
 
 
-def test_a_chance_difference_of_cosines_between_few_candidates_does_not_outweigh_the_words():
+def test_chance_cosines_of_few_candidates_do_not_beat_words():
     assert [item for item, _ in weighted_sum([(1, 0.52), (2, 0.50)], [(2, 8.0)])] == [2, 1]
 
 
 @given(COSINES, WORD_SCORES)
-def test_the_order_is_that_of_weighted_deviations_with_one_candidate_of_0_more(dense, keyword):
+def test_the_order_is_that_of_weighted_deviations(dense, keyword):
     ids = sorted(dense.keys() | keyword.keys())
     cosines = [max(dense.get(item, 0.0), 0.0) for item in ids]
     words = [keyword.get(item, 0.0) for item in ids]
@@ -99,7 +99,7 @@ def test_rank_fusion_adds_reciprocal_ranks():
 
 
 def agreeing(share, n=100, seed=3):
-    """Dense and keyword scores of n ids, of which the cosine is `share` of the words' score, and chance for the rest."""
+    """Dense and keyword scores of n ids. A cosine is `share` of the keyword score plus a random rest."""
     chance = random.Random(seed)
     words = {item: chance.random() for item in range(n)}
     cosines = {item: share * words[item] + (1 - share) * chance.random() for item in words}
@@ -110,7 +110,7 @@ def test_cosines_that_agree_with_the_words_count_in_full():
     assert trusted_weight(*agreeing(0.6)) == pytest.approx(DENSE_WEIGHT)
 
 
-def test_cosines_that_have_nothing_to_do_with_the_words_count_little():
+def test_cosines_unrelated_to_the_words_count_little():
     assert trusted_weight(*agreeing(0.0)) < 0.2 * DENSE_WEIGHT
     dense, keyword = agreeing(0.0)
     dense, keyword = [*dense, (100, 0.2)], [*keyword, (100, 25.0)]
@@ -118,7 +118,7 @@ def test_cosines_that_have_nothing_to_do_with_the_words_count_little():
     assert weighted_sum(dense, keyword)[0][0] != 100
 
 
-def test_of_a_few_candidates_no_embedder_is_thought_to_be_deaf():
+def test_few_candidates_leave_the_dense_weight_high():
     dense, keyword = [(1, 0.9), (2, 0.1)], [(1, 2.0), (2, 9.0)]
     assert trusted_weight(dense, keyword) > 0.7 * DENSE_WEIGHT
 
@@ -131,7 +131,7 @@ def test_without_scores_to_compare_the_weight_is_the_usual_one():
 
 
 @given(COSINES, WORD_SCORES)
-def test_the_trusted_weight_lies_between_nothing_and_the_usual_one(dense, keyword):
+def test_the_trusted_weight_is_at_most_the_usual_weight(dense, keyword):
     assert 0 < trusted_weight(pairs(dense), pairs(keyword)) <= DENSE_WEIGHT + 1e-12
 
 
@@ -139,7 +139,7 @@ RANKED = st.dictionaries(IDS, st.floats(0, 1).map(lambda score: round(score, 3))
 
 
 @given(RANKED, COSINES)
-def test_what_is_drawn_to_the_first_stays_between_0_and_1_and_loses_nothing(scored, likeness):
+def test_drawing_to_the_first_keeps_every_id_and_the_range(scored, likeness):
     drawn = drawn_to_the_first(pairs(scored), likeness)
     assert dict(drawn).keys() == scored.keys()
     assert all(0 <= score <= 1 for _, score in drawn)
@@ -147,7 +147,7 @@ def test_what_is_drawn_to_the_first_stays_between_0_and_1_and_loses_nothing(scor
 
 
 @given(RANKED, COSINES)
-def test_what_is_better_and_no_less_like_the_first_stays_ahead(scored, likeness):
+def test_a_better_and_as_similar_passage_stays_ahead(scored, likeness):
     drawn = dict(drawn_to_the_first(pairs(scored), likeness))
     for a in scored:
         for b in scored:
@@ -162,7 +162,7 @@ def test_without_likeness_the_order_is_kept(scored):
     assert [item for item, _ in drawn_to_the_first(pairs(scored), dict.fromkeys(scored, -0.5))] == order
 
 
-def test_likeness_to_the_first_lifts_a_passage_over_a_slightly_better_one():
+def test_likeness_to_the_first_lifts_a_passage():
     scored = [(1, 0.9), (2, 0.8), (3, 0.60), (4, 0.55)]
     drawn = drawn_to_the_first(scored, {1: 0.9, 2: 0.9, 3: 0.1, 4: 0.7})
     assert [item for item, _ in drawn] == [1, 2, 4, 3]

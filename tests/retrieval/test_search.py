@@ -1,4 +1,4 @@
-"""How the passages of hybrid search come to their order, beyond the fusion of two scores."""
+"""The order of the passages of hybrid search, beyond the fusion of two scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ranking(question, index):
     return hybrid(question, dense, keyword, index=index)
 
 
-def test_what_is_like_the_first_passages_gains_on_what_has_as_little_to_do_with_the_question(tmp_path, embedder):
+def test_a_passage_like_the_first_gains_on_an_unlike_one(tmp_path, embedder):
     texts = {
         "first": "carp pond mill weir",
         "second": "carp pond mill dam",
@@ -50,7 +50,7 @@ def test_what_is_like_the_first_passages_gains_on_what_has_as_little_to_do_with_
     assert min(after["first"], after["second"]) > after["like"]
 
 
-def test_scores_lie_between_0_and_1_and_every_candidate_is_ranked_once(ponds):
+def test_every_candidate_is_ranked_once_from_0_to_1(ponds):
     for question in ("Where do carp swim?", "Karpfen", "soup bank carp"):
         dense, keyword = candidates(question, index=ponds)
         ranked = hybrid(question, dense, keyword, index=ponds)
@@ -69,7 +69,7 @@ def test_nothing_to_rank_is_ranked_as_nothing(ponds):
     assert hybrid("Where?", [], [], index=ponds) == []
 
 
-def test_passages_that_went_meanwhile_are_left_where_they_were(ponds):
+def test_passages_removed_meanwhile_stay_ranked(ponds):
     question = "Where do carp swim?"
     dense, keyword = candidates(question, index=ponds)
     for source in PONDS:
@@ -96,7 +96,7 @@ def test_several_indexes_rank_as_one_that_holds_all(tmp_path, embedder, ponds):
         part.close()
 
 
-def test_passages_are_told_apart_by_document_within_and_across_indexes(tmp_path, embedder):
+def test_passages_of_several_indexes_know_their_documents(tmp_path, embedder):
     parts = [rag.open_index(tmp_path / name, create=True, embedder=embedder) for name in ("a", "b")]
     for part in parts:
         texts = [Document(f"{PONDS['carp']}\n\n{PONDS['soup']}", "long", ""), Document(PONDS["mill"], "short", "")]
@@ -112,7 +112,7 @@ def test_passages_are_told_apart_by_document_within_and_across_indexes(tmp_path,
         part.close()
 
 
-def test_how_much_evidence_there_is_does_not_hang_on_how_many_passages_are_asked_for(tmp_path, embedder):
+def test_evidence_does_not_depend_on_k(tmp_path, embedder):
     with rag.open_index(tmp_path / "many", create=True, embedder=embedder) as index:
         add_documents([Document(f"Carp number {n} swims in pond {n % 7}.", str(n), "") for n in range(300)], index=index)
         few, many = (retrieve("Where do carp swim?", index=index, k=k) for k in (5, 250))

@@ -1,4 +1,4 @@
-"""Summaries of models that write too little or go in circles: brought to their length with what the document bears out."""
+"""Summaries of models that write too little or repeat themselves reach their length with the document's own sentences."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ def supports(summary):
     return [sentence.support for sentence in summary.sentences]
 
 
-def test_a_merge_of_which_nothing_is_borne_out_leaves_its_parts_in_its_place(tmp_path):
+def test_an_unsupported_merge_is_replaced_by_its_parts(tmp_path):
     model = SummaryModel(with_merges("This text is well written and makes good use of words."), window=1024)
     summary = summarize(document(facts(200)), model, tmp_path, chain="map-reduce")
     assert set(supports(summary)) == {"full"}
-    assert any("bore nothing out; the parts stand in their place" in note for note in summary.notes)
+    assert any("does not support at all; their parts are kept instead" in note for note in summary.notes)
     quotes = [citation.start for citation in summary.citations]
     assert quotes == sorted(quotes)
 
 
-def test_where_the_parts_are_not_borne_out_either_a_merge_is_taken_as_it_is_and_marked(tmp_path):
+def test_an_unsupported_merge_of_unsupported_parts_is_marked(tmp_path):
     model = SummaryModel(lambda messages: "All is well." if is_merge(messages) else "Nobody knows that.", window=1024)
     summary = summarize(document(facts(200)), model, tmp_path, chain="map-reduce")
     assert {sentence.text for sentence in summary.sentences} == {"All is well."}
     assert set(supports(summary)) == {"none"}
 
 
-def test_a_refining_step_of_which_nothing_is_borne_out_changes_nothing(tmp_path):
+def test_an_unsupported_refining_step_changes_nothing(tmp_path):
     def answer(messages):
         return "It is a tale of hope." if "Summary so far" in messages[-1].content else first_sentences(messages)
 
@@ -64,7 +64,7 @@ def test_a_refining_step_of_which_nothing_is_borne_out_changes_nothing(tmp_path)
 
 
 @pytest.mark.parametrize("words", [80, 200, 400])
-def test_what_a_model_leaves_out_is_taken_from_the_parts_and_then_from_the_document(tmp_path, words):
+def test_a_short_answer_is_filled_from_parts_then_the_document(tmp_path, words):
     one = "The mill of district 1 was sold in 1501."
     source = document(f"{one} {facts(400)}")
     summary = summarize(source, SummaryModel(with_merges(one), window=2048), tmp_path, chain="map-reduce", words=words)
@@ -77,7 +77,7 @@ def test_what_a_model_leaves_out_is_taken_from_the_parts_and_then_from_the_docum
     assert any("taken over from the parts" in note for note in summary.notes)
 
 
-def test_of_a_model_that_says_one_thing_the_document_itself_says_the_rest_from_beginning_to_end(tmp_path):
+def test_the_document_itself_fills_up_a_one_sentence_answer(tmp_path):
     source = document(facts(400))
     summary = summarize(source, SummaryModel(lambda _: "Nobody knows."), tmp_path, chain="map-reduce", words=150)
     assert abs(summary.words - 150) <= 22
@@ -89,13 +89,13 @@ def test_of_a_model_that_says_one_thing_the_document_itself_says_the_rest_from_b
     assert any("sentences of the document itself added" in note for note in summary.notes)
 
 
-def test_where_strict_leaves_nothing_of_what_a_model_wrote_the_document_says_it(tmp_path):
+def test_where_strict_drops_everything_the_document_is_quoted(tmp_path):
     source = document(facts(400))
     wishes = {"chain": "map-reduce", "strict": True}
     summary = summarize(source, SummaryModel(lambda _: "Nobody knows."), tmp_path, words=100, **wishes)
     assert abs(summary.words - 100) <= 15
     assert set(supports(summary)) == {"full"}
-    assert any("does not bear out" in note for note in summary.notes)
+    assert any("does not support" in note for note in summary.notes)
     assert any("sentences of the document itself added" in note for note in summary.notes)
     assert not summarize(source, SummaryModel(lambda _: "Nobody knows."), tmp_path, **wishes).sentences
     assert not summarize(source, SummaryModel(lambda _: "Nothing."), tmp_path, words=100, focus="whales", **wishes).sentences
@@ -107,7 +107,7 @@ def test_a_focus_holds_for_what_is_added(tmp_path):
     assert [sentence.text for sentence in summary.sentences[1:]] == ["The lighthouse of Barvik has 312 steps in its tower."]
 
 
-def test_a_speakers_name_in_a_focus_does_not_choose_among_what_is_said():
+def test_a_speakers_name_in_a_focus_chooses_no_sentence():
     lines = [f"Project Manager: We talk of item {number} and of what it costs." for number in range(60)]
     lines[40] = "Marketing: The price of 25 euros leaves a profit of half of it."
     text = "\n".join(lines)
@@ -115,7 +115,7 @@ def test_a_speakers_name_in_a_focus_does_not_choose_among_what_is_said():
     assert text[start:end] == lines[40]
 
 
-def test_what_is_taken_over_from_parts_bears_on_the_focus_and_stands_alone(tmp_path):
+def test_sentences_from_parts_fit_the_focus_and_need_no_context(tmp_path):
     chatter = "Marketing: Yeah. Designer: Right then."
     wanted = "The harbour of Barvik has a lighthouse of 312 steps."
     source = document(f"{chatter} {facts(300)} {wanted}")
@@ -140,7 +140,7 @@ def test_a_summary_of_most_of_a_document_is_filled_up_as_well(tmp_path, share):
     assert abs(summary.words - words) <= 0.15 * words
 
 
-def test_a_summary_that_no_end_of_a_sentence_brings_near_its_length_is_cut_and_filled_up(tmp_path):
+def test_a_summary_far_from_its_length_is_cut_and_filled_up(tmp_path):
     brief = "The mill was sold."
     long = f"The harbour was closed {' and '.join(f'by a storm in {year}' for year in range(1500, 1515))}."
     source = document(f"{brief} {long} {facts(200)}")
@@ -182,7 +182,7 @@ def test_an_answer_to_a_question_stays_as_short_as_it_is(tmp_path):
     assert len(answer.sentences) == 1
 
 
-def test_a_rewriting_of_which_nothing_is_borne_out_does_not_take_the_place_of_what_is(tmp_path):
+def test_an_unsupported_rewriting_replaces_nothing_supported(tmp_path):
     def answer(messages):
         if "it has" in messages[0].content:
             return " ".join(f"Nobody knows thing {number} of them." for number in range(15))
@@ -196,7 +196,7 @@ def test_a_rewriting_of_which_nothing_is_borne_out_does_not_take_the_place_of_wh
 
 @settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 200), st.integers(0, 9))
-def test_telling_sentences_are_sentences_of_the_text_in_order_and_no_more_than_asked_for(count, words, seed):
+def test_telling_sentences_are_the_texts_own_in_order(count, words, seed):
     text = facts(count, seed=seed)
     spans = telling_sentences(text, words)
     assert spans == sorted(set(spans))
@@ -248,7 +248,7 @@ def test_a_sentence_without_loops_has_none_left_to_lose(text):
     assert once == text or re.search(r"(.{4,240}?)\1{3,}", text)
 
 
-def test_a_long_answer_that_only_goes_in_circles_comes_to_little_and_one_that_does_not_stays():
+def test_a_long_answer_in_circles_is_cut_and_a_varied_one_stays():
     assert len(without_loops("ab" * 30_000 + "c")) < 300
     wandering = "".join(Random(3).choices("abcdefgh", k=1000))
     assert without_loops(f"{wandering}.") == f"{wandering}."

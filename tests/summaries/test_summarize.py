@@ -1,4 +1,4 @@
-"""One document: it ends, it never overflows, nothing is erased, and every quote is the document's own words."""
+"""One document: the work ends, no prompt overflows, nothing is lost, and every quote is exact."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def assert_quotes_are_of(summary, source):
     st.booleans(),
     st.integers(0, 3),
 )
-def test_whatever_a_model_answers_a_summary_ends_and_never_overflows(
+def test_any_answers_end_in_a_summary_without_overflow(
     tmp_path_factory, answer, chain, window, sentences, words, obedient, look_back, seed
 ):
     source = paged(facts(sentences, seed=seed))
@@ -83,7 +83,7 @@ def test_whatever_a_model_answers_a_summary_ends_and_never_overflows(
     path = tmp_path_factory.mktemp("calls") / "calls.sqlite"
     wishes = {"chain": chain, "words": words, "look_back": look_back, "calls": path, "verifier": VerbatimVerifier()}
     if answer in SILENT:
-        with pytest.raises(ModelError, match=r"wrote nothing.* about any"):
+        with pytest.raises(ModelError, match="nothing"):
             rag.summarize(source, llm=model, **wishes)
         return
     summary = rag.summarize(source, llm=model, **wishes)
@@ -175,7 +175,7 @@ def part_of(tokens: int) -> Part:
 
 
 @given(st.lists(st.integers(1, 160), min_size=1, max_size=300), st.integers(400, 3000))
-def test_a_level_of_merges_is_shorter_than_the_one_below_and_each_fits(sizes, most):
+def test_each_level_of_merges_fits_and_is_shorter(sizes, most):
     parts, packing = [part_of(size) for size in sizes], Packing(most)
     early = [group for part in parts if (group := packing.add(part))]
     rest = packing.rest()
@@ -218,12 +218,12 @@ def test_two_answers_and_the_room_for_a_third_always_fit(window, instructions, w
 
 
 def test_a_window_under_512_tokens_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(UsageError, match=r"511 tokens\) is too small.*512"):
+    with pytest.raises(UsageError, match=r"511 .*512"):
         summarize(document(facts(5)), SummaryModel(first_sentences, window=511), tmp_path)
 
 
 def test_instructions_that_fill_the_window_are_refused(tmp_path):
-    with pytest.raises(UsageError, match="Shorten the focus"):
+    with pytest.raises(UsageError, match="focus"):
         summarize(document(facts(5)), SummaryModel(first_sentences, window=600), tmp_path, focus="bridges " * 300)
 
 
@@ -246,13 +246,13 @@ def test_a_document_of_two_prompts_is_refined_and_says_why(tmp_path):
     assert (merged.calls, merged.levels) == (3, 2)
 
 
-def test_two_prompts_whose_words_do_not_fit_one_answer_are_not_refined(tmp_path):
+def test_two_prompts_with_too_many_words_are_not_refined(tmp_path):
     summary = summarize(paged(facts(55)), SummaryModel(first_sentences, window=1024), tmp_path, words=400)
     assert summary.chain == "map-reduce"
     assert "so many words" in summary.reason
 
 
-def test_a_document_that_does_not_fit_is_mapped_and_merged_and_still_quoted(tmp_path):
+def test_a_document_that_is_too_long_is_merged_and_still_quoted(tmp_path):
     source = paged(facts(150))
     model = SummaryModel(first_sentences, window=1024)
     summary = summarize(source, model, tmp_path, verifier=None)
@@ -263,7 +263,7 @@ def test_a_document_that_does_not_fit_is_mapped_and_merged_and_still_quoted(tmp_
     assert summary.to_dict()["citations"][0]["quote"] in source.text
 
 
-def test_what_no_source_of_the_parts_says_is_marked_after_a_merge_and_strict_drops_it(tmp_path):
+def test_unsupported_sentences_of_a_merge_are_marked_or_dropped(tmp_path):
     def invents_when_it_merges(messages):
         if "sums up parts" in messages[0].content:
             return first_sentences(messages) + " Zebras invaded Antarctica yesterday."
@@ -337,12 +337,12 @@ def test_a_summary_that_is_too_short_is_asked_for_once_more(tmp_path):
     assert summary.calls == 2
 
 
-def test_more_words_than_one_answer_can_hold_are_written_in_several_parts(tmp_path):
+def test_more_words_than_an_answer_holds_take_several_parts(tmp_path):
     summary = summarize(document(facts(900)), SummaryModel(first_sentences, window=640), tmp_path, words=500)
     assert abs(summary.words - 500) <= 75
 
 
-def test_the_focus_reaches_every_piece_and_what_has_nothing_on_it_is_left_out(tmp_path):
+def test_the_focus_reaches_all_pieces_and_drops_unrelated_ones(tmp_path):
     def about_the_harbour(messages):
         assert "harbour in district" in messages[0].content
         found = [s for s in shown(messages).replace("\n\n", " ").split(". ") if "harbour" in s]
@@ -361,18 +361,18 @@ def test_nothing_about_the_focus_is_a_result_and_no_error(tmp_path):
     assert summary.notes == ("nothing was found about: whales",)
 
 
-def test_stuff_that_does_not_fit_is_told_and_an_empty_document_too(tmp_path):
-    with pytest.raises(UsageError, match=r"has room for \d+.*--chain auto"):
+def test_chains_that_cannot_work_and_empty_texts_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="--chain auto"):
         summarize(document(facts(900)), SummaryModel(first_sentences, window=1024), tmp_path, chain="stuff")
     with pytest.raises(DocumentError, match="holds no text"):
         summarize(document(" \n "), SummaryModel(first_sentences), tmp_path)
-    with pytest.raises(UsageError, match="Did you mean 'map-reduce'"):
+    with pytest.raises(UsageError, match="mean 'map-reduce'"):
         summarize(document("a"), SummaryModel(first_sentences), tmp_path, chain="mapreduce")
-    with pytest.raises(UsageError, match=r"no option 'wrods'.*'words'"):
+    with pytest.raises(UsageError, match=r"'wrods'.*'words'"):
         summarize(document("a"), SummaryModel(first_sentences), tmp_path, wrods=3)
 
 
-def test_instructions_stand_first_and_are_the_same_for_all_pieces(tmp_path):
+def test_all_prompts_begin_with_the_same_instructions(tmp_path):
     model = SummaryModel(first_sentences, window=1024)
     summarize(document(facts(300)), model, tmp_path, chain="map-reduce")
     firsts = {prompt.messages[0] for prompt in model.prompts if shown(prompt.messages) in facts(300)}
@@ -394,7 +394,7 @@ def test_prompts_of_a_user_take_the_place_of_ours(tmp_path):
     assert "pirate" in model.prompts[0].messages[0].content
 
 
-def test_a_summary_shows_itself_in_a_notebook_and_escapes_what_it_shows(tmp_path):
+def test_a_summary_in_a_notebook_is_escaped(tmp_path):
     summary = summarize(document("The <b>mill</b> was sold."), SummaryModel(shown), tmp_path)
     assert "&lt;b&gt;mill" in summary._repr_html_()
     assert "<b>mill" not in summary._repr_html_()
@@ -436,7 +436,7 @@ THOUGHT = "<think>\nThe user wants a summary. Zebras invaded Antarctica.\n</thin
 
 @pytest.mark.parametrize("chain", ["map-reduce", "refine", "stuff"])
 @pytest.mark.parametrize("thought", [THOUGHT, THOUGHT * 2, THOUGHT.removeprefix("<think>\n")])
-def test_thoughts_of_a_reasoning_model_are_in_no_summary_and_no_prompt(tmp_path, chain, thought):
+def test_thoughts_reach_no_summary_and_no_prompt(tmp_path, chain, thought):
     def thinks(messages):
         return thought + first_sentences(messages)
 
@@ -448,7 +448,7 @@ def test_thoughts_of_a_reasoning_model_are_in_no_summary_and_no_prompt(tmp_path,
     assert not any("Zebras" in shown(prompt.messages) or "<think>" in str(prompt.messages) for prompt in model.prompts)
 
 
-def test_a_model_whose_thoughts_take_all_of_its_room_is_given_more(tmp_path):
+def test_thoughts_that_fill_the_answer_get_more_tokens(tmp_path):
     def thinks_at_length(messages):
         return f"<think>{'Let me see. ' * 300}</think>The mill of district 0 was sold."
 
@@ -460,7 +460,7 @@ def test_a_model_whose_thoughts_take_all_of_its_room_is_given_more(tmp_path):
 
 
 class KeepsItsThoughts(SummaryModel):
-    """Its server tells of its thoughts nothing but that they took all of the room, where that is less than `needs` tokens."""
+    """A model whose server hides its thoughts. With fewer than `needs` tokens they fill the whole answer."""
 
     needs = 800
 
@@ -472,16 +472,16 @@ class KeepsItsThoughts(SummaryModel):
             yield Usage(tokens_of(str(prompt.messages)), sampling.max_tokens)
 
 
-def test_a_model_whose_server_keeps_its_thoughts_is_given_more_room_too(tmp_path):
+def test_thoughts_that_a_server_withholds_get_more_tokens(tmp_path):
     model = KeepsItsThoughts(first_sentences)
     assert summarize(document(facts(20)), model, tmp_path, words=40).sentences
     model.needs = 10**6
     for wishes in ({}, {"focus": "the mill"}):
-        with pytest.raises(ModelError, match="nothing but thoughts"):
+        with pytest.raises(ModelError, match="thoughts"):
             summarize(document(facts(30)), model, tmp_path, words=40, **wishes)
 
 
-def test_what_says_in_other_words_that_nothing_was_found_is_no_part_of_what_was(tmp_path):
+def test_reports_of_nothing_found_are_no_part_of_a_summary(tmp_path):
     def answer(messages):
         found = [s for s in shown(messages).replace("\n\n", " ").split(". ") if "harbour" in s]
         if found:
@@ -503,9 +503,9 @@ def test_other_words_ask_no_piece_anew(tmp_path):
 
 
 @pytest.mark.parametrize("chain", ["map-reduce", "refine"])
-def test_a_model_that_never_ends_its_thoughts_is_told_of_and_ends(tmp_path, chain):
+def test_endless_thoughts_are_a_named_error(tmp_path, chain):
     endless = SummaryModel(lambda messages: "<think>" + "Let me see. " * 9000, window=1024)
-    with pytest.raises(ModelError, match="wrote nothing but thoughts about any of the"):
+    with pytest.raises(ModelError, match="thoughts"):
         summarize(document(facts(60)), endless, tmp_path, chain=chain)
     merging = SummaryModel(
         lambda messages: "<think>Hm" if "sums up parts" in messages[0].content else first_sentences(messages), window=1024
@@ -529,7 +529,7 @@ def test_what_follows_thoughts_is_the_answer(written, kept):
 
 
 @pytest.mark.parametrize("window", [512, 1024, 2048])
-def test_looking_back_shows_merges_words_of_the_document_as_far_as_there_is_room(tmp_path, window):
+def test_merges_see_as_much_of_the_document_as_fits(tmp_path, window):
     def reworded(messages):
         if "sums up parts" in messages[0].content:
             return "The tower was moved."

@@ -1,4 +1,4 @@
-"""What a model wrote, told apart: its sentences, however its lines are broken, and what is no part of a summary."""
+"""A model's answer is split into sentences, and remarks that are no part of a summary go."""
 
 from __future__ import annotations
 
@@ -55,20 +55,13 @@ def test_emphasis_is_taken_off_and_names_and_powers_stay(written, left):
     assert statements(written) == [left]
 
 
-def test_what_is_said_to_whoever_asked_and_headlines_are_no_part_of_a_summary():
+def test_remarks_and_headlines_are_no_part_of_a_summary():
     mill = "The mill was sold in 1501."
     assert statements(f"Certainly!\n\n## Summary\n\n{mill}\n\nLet me know if you would like me to shorten it.") == [mill]
     assert statements(f"Sure. {mill}\n\n(Word count: 98)\n\nI hope this helps!") == [mill]
     assert statements(f"```text\n{mill}\n```") == [mill]
     assert statements("# The mill was sold") == ["The mill was sold"]
     assert statements("Let me know if the mill is sold.") == ["Let me know if the mill is sold."]
-
-
-def test_a_circle_whose_rounds_differ_is_told_once():
-    rounds = [f"{name} said that it was not worth going over in the group," for name in ("Anna", "Bo", "Carl", "Dora", "Eve")]
-    assert statements(" ".join(rounds)) == ["Anna said that it was not worth going over in the group, Bo …"]
-    thrice = " ".join(rounds[:3])
-    assert statements(thrice) == [thrice]
 
 
 SHARES = "; ".join(f"in {year} the share of women on the board was {year % 100} %" for year in range(2019, 2023))
@@ -80,7 +73,7 @@ RENTS = ", ".join(
 @pytest.mark.parametrize(
     "sentence", [f"{SHARES}.", SHARES, f"{RENTS}, failing which the lease ends.", "It prints - - - - - - - - - and ends"]
 )
-def test_a_long_sentence_with_something_new_in_each_part_is_no_circle(sentence):
+def test_a_long_sentence_with_new_parts_is_no_circle(sentence):
     assert statements(sentence) == [sentence]
 
 
@@ -125,7 +118,7 @@ def test_a_sentence_with_the_words_of_an_earlier_one_is_left_out():
         "I'm sorry, but I can’t help with that.",
     ],
 )
-def test_what_was_asked_of_a_text_and_is_not_there_is_nothing_in_other_words(answer):
+def test_an_answer_that_the_text_lacks_the_topic_is_nothing(answer):
     assert says_nothing(answer, was_asked=True)
     assert not says_nothing(answer)
     assert not says_nothing(f"{answer} The mill was sold.", was_asked=True)

@@ -1,18 +1,18 @@
-"""A model server that speaks OpenAI's chat API as vLLM does, streams what it is told to, and fails in every way one does."""
+"""A model server that speaks OpenAI's chat API as vLLM does, streams the answer of a test, and fails in every way a server does."""
 
 from __future__ import annotations
 
 import json
 import re
 import threading
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from select import select
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Tokenizer = Callable[[str], Sequence[object]]
 
@@ -51,6 +51,8 @@ class LlmServer:
     `faults` are used up by the calls for an answer, one each; None among them is an answer without fault. `tokenizes`,
     `tells_window` and `tells_usage` False leave out what other servers do not tell. `refuses` are fields of a request that
     are answered with status 400. A prompt over the window is always refused, as vLLM does, and noted in `overflows`.
+    While `goes_on` is not set, answers wait; every 10 ms of that and of a silence it calls `while_waiting`. `hung_up` is set
+    as soon as a caller has left before the end of its answer.
     """
 
     def __init__(self, answer: Sequence[str] = ANSWER, *, window: int = 4096, tokens: str = "words") -> None:
@@ -69,7 +71,8 @@ class LlmServer:
         self.hung_up = threading.Event()
         self.goes_on = threading.Event()
         self.goes_on.set()
-        self._lock = threading.Lock()
+        self.while_waiting: Callable[[], None] = lambda: None
+        self._counting = threading.Condition()
         self._closing = threading.Event()
         self._http = _Http(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._http.server_port}"
@@ -90,6 +93,12 @@ class LlmServer:
         """The calls for an answer."""
         return [payload for path, payload, _ in self.requests if path == "/v1/chat/completions"]
 
+    def wait_until_running(self, calls: int) -> None:
+        """Until so many calls for an answer run at once. Raises TimeoutError after a minute."""
+        with self._counting:
+            if not self._counting.wait_for(lambda: self.running >= calls, 60):
+                raise TimeoutError(f"{self.running} of {calls} calls run")
+
     def count(self, messages: Sequence[dict[str, str]]) -> int:
         """Tokens of a prompt, those of the template included."""
         tokenizer = TOKENIZERS[self.tokens]
@@ -108,7 +117,7 @@ class LlmServer:
             return {"count": self.count(payload["messages"]), "tokens": []}
         return Refused(404, {"detail": "Not Found"})
 
-    def _refusal(self, payload: dict[str, Any]) -> Refused | None:
+    def refusal(self, payload: dict[str, Any]) -> Refused | None:
         """Why there is no answer."""
         if unknown := self.refuses & payload.keys():
             return _bad_request(f"unknown fields {sorted(unknown)}")
@@ -121,7 +130,7 @@ class LlmServer:
             )
         return None
 
-    def _pieces(self, payload: dict[str, Any]) -> list[str]:
+    def pieces(self, payload: dict[str, Any]) -> list[str]:
         """The answer, up to `max_tokens` words; stop strings end it."""
         pieces, room = [], payload["max_tokens"]
         for piece in self.answer:
@@ -144,6 +153,14 @@ def _bad_request(message: str) -> Refused:
     return Refused(400, {"error": {"message": message, "type": "BadRequestError", "param": None, "code": 400}})
 
 
+@contextmanager
+def _noting_who_hangs_up(server: LlmServer) -> Iterator[None]:
+    try:
+        yield
+    except (BrokenPipeError, ConnectionResetError):
+        server.hung_up.set()
+
+
 def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -153,7 +170,7 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
             payload = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
             server.requests.append((self.path, payload, dict(self.headers)))
             self.close_connection = True  # so that no idle connection keeps a thread
-            with suppress(BrokenPipeError, ConnectionResetError):
+            with _noting_who_hangs_up(server):
                 if server.key and self.headers.get("Authorization") != f"Bearer {server.key}":
                     self._send(Refused(401, {"error": {"message": f"wrong key {self.headers.get('Authorization')}"}}))
                 elif self.path == "/v1/chat/completions" and self.path not in server.routes:
@@ -164,26 +181,27 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST  # noqa: N815
 
         def _chat(self, payload: dict[str, Any]) -> None:
-            with server._lock:
+            with server._counting:
                 fault = server.faults.pop(0) if server.faults else None
                 server.running += 1
                 server.most_running = max(server.running, server.most_running)
+                server._counting.notify_all()
             try:
-                refusal = fault if isinstance(fault, Refused) else server._refusal(payload)
+                refusal = fault if isinstance(fault, Refused) else server.refusal(payload)
                 if refusal:
-                    server.goes_on.wait()
-                    self._send(refusal)
+                    if self._wait():
+                        self._send(refusal)
                 else:
                     answer = self._stream if payload.get("stream") else self._whole
                     answer(payload, fault if isinstance(fault, Broken) else None)
             finally:
-                with server._lock:
+                with server._counting:
                     server.running -= 1
 
         def _stream(self, payload: dict[str, Any], fault: Broken | None) -> None:
             self._head(200, {"Content-Type": "text/event-stream; charset=utf-8", "Transfer-Encoding": "chunked"})
             self._event(_delta(role="assistant", content=""))
-            pieces = server._pieces(payload)
+            pieces = server.pieces(payload)
             for number, piece in enumerate(pieces):
                 if fault and number == fault.pieces:
                     self._break(fault)
@@ -206,7 +224,7 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
                     self._send(fault.how)
                 return
             if self._wait():
-                pieces = server._pieces(payload)
+                pieces = server.pieces(payload)
                 message = {"role": "assistant", "content": "".join(pieces), "reasoning": None}
                 choice = {"index": 0, "message": message, "finish_reason": server.finish_reason}
                 told = {"usage": _usage(server, payload, pieces)} if server.tells_usage else {}
@@ -215,7 +233,7 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
         def _break(self, fault: Broken) -> None:
             if fault.how == "silence":
                 while not server._closing.wait(0.01) and not self._is_hung_up():
-                    pass
+                    server.while_waiting()
             elif fault.how == "end":
                 self._chunk(b"")
             elif fault.how == "error":
@@ -229,6 +247,7 @@ def _handler(server: LlmServer) -> type[BaseHTTPRequestHandler]:
             while not server.goes_on.wait(0.01):
                 if self._is_hung_up():
                     return False
+                server.while_waiting()
             return not server._closing.is_set()
 
         def _is_hung_up(self) -> bool:

@@ -1,4 +1,4 @@
-"""Models that sum up in ways that can be told beforehand, and refuse whatever would overflow them."""
+"""Models that sum up in predictable ways, and refuse prompts that overflow them."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ class SummaryModel:
         self.prompts: list[Prompt] = []
         self.counted = self.at_once = self.most_at_once = 0
         self.closed = False
+        self._all_are_there = asyncio.Event()
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         self.counted += 1
@@ -69,9 +70,9 @@ class SummaryModel:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            async with asyncio.timeout(60):
-                while self.most_at_once < self.together:
-                    await asyncio.sleep(0.001)
+            if self.most_at_once < self.together:
+                await asyncio.wait_for(self._all_are_there.wait(), 60)
+            self._all_are_there.set()
             text = self.answer(prompt.messages)
         finally:
             self.at_once -= 1
@@ -86,7 +87,7 @@ class SummaryModel:
 
 
 class VerbatimVerifier:
-    """Bears out what stands in a passage word for word, white space aside; much faster than judging words and facts."""
+    """Supports sentences that a passage holds word for word, apart from white space. Much faster than judging words and facts."""
 
     def check(self, sentence: str, passages: Sequence[Passage]) -> tuple[Sentence, list[tuple[Passage, int, int]]]:
         pattern = re.compile(r"\s+".join(map(re.escape, sentence.split())))

@@ -57,7 +57,7 @@ def test_a_mistake_is_named(values, message):
     assert message in str(caught.value)
 
 
-def test_the_caller_chooses_the_error_the_name_of_keys_and_an_example():
+def test_the_caller_chooses_error_key_name_and_example():
     with pytest.raises(SettingsError) as caught:
         decoded({"nam": "x"}, Table, place="rag.toml", key="setting", like="a name.", error=SettingsError)
     assert str(caught.value).startswith("rag.toml: unknown setting 'nam'. Did you mean 'name'?")

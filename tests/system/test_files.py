@@ -1,4 +1,4 @@
-"""Files that take the place of others whole, and locks."""
+"""Whole replacement of files, and locks."""
 
 from __future__ import annotations
 

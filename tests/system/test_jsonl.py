@@ -1,4 +1,4 @@
-"""JSON lines: whole ones are kept, the rest of a torn one goes, and what others wrote is left as it is."""
+"""JSON lines: whole lines stay, a torn last line goes, and lines of other programs stay unchanged."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_every_record_comes_back(record):
     assert line_of(record).count(b"\n") == 1
 
 
-def test_the_end_of_whole_lines_of_an_empty_file_is_its_beginning(tmp_path):
+def test_the_whole_lines_of_an_empty_file_end_at_0(tmp_path):
     (tmp_path / "a").write_bytes(b"")
     with (tmp_path / "a").open("rb") as file:
         assert end_of_whole_lines(file) == 0

@@ -85,7 +85,7 @@ def _interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_what_is_streamed_comes_in_order_with_and_without_a_running_loop(as_in_a_notebook):
+def test_a_stream_is_in_order_with_and_without_a_running_loop(as_in_a_notebook):
     assert list(stream(_numbers())) == as_in_a_notebook(lambda: list(stream(_numbers()))) == [0, 1, 2]
 
 
@@ -99,7 +99,7 @@ def test_any_value_may_be_streamed():
     assert list(stream(each())) == values
 
 
-def test_an_error_in_a_stream_is_the_callers_after_what_came_before_it():
+def test_an_error_in_a_stream_follows_the_parts_before_it():
     async def fails():
         yield 1
         raise ZeroDivisionError
@@ -164,7 +164,7 @@ def _run_to_the_end(ended):
 
 @pytest.mark.parametrize("work", [_first_of_a_stream, _run_to_the_end])
 @pytest.mark.parametrize("starts", [False, True])
-def test_an_interrupt_while_the_thread_starts_leaves_nothing_running(as_in_a_notebook, monkeypatch, work, starts):
+def test_an_interrupted_start_leaves_nothing_running(as_in_a_notebook, monkeypatch, work, starts):
     threads, start = [], threading.Thread.start
 
     def interrupted(thread):
@@ -184,7 +184,7 @@ def test_an_interrupt_while_the_thread_starts_leaves_nothing_running(as_in_a_not
 
 
 @pytest.mark.parametrize("work", [_first_of_a_stream, _run_to_the_end])
-def test_a_loop_that_cannot_begin_is_an_error_and_not_a_wait_without_end(as_in_a_notebook, monkeypatch, work):
+def test_a_loop_that_cannot_begin_is_an_error(as_in_a_notebook, monkeypatch, work):
     def no_loop():
         raise OSError("Too many open files")
 

@@ -14,6 +14,8 @@ from paths import ROOT
 from rag.system import processes
 from rag.system.processes import Pool, StartError, Worker
 
+pytestmark = pytest.mark.slow
+
 ECHO = "serve(lambda request: json.dumps(request).encode() + b'\\n', ends_with_thread=False)"
 PID = "serve(lambda request: str(os.getpid()).encode() + b'\\n', ends_with_thread=False)"
 HANG = "serve(lambda request: time.sleep(600), ends_with_thread=False)"
@@ -90,7 +92,7 @@ def test_one_that_does_not_start_says_why(started, cause):
     assert cause in str(raised.value)
 
 
-def test_what_interrupts_a_request_ends_the_process_so_that_no_answer_goes_to_another(worker_of, monkeypatch):
+def test_an_interrupted_request_ends_the_process(worker_of, monkeypatch):
     worker = worker_of(ECHO)
     assert worker.ask("first").line == b'"first"\n'
 

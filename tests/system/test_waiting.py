@@ -1,4 +1,4 @@
-"""The system may hand Ctrl-C to a thread that is not the main one; a wait for ever would then not end."""
+"""Waits end with Ctrl-C even where the system delivers it to another thread."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 import pytest
 
 from rag.system.waiting import as_completed, result_of, threads
+
+pytestmark = pytest.mark.slow
 
 WAITS = {
     "of a stream": "list(stream(forever()))",
@@ -66,7 +68,7 @@ except KeyboardInterrupt:
     assert (ended.stdout, ended.returncode) == ("interrupted\n", 0), ended.stderr
 
 
-def test_a_future_that_was_cancelled_or_failed_with_a_timeout_of_its_own_is_no_wait():
+def test_a_cancelled_or_failed_future_ends_the_wait():
     cancelled, timed_out = Future(), Future()
     cancelled.cancel()
     timed_out.set_exception(TimeoutError("its own"))
@@ -87,7 +89,7 @@ def test_futures_come_as_they_are_done_each_once():
     assert list(coming) == [first]
 
 
-def test_who_leaves_a_pool_by_an_error_does_not_wait_for_what_it_is_at():
+def test_leaving_a_pool_by_an_error_waits_for_no_call():
     begun, goes_on, later, given = threading.Event(), threading.Event(), [], []
 
     def work():

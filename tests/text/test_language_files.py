@@ -1,4 +1,4 @@
-"""The word lists of languages: each section has a source, and what comes from CLDR is as the tool writes it."""
+"""The word lists of languages: each section names its source, and the tool can renew those from CLDR."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_file_is_as_the_tool_writes_it(path):
     assert written(renew(json.loads(text))) == text
 
 
-def test_english_comes_first_and_is_right_where_languages_disagree():
+def test_english_wins_where_languages_disagree():
     assert languages()[0].code == "en"
     assert values_of_all("scales")["billion"] == 10**9
     assert set(language("de").months) < set(values_of_all("months"))
@@ -72,6 +72,6 @@ def test_one_list_of_denials_serves_search_and_verification():
         ("Der Gewinn der Mühle war 3 Milliarden Kronen.", "Der Gewinn der Mühle war 3 Millionen Kronen.", False),
     ],
 )
-def test_months_percent_and_scales_of_other_languages_are_compared(sentence, source, is_true):
+def test_dates_and_scales_of_other_languages_are_compared(sentence, source, is_true):
     judged, _ = LexicalVerifier().check(sentence, [Passage(1, source, "m.txt")])
     assert (judged.support == "full") == is_true

@@ -1,4 +1,4 @@
-"""Languages other than English, from files to answers with citations; and a multilingual model behind a server."""
+"""Languages other than English, from files to cited answers, and with a multilingual model."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CHINESE = {
         (CHINESE, "现存的长城大多建于哪个朝代？", "changcheng.txt", "明代"),
     ],
 )
-def test_a_question_is_answered_from_the_right_words_of_the_right_file(tmp_path, documents, question, source, said):
+def test_a_question_is_answered_from_the_right_file(tmp_path, documents, question, source, said):
     for name, text in documents.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     with rag.open_index(tmp_path / "index", create=True) as index:
@@ -109,7 +109,7 @@ def test_a_question_in_one_language_finds_the_answer_in_another(tmp_path, multil
     assert found == {question: str(tmp_path / source) for question, source in asked.items()}
 
 
-def test_questions_and_passages_reach_the_multilingual_model_as_what_they_are(multilingual_server):
+def test_questions_and_passages_have_their_own_prefixes(multilingual_server):
     def vector(text, kind):
         payload = {"model": "multilingual-e5-small-q4", "input": [text], "input_type": kind}
         return httpx.post(f"{multilingual_server}/embeddings", json=payload).json()["data"][0]["embedding"]

@@ -1,4 +1,4 @@
-"""How much a word tells texts apart."""
+"""The weight of a word by its rarity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_a_word_that_no_text_holds_is_the_rarest():
     assert weights["c"] > weights["a"] > weights["b"] > 0
 
 
-def test_a_word_in_more_texts_than_there_are_weighs_as_one_in_all():
+def test_an_impossible_count_weighs_as_a_word_of_all_texts():
     assert rarity(["a"], {"a": 12}, 10)["a"] == pytest.approx(log(1 + 0.5 / 12.5))
 
 

@@ -1,4 +1,4 @@
-"""Words of any script have one spelling, however they are written, and the same one in documents, questions and claims."""
+"""Words of every script have one normal form in documents, questions and claims."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from rag.text.words import content_stems, is_english, stem_of, stems
         ("بازیکنان", "بازيكن"),
     ],
 )
-def test_arabic_and_persian_words_are_found_without_their_articles_endings_and_vowel_signs(written, same):
+def test_arabic_and_persian_words_are_found_by_their_stems(written, same):
     assert stems(written) == stems(same)
 
 
@@ -72,7 +72,7 @@ def test_scripts_without_spaces_and_korean_are_cut_into_pairs(text, expected):
     assert stems(text) == expected
 
 
-def test_what_needs_nothing_is_left_as_it_is():
+def test_plain_text_is_left_unchanged():
     for text in ("Plain words, 12.5 %", "“naïve” – Größe… ½ №", ""):
         assert spelled(text) is text
 
@@ -91,14 +91,14 @@ SENTENCES = (
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_what_a_claim_is_judged_by_stands_among_the_words_of_the_same_sentence_in_a_source(sentence):
+def test_the_words_of_a_claim_are_among_those_of_its_source(sentence):
     words = {token.stem for token in tokens_of(sentence) if not token.quantity}
     assert words
     assert words <= set(stems(sentence))
 
 
 @given(st.text())
-def test_any_text_can_be_spelled_and_comes_out_as_words_that_stay_what_they_are(text):
+def test_spelling_any_text_twice_changes_nothing(text):
     assert stems(text) == stems(unicodedata.normalize("NFC", text))
     assert all(" " not in stem for stem in stems(text))
 

@@ -1,4 +1,4 @@
-"""Texts with halves of characters."""
+"""Texts with halves of surrogate pairs."""
 
 from __future__ import annotations
 

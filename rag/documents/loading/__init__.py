@@ -1,1 +1,1 @@
-"""From files on disk to documents, read in worker processes."""
+"""Find files on disk and read them into documents in worker processes."""

@@ -1,4 +1,4 @@
-"""Sources on disk: which files a list of files and folders stands for."""
+"""Find the files in a list of files and folders."""
 
 from __future__ import annotations
 
@@ -25,21 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""What the system says of a path that leads nowhere; after any other error there may be something."""
-
+"""Errors of a path that leads nowhere. After any other error, a file may exist."""
 
 LINKS_TO_NOTHING = "links that lead to no file"
 KINDS = {S_IFIFO: "named pipe", S_IFSOCK: "socket", S_IFCHR: "device", S_IFBLK: "device"}
-"""What is neither a file nor a folder nor a link, and is never opened: reading it could wait for ever."""
+"""Special files by type. They are never opened, since reading one could wait for ever."""
 
 
 @dataclass(slots=True)
 class Found:
-    """The files that sources stand for; `roots` are the sources themselves, by absolute path.
+    """The files of some sources, with their stamps. All paths are absolute; `roots` are the sources themselves.
 
-    `unlisted` are folders and files that could not be looked into, so that nothing is known of what lies in them.
-    `skipped` counts what was passed over: files of each suffix that is not supported, and what is no file, by its kind.
-    `left_out` counts the files that the globs left out; `unnameable` are files whose names are not valid text, spelled as well as can be.
+    `unlisted` are folders and files that could not be opened, so their contents are unknown. `skipped` counts the files of
+    each unsupported suffix, and special files and links by kind. `left_out` counts the files that the globs left out.
+    `unnameable` are files whose names are not valid text, with the invalid bytes escaped.
     """
 
     files: dict[str, FileStamp] = field(default_factory=dict)
@@ -50,10 +49,10 @@ class Found:
     left_out: int = 0
 
     def failures(self) -> list[Failure]:
-        """What could not be looked at, said to a person."""
+        """One failure for each file or folder that could not be opened or named."""
         named = [Failure(name, "unreadable", f"{name} has a name that is not UTF-8. Rename it.") for name in self.unnameable]
-        what = "cannot be looked into, and is left as it is. Check its permissions."
-        return named + [Failure(name, "unreadable", f"{name} {what}") for name in self.unlisted]
+        reason = "cannot be opened, and its documents stay as they are. Check its permissions."
+        return named + [Failure(name, "unreadable", f"{name} {reason}") for name in self.unlisted]
 
 
 def find_files(
@@ -63,11 +62,13 @@ def find_files(
     known: Sequence[str] = (),
     index_folder: Path | None = None,
 ) -> Found:
-    """All files that the sources name, by absolute path, with their size and time.
+    """All files of the sources, by absolute path, with their size and time.
 
-    A file named outright is taken whatever its suffix. The folder of the index is passed over. Raises UsageError for a
-    source that neither is there as a file or folder nor is in the index (`known`), and for one that lies in the folder of
-    the index.
+    A source that is a file is taken whatever its suffix. The folder of the index is skipped. Raises UsageError for a source
+    that neither exists nor is in the index (`known`), and for a source inside the folder of the index.
+
+        found = find_files(["docs/", "report.pdf"])
+        sorted(found.files), found.skipped
     """
     search = _Search(selection, index_folder)
     for source in sources:
@@ -81,16 +82,16 @@ def find_files(
 
 
 def _absence(source: str | Path, root: str) -> str:
-    """Why there is nothing to take at a source, and what to do."""
+    """The error message for a source without files."""
     if kind := _special_kind(root):
-        return f"{source} is a {kind}, not a file or folder. Name files or folders; write what it gives into a file, and name that."
+        return f"{source} is a {kind}, not a file or folder. Write its content into a file, and name that file."
     if Path(root).is_symlink():
-        return f"{source} is a link that leads to no file: {os.readlink(root)}. Mend the link, or name another file."  # noqa: PTH115
-    return f"There is no file or folder {source}. Check the spelling, and where you are: {Path.cwd()}"
+        return f"{source} is a link that leads to no file: {os.readlink(root)}. Fix the link, or name another file."  # noqa: PTH115
+    return f"There is no file or folder {source}. Check the spelling and the current folder: {Path.cwd()}"
 
 
 def _special_kind(path: str) -> str | None:
-    """What a path leads to that is neither file nor folder; None for these, and where there is nothing to see."""
+    """The kind of special file at a path, such as "socket"; None for files, folders and missing paths."""
     try:
         return KINDS.get(S_IFMT(os.stat(path).st_mode))  # noqa: PTH116
     except OSError:
@@ -98,22 +99,22 @@ def _special_kind(path: str) -> str | None:
 
 
 def absolute_path(source: str | Path) -> str:
-    """How a source is called in an index: from the root, without dots, links as they are named."""
+    """The name of a source in an index: an absolute path without dots, in which links are kept."""
     return os.path.abspath(expanded(source))  # noqa: PTH100 (Path would leave the dots or follow the links)
 
 
 def is_under(source: str, roots: Sequence[str]) -> bool:
-    """Whether the source is one of the roots or lies in one of them."""
+    """Whether the source is one of the roots or inside one of them."""
     return any(source == root or source.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
 
 
 def is_within(root: str, known: Iterable[str]) -> bool:
-    """Whether any known source is `root` or lies in it."""
+    """Whether any known source is `root` or inside it."""
     return any(is_under(source, [root]) for source in known)
 
 
 def hash_file(path: str) -> str:
-    """Hash of a file's bytes; empty where it cannot be read (loading it will say why)."""
+    """The hash of a file's bytes; empty if it cannot be read (loading it reports the cause)."""
     digest = blake2b(digest_size=16)
     try:
         with Path(path).open("rb") as file:
@@ -125,9 +126,9 @@ def hash_file(path: str) -> str:
 
 
 class _Search:
-    """Goes through folders, and remembers which it has seen and which links to folders are still to be followed.
+    """Walks folders. It remembers the folders it has seen and the links to follow later.
 
-    Links wait until all other folders are done, so that a folder is met under its own name where it has one in the sources.
+    Links come after all other folders, so that a folder in the sources is found under its own name.
     """
 
     def __init__(self, selection: Selection, index_folder: Path | None) -> None:
@@ -139,14 +140,14 @@ class _Search:
         self._links: deque[tuple[str, str]] = deque()
 
     def look_at(self, root: str) -> bool:
-        """Take the files that a source stands for; False where there is no such thing."""
+        """Take the files of a source. Returns False if it does not exist."""
         self.found.roots.append(root)
         if self._index_folder and is_under(os.path.realpath(root), [self._index_folder]):
             raise UsageError(f"{root} belongs to the index {self._index_folder}. Name other sources, or another --index.")
         try:
-            mode = os.stat(root).st_mode  # noqa: PTH116 (paths are strings here, for there may be many)
+            mode = os.stat(root).st_mode  # noqa: PTH116 (paths are strings here, since there may be many)
             if S_ISDIR(mode):
-                self._go_through(root, root)
+                self._walk(root, root)
             elif S_ISREG(mode) and not _is_text(root):
                 self._note_name(root)
             elif S_ISREG(mode):
@@ -158,12 +159,12 @@ class _Search:
             return error.errno not in NOT_THERE
 
     def follow_links(self) -> None:
-        """Go into the folders that links lead to and that have not been seen yet."""
+        """Walk the folders behind the links, unless they were seen before."""
         while self._links:
             folder, root = self._links.popleft()
-            self._go_through(folder, root, linked=True)
+            self._walk(folder, root, linked=True)
 
-    def _go_through(self, folder: str, root: str, *, linked: bool = False) -> None:
+    def _walk(self, folder: str, root: str, *, linked: bool = False) -> None:
         waiting = [folder]
         while waiting:
             folder = waiting.pop()
@@ -179,7 +180,7 @@ class _Search:
                     self._note_of(entries[name], folder, error)
 
     def _is_new(self, folder: str, *, linked: bool) -> bool:
-        """Whether a folder is to be gone through: not the index, and not seen before where a link led to it."""
+        """Whether to walk a folder: it is not the index, and a link does not lead to it again."""
         identity = _identity(folder)
         if identity is None:
             return True
@@ -196,7 +197,7 @@ class _Search:
             return {}
 
     def _take(self, entry: os.DirEntry[str], beside: Mapping[str, os.DirEntry[str]], waiting: list[str], root: str) -> None:
-        """Note a file, a folder to go into, or a link to follow later."""
+        """Record a file, a folder to walk, or a link to follow later."""
         if entry.is_dir(follow_symlinks=False):
             waiting.append(entry.path)
         elif entry.is_file():
@@ -214,7 +215,7 @@ class _Search:
             self.found.skipped[f"{kind}s"] += 1
 
     def _is_chosen(self, path: str, root: str) -> bool:
-        """Whether the globs and the suffix choose a file; what is not chosen is counted."""
+        """Whether the globs and the suffix select a file. Others are counted."""
         include, exclude = self._selection.include, self._selection.exclude
         inside = path.removeprefix(root.rstrip(os.sep) + os.sep)
         if not _is_text(path):
@@ -231,7 +232,7 @@ class _Search:
         self.found.unnameable.append(escaped(path))
 
     def _note_of(self, entry: os.DirEntry[str], folder: str, error: OSError) -> None:
-        """A file that cannot be looked at tells of its whole folder, a link only of itself."""
+        """Record an entry that cannot be opened. For a file its whole folder is unknown, for a link only the link."""
         if not entry.is_symlink():
             self._note(folder, error)
         elif error.errno in NOT_THERE:
@@ -240,7 +241,7 @@ class _Search:
             self._note(entry.path, error)
 
     def _note(self, path: str, error: OSError) -> None:
-        """What cannot be looked at is unknown, unless there is nothing."""
+        """Record a path whose content is unknown, unless the error says that it does not exist."""
         if error.errno not in NOT_THERE and path not in self.found.unlisted:
             self.found.unlisted.append(path)
 
@@ -255,7 +256,7 @@ def _sidecar(name: str, beside: Mapping[str, os.DirEntry[str]]) -> str:
 
 
 def _identity(folder: str) -> tuple[int, int] | None:
-    """What tells a folder from all others, however it was reached; None where it cannot be looked at."""
+    """Device and inode of a folder, the same by every path to it; None if it cannot be opened."""
     try:
         stat = os.stat(folder)  # noqa: PTH116
     except OSError:

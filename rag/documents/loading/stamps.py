@@ -1,4 +1,4 @@
-"""What a file looks like without being read: its size, the time of its last change, and both of its side-car."""
+"""Stamps: size and time of a file and of its side-car, which show a change without reading."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 from rag.documents.common.sidecar import sidecar_of
 
 NANOSECONDS_OF_DOUBT = 20_000_000
-"""The clocks of file systems tick no slower: a file that changed longer ago cannot change again at the same time."""
+"""The slowest clock of a file system. A file that changed longer ago gets another time when it changes again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Size in bytes and time in nanoseconds; `sidecar` is "size:time" of the side-car, empty where there is none."""
+    """Size in bytes and time in nanoseconds. `sidecar` is "size:time" of the side-car, or empty."""
 
     size: int
     modified_ns: int
     sidecar: str = ""
 
     def to_keep(self) -> Stamp:
-        """The stamp to remember with what was just read.
+        """The stamp to record for content that was just read.
 
-        A file that changed only a moment ago may change once more without its time telling. Such a time is put back by a
-        nanosecond: the file then looks changed at the next run, and is compared by its content.
+        A file that changed a moment ago may change again at the same clock tick. Its time is recorded a nanosecond earlier,
+        so that the next run sees a change and compares the content.
         """
         size, _, modified = self.sidecar.partition(":")
         return replace(
@@ -36,13 +36,13 @@ class Stamp:
 
 
 def stamp_of(path: str) -> Stamp:
-    """Raises OSError where there is no file, or none that may be looked at."""
-    stat = os.stat(path)  # noqa: PTH116 (paths are strings wherever there may be many)
+    """The stamp of a file. Raises OSError if it does not exist or cannot be accessed."""
+    stat = os.stat(path)  # noqa: PTH116 (paths are strings where there may be many)
     return Stamp(stat.st_size, stat.st_mtime_ns, sidecar_stamp(sidecar_of(Path(path))))
 
 
 def sidecar_stamp(sidecar: Path | os.DirEntry[str] | None) -> str:
-    """What is remembered of a side-car: "size:time", or nothing where it cannot be looked at."""
+    """The stamp of a side-car, "size:time"; empty if there is none or it cannot be accessed."""
     try:
         stat = sidecar.stat() if sidecar else None
     except OSError:
@@ -51,14 +51,15 @@ def sidecar_stamp(sidecar: Path | os.DirEntry[str] | None) -> str:
 
 
 def _out_of_doubt(modified_ns: int) -> int:
-    return modified_ns - 1 if abs(time.time_ns() - modified_ns) < NANOSECONDS_OF_DOUBT else modified_ns
+    is_recent = abs(time.time_ns() - modified_ns) < NANOSECONDS_OF_DOUBT
+    return modified_ns - 1 if is_recent else modified_ns
 
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What a file looked like when it was read: equal size and time mean that it need not be read again.
+    """The stamp of a file when it was read, and the hash of its bytes. Equal size and time mean that it is unchanged.
 
-    `sidecar` tells the same of the file that holds its metadata; it is empty where there is none.
+    `sidecar` is the stamp of the file with its metadata, or empty.
     """
 
     size: int

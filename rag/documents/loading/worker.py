@@ -1,8 +1,7 @@
-"""The worker process: it answers each request for a file with what became of it (see `rag.system.processes.serve`).
+"""The worker process. It answers each request for a file with the document or the failure (see `rag.system.processes.serve`).
 
-Parsers run here and not in the main process, so that one that crashes or hangs costs a file and not the run. Answers
-are plain JSON, so that nothing that a parser was tricked into can run code in the main process. Requests come by stdin and
-not as arguments, because they hold passwords.
+Parsers run here, so that a crash or a hang costs one file and not the run. Answers are plain JSON, so that a tricked parser
+cannot run code in the main process. Requests contain passwords, so they come through stdin and not as arguments.
 """
 
 from __future__ import annotations
@@ -31,29 +30,28 @@ if TYPE_CHECKING:
     from rag.types import Document
 
 READINGS = 5
-"""How often a file is read that changes meanwhile, before it is given up for this run."""
+"""Attempts to read a file that changes meanwhile. Then it fails in this run."""
 
 BYTES_A_CHARACTER = 8
-"""An answer takes at most so many bytes for each character that a text may have, whatever else it says of the document."""
+"""The bytes of an answer for each character that a text may have. Headings, places and metadata are included."""
 
 SECONDS_OVER = 10.0
-"""The main process ends a worker whose time is up; so much later a worker ends itself, should there be no main process."""
+"""The main process ends a worker whose time is up. Without a main process, the worker ends itself this much later."""
 
 NO_MEMORY = re.compile(
     r"fail(ed|ure) to allocate|cannot allocate|bad_alloc|out of memory|memory allocation failed", re.IGNORECASE
 )
-"""What libraries say that do not raise MemoryError."""
+"""Messages of libraries that do not raise MemoryError."""
 
 UNSETTLED = Stamp(-1, -1, "unsettled")
-"""The stamp of what went on changing. No file looks like it, so the next run tries again."""
+"""The stamp of a file that kept changing. No file has it, so the next run tries again."""
 
 
 def load_file(source: str, *, passwords: Sequence[str] = (), characters: int = CHARACTERS_A_FILE) -> dict[str, Any]:
-    """What became of one file. All answers have its "hash" and its "stamp" as it was read (null where that is not known).
+    """The answer for one file. Every answer has its "hash" and its "stamp", which is null if the file could not be read.
 
-    Also "gone": there is no such file any more; or "error": {"source", "status", "message", "page"}; or "document", and
-    with it the "error" of its side-car, if there is one that cannot be used. A text of more than so many `characters` is an
-    error.
+    It also has "gone" if the file no longer exists, or "error": {"source", "status", "message", "page"}, or "document".
+    Beside a document, "error" is that of an unusable side-car. A text of more than `characters` characters is an error.
     """
     answer: dict[str, Any] = {"hash": "", "stamp": None}
     try:
@@ -63,14 +61,14 @@ def load_file(source: str, *, passwords: Sequence[str] = (), characters: int = C
             return {**answer, "gone": True}
         answer |= {"hash": blake2b(content, digest_size=16).hexdigest(), "stamp": asdict(stamp.to_keep())}
         return {**answer, **_parsed(content, source, stamp, passwords, characters)}
-    except Exception as error:  # noqa: BLE001 (whatever a parser stumbles over costs this file and is reported with its cause)
-        return {**answer, "error": _told(error, source)}
+    except Exception as error:  # noqa: BLE001 (any error of a parser fails this file only, and is reported with its cause)
+        return {**answer, "error": _error(error, source)}
 
 
-def _told(error: Exception, source: str) -> dict[str, Any]:
-    """What an error says about the file."""
+def _error(error: Exception, source: str) -> dict[str, Any]:
+    """The "error" of an answer for an exception."""
     if _ran_out_of_memory(error):
-        return _problem(source, "too-large", f"{source} needs more memory than a file may take. Split it, or allow more.")
+        return _problem(source, "too-large", f"{source} needs more memory than the limit. Split it, or allow more.")
     if isinstance(error, DocumentError):
         return _problem(source, error.status, str(error), error.page)
     if isinstance(error, MissingExtraError):
@@ -83,7 +81,7 @@ def _told(error: Exception, source: str) -> dict[str, Any]:
 
 
 def _ran_out_of_memory(error: BaseException | None) -> bool:
-    """Whether this is what happened, also where a loader took it for a flaw of the file."""
+    """Whether memory ran out, even if a loader reported it as a fault of the file."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, (MemoryError, SystemError)) or NO_MEMORY.search(str(error)):
@@ -94,7 +92,7 @@ def _ran_out_of_memory(error: BaseException | None) -> bool:
 
 
 def _read(source: str) -> tuple[bytes, Stamp]:
-    """The bytes of a file and the stamp that belongs to them, which is UNSETTLED where it changes during every reading."""
+    """The bytes of a file and their stamp. The stamp is UNSETTLED if the file changed during every attempt."""
     content = b""
     for _ in range(READINGS):
         before = stamp_of(source)
@@ -105,13 +103,13 @@ def _read(source: str) -> tuple[bytes, Stamp]:
 
 
 def _parsed(content: bytes, source: str, stamp: Stamp, passwords: Sequence[str], characters: int) -> dict[str, Any]:
-    """The rest of the answer about a file whose bytes are there."""
+    """The rest of the answer for a file that was read."""
     if stamp == UNSETTLED:
-        message = f"{source} went on changing while it was read. Index it again when nobody writes to it."
+        message = f"{source} kept changing while it was read. Index it again when no program writes to it."
         raise DocumentError(message, status="unreadable")
     document = load_bytes(content, source=source, passwords=passwords)
     if len(document.text) > characters:
-        message = f"{source} holds {len(document.text):,} characters, and a file may hold {characters:,}. Split it."
+        message = f"{source} has {len(document.text):,} characters, more than the limit of {characters:,}. Split it."
         raise DocumentError(message, status="too-large")
     document, problem, sidecar = _described(document, Path(source))
     answer: dict[str, Any] = {"document": asdict(document), "stamp": asdict(replace(stamp, sidecar=sidecar).to_keep())}
@@ -121,7 +119,7 @@ def _parsed(content: bytes, source: str, stamp: Stamp, passwords: Sequence[str],
 
 
 def _described(document: Document, path: Path) -> tuple[Document, DocumentError | None, str]:
-    """The document with what its side-car says, what is wrong with the side-car, and the side-car's stamp."""
+    """The document with the metadata of its side-car, the error of the side-car or None, and the side-car's stamp."""
     described, problem = document, None
     for _ in range(READINGS):
         before = sidecar_stamp(sidecar_of(path))
@@ -136,12 +134,12 @@ def _problem(source: str, status: str, message: str, page: int | None = None) ->
 
 
 def most_bytes(characters: int) -> int:
-    """How long an answer may be, in bytes, where a text may have so many characters."""
+    """The longest answer in bytes, if a text may have this many characters."""
     return BYTES_A_CHARACTER * characters + 2**20
 
 
 def answer_to(request: dict[str, Any]) -> bytes:
-    """The line that answers a request: its "source" is read with its "passwords", and within its other limits."""
+    """The line that answers a request. Its "source" is read with its "passwords" and within its limits."""
     with _within(request["memory"], request["seconds"]):
         return _answer_to(request)
 
@@ -151,28 +149,29 @@ def _answer_to(request: dict[str, Any]) -> bytes:
     answer = load_file(source, passwords=request["passwords"], characters=characters)
     try:
         line = _line(answer)
-    except Exception as error:  # noqa: BLE001 (metadata can be anything that a parser makes of a file)
-        return _line({**answer, "document": None, "error": _told(error, source)})
+    except Exception as error:  # noqa: BLE001 (a parser can put anything into metadata)
+        return _line({**answer, "document": None, "error": _error(error, source)})
     if len(line) <= most_bytes(characters):
         return line
-    message = f"{source} says more about its headings, places and metadata than a file may. Split it."
+    message = f"{source} has more headings, places and metadata than the limit. Split it."
     return _line({**answer, "document": None, "error": _problem(source, "too-large", message)})
 
 
 def _line(answer: dict[str, Any]) -> bytes:
-    told = {key: value for key, value in answer.items() if value is not None or key == "stamp"}
-    return utf8(json.dumps(told, ensure_ascii=False)) + b"\n"
+    record = {key: value for key, value in answer.items() if value is not None or key == "stamp"}
+    return utf8(json.dumps(record, ensure_ascii=False)) + b"\n"
 
 
 @contextmanager
 def _within(memory: int, seconds: float) -> Iterator[None]:
-    """Bound what a file may take.
+    """Limit the memory (bytes) and the time of one file.
 
-    RLIMIT_DATA counts what is written to, and not, as RLIMIT_AS does, what libraries map or reserve. A child, such as an
-    engine that reads scans, may take as much again.
+    RLIMIT_DATA counts memory that is written, whereas RLIMIT_AS also counts what libraries map or reserve. A child process,
+    such as an OCR engine, may take as much again.
     """
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    resource.setrlimit(resource.RLIMIT_DATA, (memory if hard == resource.RLIM_INFINITY else min(memory, hard), hard))
+    soft = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
     signal.setitimer(signal.ITIMER_REAL, seconds + SECONDS_OVER)
     try:
         yield

@@ -1,9 +1,9 @@
-"""Test collections: BEIR's layout, and folders that have `qa.jsonl` beside their corpus.
+"""Test collections: BEIR's layout, and folders with `qa.jsonl` beside the corpus.
 
 corpus.jsonl     {"_id": "d1", "title": "…", "text": "…"}
 queries.jsonl    {"_id": "q1", "text": "…"}
-qrels/test.tsv   query-id, corpus-id and score, between tabs, under a line of names
-qa.jsonl         questions as `rag.evaluation.data.questions` reads them, with "doc_id" or "doc_ids"
+qrels/test.tsv   query-id, corpus-id and score, separated by tabs; the first line may be a header
+qa.jsonl         questions for `rag.evaluation.data.questions`, with "doc_id" or "doc_ids"
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CORPUS, QUERIES, QRELS, QA = "corpus.jsonl", "queries.jsonl", "qrels", "qa.jsonl"
 DOCUMENT_LIKE = '{"_id": "d1", "title": "…", "text": "…"}'
 QUERY_LIKE = '{"_id": "q1", "text": "…"}'
-JUDGEMENT_LIKE = "query-id, corpus-id and score with tabs between them, the score a whole number."
+JUDGEMENT_LIKE = "query-id, corpus-id and score, separated by tabs; the score is a whole number."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class QueryLine:
 
 
 def is_collection(data: Path) -> bool:
-    """Whether there is a corpus to index, and not only questions."""
+    """Whether the data are a folder with a corpus, not only a file of questions."""
     return data.is_dir()
 
 
 def documents(folder: Path) -> Iterator[Document]:
-    """The corpus, a document a line, read as it is needed; what has no text is passed over.
+    """Yields the documents of the corpus, read line by line. Documents without text are skipped.
 
-    Raises UsageError that names the line.
+    Raises UsageError, which names the line.
     """
     path = folder / CORPUS
     seen: set[str] = set()
@@ -66,7 +66,7 @@ def documents(folder: Path) -> Iterator[Document]:
 
 
 def judged_questions(data: Path, *, split: str = "test") -> list[Question]:
-    """The questions of a collection, or of a file of questions, with what should be found. Raises UsageError."""
+    """The questions of a collection, or of a file of questions, with expected documents. Raises UsageError."""
     if not is_collection(data):
         if split != "test":
             raise UsageError(f"{data} is a file of questions and has no split '{split}'. Leave --split out.")
@@ -76,17 +76,19 @@ def judged_questions(data: Path, *, split: str = "test") -> list[Question]:
         return _of_qrels(data, split)
     if (data / QA).is_file():
         return read_questions(data / QA)
-    raise UsageError(f"{data} has neither {QRELS}/{split}.tsv nor {QA}, so nothing says what should be found.")
+    raise UsageError(
+        f"{data} has neither {QRELS}/{split}.tsv nor {QA}, so the expected documents are unknown. Add one of them."
+    )
 
 
 def answered_questions(data: Path) -> list[Question]:
-    """The questions of a collection, or of a file of questions, with the answers that are right. Raises UsageError."""
+    """The questions of a collection, or of a file of questions, with right answers. Raises UsageError."""
     if not is_collection(data):
         return read_questions(data)
     _check_folder(data)
     if not (data / QA).is_file():
         raise UsageError(
-            f"{data} has no {QA}, so nothing says what should be answered. Write a question a line there, as "
+            f"{data} has no {QA}, so the right answers are unknown. Write the file, with a question in each line such as "
             '{"id": "q1", "question": "…", "answers": ["…"], "doc_id": "d1"}'
         )
     return read_questions(data / QA)
@@ -96,7 +98,7 @@ def _check_folder(folder: Path) -> None:
     if not (folder / CORPUS).is_file():
         raise UsageError(
             f"{folder} has no {CORPUS}. A collection has {CORPUS}, {QUERIES} and {QRELS}/test.tsv; for questions about documents "
-            "that you have indexed, name a file of JSON lines."
+            "in your own index, name a file of JSON lines."
         )
 
 
@@ -129,7 +131,7 @@ def _queries(path: Path) -> dict[str, str]:
 
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:
-    """Levels by query and document, in the order of the file, whose first line may be the names of the columns."""
+    """Levels by query and document, in the order of the file. The first line may be a header."""
     levels: dict[str, dict[str, int]] = {}
     for number, line in text_lines(path):
         cells = line.rstrip("\r\n").split("\t")
@@ -139,7 +141,9 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
             query, name, level = cells
             levels.setdefault(query, {})[name] = int(level)
         except ValueError as error:
-            raise UsageError(f"{path}, line {number}: {shown(line.strip())} is no judgement. Write {JUDGEMENT_LIKE}") from error
+            raise UsageError(
+                f"{path}, line {number}: {shown(line.strip())} is not a judgement. Write {JUDGEMENT_LIKE}"
+            ) from error
     if not levels:
         raise UsageError(f"There are no judgements in {path}. Write {JUDGEMENT_LIKE}")
     return levels

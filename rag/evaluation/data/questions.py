@@ -1,4 +1,4 @@
-"""Questions with what is expected of them, as a person writes them down: one JSON object a line."""
+"""Questions with expected sources and answers, as people write them: one JSON object in each line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOURCES = ("expected", "source", "sources", "doc_id", "doc_ids")
 
 @dataclass(frozen=True, slots=True)
 class SourceEntry:
-    """A source, and perhaps its pages, in a line."""
+    """An expected source in a line, with optional pages."""
 
     source: str
     page: int | list[int] | None = None
@@ -33,7 +33,7 @@ Sources = str | SourceEntry | list[str | SourceEntry] | None
 
 @dataclass(frozen=True, slots=True)
 class QuestionLine:
-    """A line of a file of questions: each key under one of several names, alone or in a list."""
+    """A line of a file of questions. A key may have several names, and a value may be single or a list."""
 
     question: str
     id: str | int | None = None
@@ -51,12 +51,12 @@ class QuestionLine:
     accepted: bool | None = None
 
 
-KNOWN = (*(one.name for one in fields(QuestionLine)), "passage")
+KNOWN = (*(field.name for field in fields(QuestionLine)), "passage")
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A document, or one page of it, that should be found; `level` says how relevant it is (0: judged, and not relevant)."""
+    """An expected document, or one page of it. `level` is the relevance, 0 for a judged document that is not relevant."""
 
     source: str
     page: int | None = None
@@ -64,15 +64,15 @@ class Expected:
 
     @property
     def unit(self) -> str:
-        """What is ranked: the source, or `SOURCE#PAGE`."""
+        """The ranked unit: the source, or `SOURCE#PAGE`."""
         return self.source if self.page is None else f"{self.source}#{self.page}"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, what should be found for it, and what should be answered.
+    """A question with its expected documents and right answers.
 
-    `answers` are worded differently and each is right. `answerable` is None where nobody has said.
+    `answers` are alternative wordings, each of them right. `answerable` is None if the data do not say it.
     """
 
     id: str
@@ -83,21 +83,23 @@ class Question:
 
     @property
     def relevant(self) -> frozenset[str]:
-        """The units that should be found."""
-        return frozenset(one.unit for one in self.expected if one.level > 0)
+        """The relevant units, which search should find."""
+        return frozenset(expected.unit for expected in self.expected if expected.level > 0)
 
     @property
     def by_page(self) -> bool:
-        """Whether pages are to be found, and not documents."""
-        return any(one.page is not None for one in self.expected)
+        """Whether the expected units are pages, not documents."""
+        return any(expected.page is not None for expected in self.expected)
 
     @property
     def has_answer(self) -> bool:
-        """Whether the documents should hold an answer; where nobody has said, one that expects nothing has none."""
-        return bool(self.answers or self.relevant) if self.answerable is None else self.answerable
+        """Whether the documents contain an answer. If the data do not say it, they do if anything is expected."""
+        if self.answerable is not None:
+            return self.answerable
+        return bool(self.answers or self.relevant)
 
     def units(self, source: str, pages: Pages | None) -> list[str]:
-        """The units that a passage of these pages belongs to; what has no pages is found as page 1."""
+        """The units of a passage on these pages (first, last). A document without pages counts as page 1."""
         if not self.by_page:
             return [source]
         first, last = pages or (1, 1)
@@ -105,9 +107,9 @@ class Question:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """The questions of a file of JSON lines; of drafted ones, those that were accepted.
+    """Read the questions of a file of JSON lines. Of drafts, only accepted ones are used.
 
-    Raises UsageError that names the line. Ids are the lines' numbers where there are none.
+    A question without an id gets its line number. Raises UsageError, which names the line.
     """
     found: dict[str, Question] = {}
     drafted = 0
@@ -124,14 +126,16 @@ def read_questions(path: Path) -> list[Question]:
             f'None of the {drafted} questions in {path} is accepted yet. Read them, and write "accepted": true where one is good.'
         )
     if not found:
-        raise UsageError(f"There is no question in {path}. Write one a line, as {LIKE}")
+        raise UsageError(f"There is no question in {path}. Write one in each line, such as {LIKE}")
     return list(found.values())
 
 
 def _question(line: QuestionLine, record: Mapping[str, Any], place: str) -> Question:
     number = place.rsplit(" ", 1)[1] if line.id is None else str(line.id)
-    answers = tuple(one for one in (*_as_list(line.answer), *_as_list(line.answers)) if one.strip())
-    answerable = not line.is_impossible if line.answerable is None and line.is_impossible is not None else line.answerable
+    answers = tuple(answer for answer in (*_as_list(line.answer), *_as_list(line.answers)) if answer.strip())
+    answerable = line.answerable
+    if answerable is None and line.is_impossible is not None:
+        answerable = not line.is_impossible
     expected = _expected(line, place)
     if not expected and not answers and answerable is None:
         others = [name for name in record if name not in KNOWN]
@@ -139,8 +143,10 @@ def _question(line: QuestionLine, record: Mapping[str, Any], place: str) -> Ques
         raise UsageError(f"{place}: nothing says what is expected: a source, an answer, or answerable.{hint} Write {LIKE}")
     if answerable is False:
         if answers:
-            raise UsageError(f"{place}: this has no answer, and the answer {shown(answers[0])}. Leave one of them out.")
-        return Question(number, line.question, answerable=False)  # its source says where one could look in vain
+            raise UsageError(
+                f"{place}: the question is not answerable, but has the answer {shown(answers[0])}. Remove one of them."
+            )
+        return Question(number, line.question, answerable=False)  # its source is only the document that it seems to be about
     return Question(number, line.question, expected, answers, answerable)
 
 
@@ -149,11 +155,11 @@ def _expected(line: QuestionLine, place: str) -> tuple[Expected, ...]:
     pages = [*_as_list(line.page), *_as_list(line.pages)]
     if pages and len(entries) != 1:
         raise UsageError(
-            f'{place}: "pages" beside {len(entries)} sources. Write each with its own: "expected": [{{"source": …, "pages": […]}}]'
+            f'{place}: "pages" beside {len(entries)} sources. Write the pages of each source: "expected": [{{"source": …, "pages": […]}}]'
         )
-    expected = [one for entry in entries for one in _of_entry(entry, pages, place)]
-    if len({one.page is None for one in expected}) > 1:
-        raise UsageError(f"{place}: some sources have pages and some have none. Give pages to all, or to none.")
+    expected = [unit for entry in entries for unit in _of_entry(entry, pages, place)]
+    if len({unit.page is None for unit in expected}) > 1:
+        raise UsageError(f"{place}: some sources have pages and others do not. Give pages to all, or to none.")
     return tuple(dict.fromkeys(expected))
 
 
@@ -166,7 +172,7 @@ def _of_entry(entry: str | SourceEntry, pages: list[int], place: str) -> list[Ex
         raise UsageError(f"{place}: a source is empty. Write {LIKE}")
     for page in pages:
         if page < 1:
-            raise UsageError(f"{place}: {page} is no page. Pages are whole numbers, counted from 1.")
+            raise UsageError(f"{place}: {page} is not a page. Pages are whole numbers, counted from 1.")
     return [Expected(source, page) for page in pages] or [Expected(source)]
 
 

@@ -1,4 +1,4 @@
-"""Rankings of many questions, and the TREC run files that hold them."""
+"""Rankings for many questions, read from TREC run files and written to them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Ranking = Sequence[tuple[str, float]]
-"""Units with their scores, best first."""
+"""Units (documents or pages) with their scores, best first."""
 
 Run = Mapping[str, Ranking]
-"""A ranking for each question's id."""
+"""Rankings by question id."""
 
 OURS = "groundtext-"
-"""What the last column of our own runs begins with."""
+"""The last column of our own runs begins with this."""
 
-LIKE = "question-id Q0 document-id rank score name, with white space between them."
+LIKE = "question-id Q0 document-id rank score name, separated by white space."
 
 
 def write_run(path: Path, run: Run, *, name: str) -> None:
-    """Write a run; white space in ids is percent-encoded, for it separates columns. Raises UsageError.
+    """Write a run. White space in ids is percent-encoded, because it separates columns. Raises UsageError.
 
-    The last column is `name` after `groundtext-`, by which `read_run` knows that ids are encoded.
+    The last column is `groundtext-` and `name`. It tells `read_run` that ids are encoded.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,9 +42,9 @@ def write_run(path: Path, run: Run, *, name: str) -> None:
 
 
 def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
-    """The rankings of a run file, put in the order of their scores. Raises UsageError that names the line.
+    """Read the rankings of a run file, sorted by score. Raises UsageError, which names the line.
 
-    What `write_run` has encoded is decoded in our own runs only; ids of other systems are taken as they stand.
+    Ids are decoded in runs of `write_run` only. The ids of other systems are not changed.
     """
     run: dict[str, dict[str, float]] = {}
     for number, line in text_lines(path):
@@ -57,16 +57,23 @@ def read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
             if not isfinite(value := float(score)):
                 raise ValueError
         except ValueError as error:
-            raise UsageError(f"{path}, line {number}: {shown(line.strip())} is no line of a run. Write {LIKE}") from error
+            raise UsageError(f"{path}, line {number}: {shown(line.strip())} is not a line of a run. Write {LIKE}") from error
         ranking = run.setdefault(question, {})
         if unit in ranking:
-            raise UsageError(f"{path}, line {number}: {shown(unit)} was ranked for this question before. Leave one out.")
+            raise UsageError(
+                f"{path}, line {number}: {shown(unit)} is already ranked for this question. Remove one of the lines."
+            )
         ranking[unit] = value
     if not run:
-        raise UsageError(f"There is nothing in the run {path}. Write {LIKE}")
+        raise UsageError(f"The run {path} is empty. Write {LIKE}")
     return {question: sorted(ranking.items(), key=lambda pair: -pair[1]) for question, ranking in run.items()}
 
 
 def encoded(name: str) -> str:
-    """A name as one column."""
-    return "".join(quote(sign) if sign.isspace() or sign == "%" else sign for sign in name) or "-"
+    """A name without white space, as a column needs it.
+
+    >>> encoded("annual report.pdf")
+    'annual%20report.pdf'
+    """
+    escaped = (quote(character) if character.isspace() or character == "%" else character for character in name)
+    return "".join(escaped) or "-"

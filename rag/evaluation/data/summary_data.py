@@ -1,4 +1,4 @@
-"""Documents with the summaries that people wrote of them: lines of JSON, as they are or as SQuALITY and QMSum publish them.
+"""Documents with reference summaries, as JSON lines: our own form below, or those of SQuALITY and QMSum.
 
 {"id": "d1", "source": "report.pdf", "summaries": ["…"], "focus": "…"}
 {"id": "d2", "title": "…", "document": "the whole text", "summary": "…"}
@@ -22,7 +22,7 @@ LIKE = '{"id": "d1", "source": "report.pdf", "summaries": ["…"]}, or with "doc
 
 @dataclass(frozen=True, slots=True)
 class ToSummarize:
-    """A text, or the path of a file where `text` is empty, what its summary is to be about, and the summaries that are right."""
+    """A document to summarise, with reference summaries. `path` names its file if `text` is empty; `focus` is the subject."""
 
     id: str
     references: tuple[str, ...]
@@ -34,7 +34,7 @@ class ToSummarize:
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """A line of a person's own."""
+    """A line in our own form."""
 
     id: str | int | None = None
     source: str | None = None
@@ -46,17 +46,17 @@ class SummaryLine:
 
 
 def read_summary_data(path: Path) -> list[ToSummarize]:
-    """All that is to be summed up; paths are relative to the file. Raises UsageError that names the line."""
+    """Read all documents to summarise. Paths are relative to the file. Raises UsageError, which names the line."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder. Name a file of JSON lines, each with a document and its summaries.")
     found: dict[str, ToSummarize] = {}
     for place, row in read_objects(path, like=LIKE):
-        for one in _of_row(row, place, path.parent):
-            if one.id in found:
-                raise UsageError(f'{place}: the id "{one.id}" was there before. Give each summary its own.')
-            found[one.id] = one
+        for task in _of_row(row, place, path.parent):
+            if task.id in found:
+                raise UsageError(f'{place}: the id "{task.id}" is on an earlier line too. Give each summary its own.')
+            found[task.id] = task
     if not found:
-        raise UsageError(f"There is nothing to sum up in {path}. Write a document a line, as {LIKE}")
+        raise UsageError(f"There is no document in {path}. Write one in each line, such as {LIKE}")
     return list(found.values())
 
 
@@ -72,8 +72,8 @@ def _of_row(row: Mapping[str, Any], place: str, folder: Path) -> Iterator[ToSumm
 def _of_own(row: Mapping[str, Any], place: str, folder: Path) -> ToSummarize:
     line = decoded_line(row, SummaryLine, place=place, like=LIKE)
     references = [*_as_list(line.summary), *_as_list(line.summaries)]
-    if not references or not all(one.strip() for one in references):
-        raise UsageError(f"{place}: there is no summary to compare with, but {shown(references)}. Write {LIKE}")
+    if not references or not all(reference.strip() for reference in references):
+        raise UsageError(f"{place}: there is no summary to compare with, only {shown(references)}. Write {LIKE}")
     number = place.rsplit(" ", 1)[1] if line.id is None else str(line.id)
     title, focus = line.title or "", line.focus or ""
     if line.document:
@@ -87,7 +87,7 @@ def _of_own(row: Mapping[str, Any], place: str, folder: Path) -> ToSummarize:
 
 
 def _of_squality(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
-    """One for each question; the first of them always asks for the plot."""
+    """A summary for each question. The first question always asks for the plot."""
     text = text_of(row, "document", place=place, like=LIKE)
     try:
         name = str(row["metadata"]["passage_id"])
@@ -95,11 +95,11 @@ def _of_squality(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
             references = _texts([response["response_text"] for response in question["responses"]])
             yield ToSummarize(f"{name}-{number}", references, text=text, title=name, focus=str(question["question_text"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{place}: this looks like SQuALITY, but {_told(error)}. Write {LIKE}") from error
+        raise UsageError(f"{place}: this looks like SQuALITY, but {_problem(error)}. Write {LIKE}") from error
 
 
 def _of_qmsum(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
-    """One for each query about a meeting, whose turns become lines."""
+    """A summary for each query about a meeting. Its turns become lines of text."""
     number = place.rsplit(" ", 1)[1]
     try:
         text = "\n".join(f"{turn['speaker']}: {turn['content']}" for turn in row["meeting_transcripts"])
@@ -109,18 +109,18 @@ def _of_qmsum(row: Mapping[str, Any], place: str) -> Iterator[ToSummarize]:
             references = _texts([query["answer"]])
             yield ToSummarize(name, references, text=text, title=f"Meeting {number}", focus=str(query["query"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{place}: this looks like QMSum, but {_told(error)}. Write {LIKE}") from error
+        raise UsageError(f"{place}: this looks like QMSum, but {_problem(error)}. Write {LIKE}") from error
 
 
 def _texts(references: Sequence[object]) -> tuple[str, ...]:
-    """What people wrote. Raises ValueError where that is nothing, or no text."""
-    texts = tuple(one for one in references if isinstance(one, str) and one.strip())
+    """The reference summaries. Raises ValueError if there are none, or one is empty or not a string."""
+    texts = tuple(reference for reference in references if isinstance(reference, str) and reference.strip())
     if not texts or len(texts) < len(references):
-        raise ValueError(f"{shown(list(references))} is no summary to compare with")
+        raise ValueError(f"{shown(list(references))} is not a summary to compare with")
     return texts
 
 
-def _told(error: Exception) -> str:
+def _problem(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 

@@ -1,4 +1,4 @@
-"""Names of retrieval metrics → values a question, computed by ir-measures."""
+"""Names of retrieval metrics → a value for each question, computed by ir-measures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = {
     "ndcg": "nDCG", "map": "AP", "ap": "AP", "mrr": "RR", "rr": "RR", "recall": "R", "r": "R", "precision": "P", "p": "P",
     "success": "Success", "hit": "Success", "rbp": "RBP", "rprec": "Rprec", "bpref": "Bpref", "judged": "Judged", "err": "ERR",
 }  # fmt: skip
-"""Names as people write them, and as ir-measures knows them; other names of its own are taken as they are."""
+"""Common names of metrics → names in ir-measures, whose other names can be used directly."""
 
 SHOWN_NAMES = ("ndcg@10", "map", "mrr@10", "recall@100", "p@5", "success@5")
 ALLOWED = re.compile(r"[\w@.(),='α+-]{1,60}")
@@ -26,7 +26,7 @@ NO_CUT = re.compile(r"@0*$|@0+\D")
 
 
 def measures_of(names: Sequence[str]) -> dict[str, Any]:
-    """ir-measures' measure for each name. Raises UsageError for a name that is none, MissingExtraError without the library."""
+    """The measure of ir-measures for each name. Raises UsageError for an unknown name, MissingExtraError without the library."""
     measures = {}
     for name in names:
         measures[name] = _measure(name)
@@ -35,13 +35,15 @@ def measures_of(names: Sequence[str]) -> dict[str, Any]:
 
 
 def values_of(measures: Mapping[str, Any], questions: Sequence[Question], run: Run) -> dict[str, dict[str, float]]:
-    """For each metric the value (mostly 0 to 1) of each question; one that nothing was found for has 0.
+    """The values by metric and question, mostly between 0 and 1. A question without a ranking has 0.
 
-    Only the order of a ranking counts. Libraries put equal scores into orders of their own, each into another.
+    Ranks are passed on as scores, because libraries order equal scores differently.
     """
     import ir_measures
 
-    judged = [ir_measures.Qrel(question.id, one.unit, one.level) for question in questions for one in question.expected]
+    judged = [
+        ir_measures.Qrel(question.id, expected.unit, expected.level) for question in questions for expected in question.expected
+    ]
     ranked = [
         ir_measures.ScoredDoc(question.id, unit, float(-rank))
         for question in questions
@@ -59,7 +61,11 @@ def values_of(measures: Mapping[str, Any], questions: Sequence[Question], run: R
 
 
 def deepest(names: Sequence[str]) -> int:
-    """The largest cut-off among the names, 100 at least."""
+    """The largest cut-off among the names, and at least 100.
+
+    >>> deepest(["ndcg@10", "recall@1000"])
+    1000
+    """
     return max([100, *(int(cut) for name in names for cut in re.findall(r"@(\d+)$", name))])
 
 
@@ -68,23 +74,23 @@ def _measure(name: str) -> Any:
         import ir_measures
     except ImportError as error:
         raise MissingExtraError(
-            "Retrieval is measured by ir-measures. Install it with: pip install 'groundtext[eval]'"
+            "The metrics of retrieval need ir-measures. Install it with: pip install 'groundtext[eval]'"
         ) from error
     stem, mark, cut = name.partition("@")
     spelled = NAMES.get(stem.lower(), stem) + mark + cut
     try:
-        if not ALLOWED.fullmatch(spelled) or NO_CUT.search(spelled):  # at which a library ends the process
+        if not ALLOWED.fullmatch(spelled) or NO_CUT.search(spelled):  # with such a name, a library ends the process
             raise ValueError
         return ir_measures.parse_measure(spelled)
     except (NameError, ValueError, SyntaxError) as error:
         raise UsageError(
-            f"'{name}' is no metric.{nearest(stem.lower(), NAMES)} Known are names such as {', '.join(SHOWN_NAMES)}, and those of "
-            "ir-measures; a cut-off is 1 or more."
+            f"'{name}' is not a metric.{nearest(stem.lower(), NAMES)} Known: {', '.join(SHOWN_NAMES)}, and all names of "
+            "ir-measures. A cut-off is 1 or more."
         ) from error
 
 
 def _check_works(name: str, measure: Any) -> None:
-    """Some need a cut-off or another program, which ir-measures tells only when it computes."""
+    """Compute the measure once. Some need a cut-off or another program, and ir-measures reports that only then."""
     import ir_measures
 
     try:

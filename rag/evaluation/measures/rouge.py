@@ -1,7 +1,7 @@
 """ROUGE, computed by Google's rouge-score.
 
-Its own words are lower-case Latin letters and digits, stemmed as in publications. Texts of other scripts would have no words at all,
-so they are cut as keyword search cuts them.
+Its tokenizer knows lower-case Latin letters and digits only, stemmed as in publications. It finds no words in other scripts, so
+texts in these are split into the words of keyword search.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 METRICS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 OTHER_LETTERS = 0.05
-"""From this share of letters that are no Latin ones without accents, words are those of keyword search."""
+"""Share of letters outside a to z. From this share on, texts are split into the words of keyword search."""
 
 
 class Rouge:
-    """Scores texts against one or several references; `words` says how they are cut: "rouge-score" or "keyword search"."""
+    """Scores texts against one or more references. `words` names the tokenizer: "rouge-score" or "keyword search"."""
 
     def __init__(self, references: Iterable[str]) -> None:
         try:
             from rouge_score.rouge_scorer import RougeScorer
         except ImportError as error:
             raise MissingExtraError(
-                "Summaries are measured by rouge-score. Install it with: pip install 'groundtext[eval]'"
+                "The metrics of summaries need rouge-score. Install it with: pip install 'groundtext[eval]'"
             ) from error
         is_plain = _is_plain(references)
         self.words = "rouge-score" if is_plain else "keyword search"
         self._scorer: Any = RougeScorer(METRICS, use_stemmer=True, tokenizer=None if is_plain else _Stems())
 
     def scores(self, text: str, references: Sequence[str]) -> dict[str, float]:
-        """F1 (0 to 1) by metric, each beside the reference that is best for it."""
-        best = self._scorer.score_multi([_a_sentence_a_line(one) for one in references], _a_sentence_a_line(text))
+        """F1 by metric, 0 to 1. Each metric uses the reference with the highest F1."""
+        best = self._scorer.score_multi([_by_lines(reference) for reference in references], _by_lines(text))
         return {metric: float(best[metric].fmeasure) for metric in METRICS}
 
 
@@ -48,11 +48,11 @@ class _Stems:
 def _is_plain(references: Iterable[str]) -> bool:
     letters = others = 0
     for text in references:
-        letters += sum(sign.isalpha() for sign in text)
-        others += sum(sign.isalpha() and not sign.isascii() for sign in text)
+        letters += sum(character.isalpha() for character in text)
+        others += sum(character.isalpha() and not character.isascii() for character in text)
     return others <= OTHER_LETTERS * letters
 
 
-def _a_sentence_a_line(text: str) -> str:
-    """ROUGE-Lsum takes each line for a sentence."""
+def _by_lines(text: str) -> str:
+    """The text with each sentence on a line, as ROUGE-Lsum expects it."""
     return "\n".join(" ".join(text[start:end].split()) for start, end in sentence_spans(text))

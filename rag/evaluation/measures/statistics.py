@@ -1,6 +1,7 @@
-"""How sure a mean is, and whether two configurations differ: resampling questions, and swapping them pair by pair.
+"""Confidence intervals of means, and tests whether two configurations differ.
 
-Intervals are percentile bootstraps; the test is the randomisation test that Smucker, Allan and Carterette recommend ("A Comparison
+Intervals are percentile bootstraps over questions. The test is the paired randomisation test that
+Smucker, Allan and Carterette recommend ("A Comparison
 of Statistical Significance Tests for Information Retrieval Evaluation", CIKM 2007). Both come from SciPy, with a fixed seed.
 """
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 5000
 DIGITS = 6
-"""Of a value that is compared: as many as an evaluation writes down, so that it does not differ from what it left in a file."""
+"""Decimals of a compared value. A report has as many, so a value equals the one in its own report."""
 
 NUMBERS_AT_ONCE = 2_000_000
 
@@ -27,10 +28,10 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One metric of two configurations, over the questions that both have.
+    """One metric of two configurations, over their common questions.
 
-    `difference` is the mean of `name` minus that of `other`, `interval` holds 95 of 100 such means over questions drawn again, and
-    `p` is the share of random swaps of the two that give as large a difference, either way.
+    `difference` is the mean of `name` minus the mean of `other`, and `interval` its 95 % bootstrap interval. `p` is the share
+    of random swaps with a difference at least as large in either direction. Both are None for fewer than two questions.
     """
 
     metric: str
@@ -47,7 +48,7 @@ class Comparison:
 
 
 def interval_of(values: Sequence[float]) -> Interval | None:
-    """The range that holds 95 of 100 means of questions drawn again; None for fewer than two values."""
+    """The 95 % bootstrap interval (low, high) of the mean; None for fewer than two values."""
     if len(values) < 2:
         return None
     from scipy.stats import bootstrap
@@ -64,33 +65,38 @@ def interval_of(values: Sequence[float]) -> Interval | None:
 
 
 def compare(metric: str, name: str, values: Mapping[str, float], other: str, others: Mapping[str, float]) -> Comparison:
-    """`values` against `others`, both by question; what only one of them has does not count."""
+    """Compare `values` with `others`, both by question. Only common questions count."""
     gains = gains_over(values, others)
     difference = float(np.mean(gains)) if gains else 0.0
     return Comparison(metric, name, other, difference, interval_of(gains), _chance(gains), len(gains))
 
 
 def gains_over(values: Mapping[str, float], others: Mapping[str, float]) -> list[float]:
-    """What each question that both have gains."""
+    """The difference for each common question."""
     common = [(value, others[question]) for question, value in values.items() if question in others]
     return [round(round(value, DIGITS) - round(other, DIGITS), DIGITS) for value, other in common]
 
 
 def auroc(is_positive: Sequence[bool], scores: Sequence[float]) -> float | None:
-    """How often a positive has a higher score than a negative, ties half; None where there are no pairs.
+    """The share of pairs in which the positive has the higher score, ties counting half; None if there are no pairs.
 
-    The area under the curve is the Mann-Whitney statistic, divided by the number of pairs.
+    The area under the curve is the Mann-Whitney statistic divided by the number of pairs.
+
+    >>> auroc([True, True, False], [0.9, 0.4, 0.4])
+    0.75
     """
-    high = [score for is_one, score in zip(is_positive, scores, strict=True) if is_one]
-    low = [score for is_one, score in zip(is_positive, scores, strict=True) if not is_one]
-    if not high or not low:
+    pairs = list(zip(is_positive, scores, strict=True))
+    positives = [score for positive, score in pairs if positive]
+    negatives = [score for positive, score in pairs if not positive]
+    if not positives or not negatives:
         return None
     from scipy.stats import mannwhitneyu
 
-    return float(mannwhitneyu(high, low).statistic) / (len(high) * len(low))
+    return float(mannwhitneyu(positives, negatives).statistic) / (len(positives) * len(negatives))
 
 
 def _chance(gains: Sequence[float]) -> float | None:
+    """The p value of the paired randomisation test."""
     if len(gains) < 2:
         return None
     if not any(gains):

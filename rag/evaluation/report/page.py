@@ -1,4 +1,4 @@
-"""One HTML page of an evaluation: no scripts, nothing loaded from elsewhere, every text of others escaped."""
+"""An evaluation as one HTML page: no scripts, no external files, all texts escaped."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 TEMPLATE = "page.html.jinja"
 INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, those that turn the direction of writing, and halves of characters."""
+"""Control characters, characters that change the direction of writing, and lone surrogates."""
 
 MOST_ROWS = 500
 LONGEST_CELL = 600
 
 
 def page(evaluation: Evaluation) -> str:
-    """The whole page."""
+    """The page as HTML."""
     failed = [row for row in evaluation.questions if row["reason"]]
-    whole: str = _template().render(
+    html: str = _template().render(
         kind=evaluation.kind,
         facts={**evaluation.before, **evaluation.after},
         figures=evaluation.figures,
@@ -39,23 +39,23 @@ def page(evaluation: Evaluation) -> str:
         left_out=max(0, len(failed) - MOST_ROWS),
         total=len(evaluation.questions),
     )
-    return whole
+    return html
 
 
 def plain(text: str) -> str:
-    """The text on one line, without what cannot be seen."""
+    """The text on one line, without invisible characters."""
     return INVISIBLE.sub("", " ".join(text.split()))
 
 
 def _gains(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """What each question gains over each other configuration, in the first metric."""
+    """For each other configuration, the difference of every question in the first metric."""
     plots = []
     metric, values = next(iter(evaluation.main.values.items()))
     for other in evaluation.figures[1:]:
         gains = gains_over(values, other.values.get(metric, {}))
         if bars := gains_plot(gains):
-            told = {"metric": metric, "name": evaluation.main.name, "other": other.name}
-            plots.append({**told, "bars": bars, "most": max(map(abs, gains))})
+            names = {"metric": metric, "name": evaluation.main.name, "other": other.name}
+            plots.append({**names, "bars": bars, "most": max(map(abs, gains))})
     return plots
 
 
@@ -70,11 +70,12 @@ def _template() -> Any:
 
 
 def _cell(value: object) -> str:
-    """A value as words: lists joined, long texts cut, nothing that cannot be seen."""
+    """A value as text: lists joined, long texts cut, invisible characters removed."""
     if isinstance(value, (list, tuple)):
         value = ", ".join(map(str, value)) or "–"
-    text = "–" if value is None or value == "" else f"{value:.4g}" if isinstance(value, float) else str(value)
-    text = plain(text)
+    if value is None or value == "":
+        return "–"
+    text = plain(f"{value:.4g}" if isinstance(value, float) else str(value))
     return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + " …"
 
 

@@ -1,4 +1,4 @@
-"""Where the marks of the page's plots stand, in the units of their SVG pictures; how they look is the template's."""
+"""Positions of the marks in the page's plots, in SVG units. The template decides how they look."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ GAINS_WIDTH, GAINS_HEIGHT = 640.0, 160.0
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One configuration's mean of a metric: a dot at `x`, a line from `low` to `high`, a colour by `place`."""
+    """The mean of a metric for one configuration: a dot at `x`, a line from `low` to `high`, a colour by `place`."""
 
     y: float
     x: float
     low: float
     high: float
     place: int
-    told: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar from (x, y), `width` by `height`, and what is said of it."""
+    """A bar at (x, y), `width` by `height`, with its label and value."""
 
     x: float
     y: float
     width: float
     height: float
     name: str
-    told: str
+    label: str
 
 
 def means_plot(figures: Sequence[Figures]) -> Means:
@@ -65,11 +65,11 @@ def means_plot(figures: Sequence[Figures]) -> Means:
     for name in figures[0].means:
         marks: list[Mark] = []
         top = y + GROUP
-        for place, one in enumerate(figures):
-            mean = one.means.get(name)
+        for place, configuration in enumerate(figures):
+            mean = configuration.means.get(name)
             if mean is None:
                 continue
-            low, high = one.intervals.get(name) or (mean, mean)
+            low, high = configuration.intervals.get(name) or (mean, mean)
             marks.append(Mark(top + ROW * len(marks), _x(mean), _x(low), _x(high), place, f"{mean:.3f} [{low:.3f}–{high:.3f}]"))
         if marks:
             metrics.append(Metric(name, top, tuple(marks)))
@@ -78,7 +78,7 @@ def means_plot(figures: Sequence[Figures]) -> Means:
 
 
 def gains_plot(gains: Sequence[float]) -> tuple[Bar, ...]:
-    """A bar a question, the greatest gain first; nothing where no question differs."""
+    """A bar for each question, the largest gain first; no bars if no question differs."""
     ordered = sorted(gains, reverse=True)
     most = max(map(abs, ordered), default=0.0)
     if not most:
@@ -91,14 +91,14 @@ def gains_plot(gains: Sequence[float]) -> tuple[Bar, ...]:
             width=round(width, 2),
             height=round(abs(gain) / most * middle, 1),
             name="",
-            told=f"{gain:+.3f}",
+            label=f"{gain:+.3f}",
         )
         for place, gain in enumerate(ordered)
     )
 
 
 def reasons_plot(reasons: Mapping[str, int]) -> tuple[Bar, ...]:
-    """A bar for each reason, as long as it is frequent."""
+    """A bar for each reason; its width shows the count."""
     most = max(reasons.values(), default=1)
     return tuple(
         Bar(260.0, 22.0 * place, round(300.0 * count / most, 1), 16.0, reason, str(count))

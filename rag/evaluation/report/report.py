@@ -1,4 +1,4 @@
-"""A folder with all that an evaluation came to: figures, a row a question, rankings, and a page for people."""
+"""The folder of an evaluation: figures, a row for each question, rankings, and a page to read."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ FIGURES, PAGE = "report.json", "report.html"
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, before hours of work are to be written there. Raises UsageError where that cannot be."""
+    """Create the folder before hours of work begin. Raises UsageError if it cannot be created or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"The report cannot be written to {folder}: {error.strerror or error}. Name another folder."
+            f"The report cannot be written to {folder}: {error.strerror or error}. Choose another folder."
         ) from error
     if not os.access(folder, os.W_OK):
-        raise UsageError(f"Nothing can be written to {folder}. Name another folder.")
+        raise UsageError(f"The folder {folder} is not writable. Choose another folder.")
 
 
 def write_report(folder: Path, evaluation: Evaluation) -> None:
     """Write `report.json`, `questions.jsonl`, `report.html`, and `MODE.run` for each ranking. Raises UsageError.
 
-    Rankings that an evaluation before left there, of modes that this one is not of, are removed.
+    Rankings of an earlier evaluation in the same folder are removed if this evaluation has none for their mode.
     """
     try:
         prepare(folder)
-        for before in MODES - evaluation.runs.keys():
-            (folder / f"{before}.run").unlink(missing_ok=True)
+        for mode in MODES - evaluation.runs.keys():
+            (folder / f"{mode}.run").unlink(missing_ok=True)
         text = json.dumps(evaluation.to_dict(), ensure_ascii=False, indent=1)
         (folder / FIGURES).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         (folder / PAGE).write_text(page(evaluation), encoding="utf-8", errors="replace")
         rows.write_rows(folder / rows.FILE, evaluation.questions)
     except OSError as error:
         raise UsageError(
-            f"The report cannot be written to {folder}: {error.strerror or error}. Name another folder."
+            f"The report cannot be written to {folder}: {error.strerror or error}. Choose another folder."
         ) from error
     for name, run in evaluation.runs.items():
         write_run(folder / f"{name}.run", run, name=name)

@@ -1,1 +1,1 @@
-"""Text to vectors of length 1: OpenVINO on a CPU, sentence-transformers for any model and for a GPU, a server over HTTP."""
+"""Embedders, which turn text into vectors of length 1: OpenVINO (CPU), sentence-transformers (any model, GPU), HTTP."""

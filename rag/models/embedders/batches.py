@@ -1,4 +1,4 @@
-"""What every embedder does around its model: batches of like length, unit vectors, a plain no to what would be cut."""
+"""Helpers of all embedders: batches of similar length, unit vectors, and the refusal of texts that would be cut."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def length_sorted(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]:
-    """Positions in `lengths`, longest first, in batches of rows times longest row ≤ `budget` (one row at least)."""
+    """Positions in `lengths`, longest first, in batches whose rows times their longest row are at most `budget`.
+
+    A batch has at least one row.
+
+    >>> list(length_sorted([3, 9, 4], budget=9))
+    [[1], [2, 0]]
+    """
     batch: list[int] = []
     for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
@@ -28,7 +34,7 @@ def length_sorted(lengths: Sequence[int], *, budget: int) -> Iterator[list[int]]
 
 
 def embedded_questions(embedder: Embedder, texts: Sequence[str]) -> Vectors:
-    """float32, shape (len(texts), dimension): the texts as questions, together where the embedder can."""
+    """The vectors of questions, embedded together if the embedder can: float32, shape (len(texts), dimension)."""
     if not texts:
         return np.zeros((0, embedder.identity.dimension), np.float32)
     if isinstance(embedder, EmbedsQuestions):
@@ -41,17 +47,17 @@ def refuse_overlong(counts: Sequence[int], limit: int, *, model: str, first: int
     for number, count in enumerate(counts, start=first):
         if count > limit:
             raise ModelError(
-                f"Passage {number} has {count} tokens, and {model} reads {limit} at most; the rest would be lost. "
+                f"Passage {number} has {count} tokens, and {model} reads at most {limit}; the rest would be lost. "
                 f"Split the text into chunks of {limit} tokens or fewer."
             )
 
 
 def unit(vectors: Vectors) -> Vectors:
-    """Each row divided by its length; a row of zeros stays as it is."""
+    """Each row divided by its length. A row of zeros stays as it is."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def centre(vectors: Vectors) -> Vectors:
-    """The mean of unit vectors, itself of length 1: one vector for a question that was embedded in pieces."""
+    """The mean of unit vectors, with length 1: the vector of a question that was embedded in pieces."""
     return unit(vectors.mean(axis=0, dtype=np.float32)) if len(vectors) > 1 else vectors[0]

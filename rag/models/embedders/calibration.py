@@ -26,7 +26,7 @@ FILE = "calibration.json"
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Constants of one embedder. Each part has its own origin, for each is fitted by a script of its own."""
+    """Constants of one embedder. Each part has its own origin, since its own script fits it."""
 
     embedder: str
     """The name in `EmbedderIdentity`."""
@@ -37,7 +37,8 @@ class Calibration:
     mean cosine of a sentence to the rest of its passage, and to passages of other documents."""
 
     support: Fitted
-    """`far` and `near`: cosines of unrelated and of equal sentences. `weight`: what nearness counts for beside shared words, 0 to 1."""
+    """`far` and `near`: the cosines of unrelated and of equal sentences. `weight`: the weight of nearness beside shared words,
+    0 to 1."""
 
 
 def calibration_of(identity: EmbedderIdentity | None) -> Calibration | None:

@@ -1,4 +1,4 @@
-"""An embedding server that speaks OpenAI's API: vLLM, llama.cpp, text-embeddings-inference and kin."""
+"""An embedding server with OpenAI's API, such as vLLM, llama.cpp or text-embeddings-inference."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ if TYPE_CHECKING:
     from rag.protocols import Vectors
 
 CAUTIOUS_LIMIT = 512
-"""Tokens that a model is assumed to read if its server does not say."""
+"""The token limit that is assumed if the server does not report one."""
 
 ROOM_FOR_A_SERVERS_PREFIX = 16
-"""Tokens set aside where the server puts its own prefix in front of a text."""
+"""Tokens reserved for a prefix that the server adds to a text."""
 
 _WORKERS = 4
 
 
 class HttpEmbedder:
-    """`base_url` ends before /embeddings, as in http://127.0.0.1:8000/v1. Opening asks the server once for its dimension.
+    """An embedder on a server. `base_url` ends before /embeddings, as in http://127.0.0.1:8000/v1.
 
-    Tokens are counted by the server's /tokenize (vLLM's) where it has one. Elsewhere a text counts as its UTF-8 bytes,
-    which no byte-level tokenizer exceeds: chunks come out three to five times shorter than they could be, and none is cut.
-    The limit is `max_tokens`, else the `max_model_len` of /models (vLLM), else CAUTIOUS_LIMIT.
+    Opening asks the server once for its dimension. Raises ModelError if the server cannot be used. Tokens are counted by the
+    server's /tokenize (vLLM). Without it, a text counts as its UTF-8 bytes, which no byte-level tokenizer exceeds. Chunks are
+    then three to five times shorter than necessary, and none is cut. The limit is `max_tokens`, else the `max_model_len` of
+    /models (vLLM), else CAUTIOUS_LIMIT.
 
-    The prefixes default to what models of that name want. `input_types` are the names by which a server that adds prefixes
-    itself tells questions from passages, such as ("query", "passage"); each request then says its `input_type`, and no prefix
-    is added here.
+    Prefixes default to those of the model's family. Some servers add prefixes themselves. `input_types` then are their names
+    for questions and passages, such as ("query", "passage"). Each request has its `input_type`, and no prefix is added here.
 
-    The server's weights are out of sight: the identity's revision is the model's name, and the input types.
+    The weights are unknown, so the identity's revision is the model's name and the input types.
+
+        embedder = HttpEmbedder("http://127.0.0.1:8000/v1", "BAAI/bge-small-en-v1.5")
+        embedder.embed_passages(["The tower is 330 m tall."]).shape    # (1, 384)
     """
 
     def __init__(
@@ -114,7 +117,7 @@ class HttpEmbedder:
         self._server.close()
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Like lengths together, so that the server pads little; `batch_size` texts at most."""
+        """Batches of similar lengths, so that the server pads little, with at most `batch_size` texts."""
         order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         for start in range(0, len(order), self._batch_size):
             yield order[start : start + self._batch_size]
@@ -135,13 +138,14 @@ class HttpEmbedder:
             raise self._unusable("sent a vector of zeros or of numbers that are not finite")
         return unit(vectors)
 
-    def _unusable(self, what: str) -> ModelError:
+    def _unusable(self, problem: str) -> ModelError:
         return ModelError(
-            f"The model server at {self._server.base_url} {what}. Check that {self._model} is an embedding model; its log tells more."
+            f"The model server at {self._server.base_url} {problem}. Check that {self._model} is an embedding model, and see "
+            "the server's log."
         )
 
     def _counts_near_limit(self, texts: Sequence[str]) -> list[int]:
-        """Token counts where the number of bytes leaves doubt, and the bytes, which are no fewer, where it leaves none."""
+        """Token counts of texts near the limit. For shorter texts, the bytes, which are an upper bound."""
         counts = [len(text.encode()) for text in texts]
         doubtful = [i for i, count in enumerate(counts) if count > self._room - self._prefix_tokens]
         for i, count in zip(doubtful, self.count_tokens([texts[i] for i in doubtful]), strict=True):
@@ -151,16 +155,16 @@ class HttpEmbedder:
     def _count_exactly(self, text: str) -> int:
         count = self._ask_count(text, special=False)
         if count is None:
-            raise ModelError(f"{self._tokenize_url} stopped counting tokens. Check the model server; its log tells more.")
+            raise ModelError(f"{self._tokenize_url} stopped counting tokens. Check the model server and its log.")
         return count
 
     def _ask_count(self, text: str, *, special: bool) -> int | None:
-        """The server's count; None where it has no such service."""
+        """The server's count, or None if it cannot count."""
         payload = {"model": self._model, "prompt": text, "add_special_tokens": special}
         try:
             answer = self._server.post(self._tokenize_url, payload)
         except RefusedError:
-            self._server.close()  # simple servers leave a body unread that they do not want, and take it for the next request
+            self._server.close()  # simple servers leave the refused body unread, and would read it as the next request
             return None
         count = answer.get("count") if isinstance(answer, dict) else None
         return count if isinstance(count, int) else None

@@ -1,4 +1,4 @@
-"""The packaged all-MiniLM-L6-v2 on any CPU, about twice to five times as fast as torch and without loading it."""
+"""The packaged all-MiniLM-L6-v2 on any CPU, two to five times as fast as torch and without loading it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     Batch = tuple[list[int], Inputs]
 
 MOST_KEPT = 4096
-"""Questions and sentences whose vectors are kept, since search, evidence and the check of an answer ask for the same ones."""
+"""Cached vectors of questions and sentences. Search, evidence and the check of an answer need the same ones."""
 
-_SLICE = 512  # passages tokenised and sorted at a time: bounds memory, and is enough to keep padding rare
+_SLICE = 512  # passages tokenised and sorted at a time: little memory, little padding
 
 
 def open_minilm() -> Embedder:
-    """The embedder `minilm`. Where OpenVINO fails its check: the same model in sentence-transformers, with a warning."""
+    """The embedder `minilm`. If OpenVINO fails its check, sentence-transformers runs the same model, with a warning."""
     source = packaged_minilm()
     try:
         return OpenVINOEmbedder(prepared_graph(source), name="minilm")
@@ -49,10 +49,10 @@ def open_minilm() -> Embedder:
 
 
 class OpenVINOEmbedder:
-    """Runs an exported graph. It is compiled twice, when first needed: for one question's speed, and for many passages'.
+    """Runs an exported graph. The graph is compiled at its first use, once for single questions and once for many passages.
 
-    `batch_tokens` bounds rows times longest row of a batch; 1,000 to 2,000 keep a batch in the CPU's caches.
-    `keep_compiled` stores the question's compiled graph, so that the next process answers 0.2 s sooner.
+    `batch_tokens` limits the rows times the longest row of a batch; 1,000 to 2,000 keep a batch in the CPU's caches.
+    `keep_compiled` stores the graph compiled for questions, so that the next process starts 0.2 s faster.
     """
 
     def __init__(self, graph: Graph, *, name: str = "", batch_tokens: int = 2048, keep_compiled: bool = True) -> None:
@@ -98,7 +98,7 @@ class OpenVINOEmbedder:
             return centre(np.stack([self._embed_one(part) for part in parts]))
 
     def embed_questions(self, texts: Sequence[str]) -> Vectors:
-        """As `embed_question` gives them one by one, up to rounding, in half the time: float32, shape (len(texts), dimension)."""
+        """The vectors of `embed_question`, up to rounding, in half the time: float32, shape (len(texts), dimension)."""
         if not texts:
             return np.zeros((0, self.identity.dimension), np.float32)
         with self._lock:
@@ -132,17 +132,17 @@ class OpenVINOEmbedder:
         return np.asarray(vector, np.float32)
 
     def _infer(self, ids: list[list[int]]) -> Vectors:
-        """The vectors of a few short texts, which go through the graph together."""
+        """The vectors of a few short texts, computed together."""
         if self._question_request is None:
             self._question_request = self._compile("LATENCY", keep=self._keep_compiled).create_infer_request()
         self._question_request.infer(_padded(ids))
         return unit(np.array(self._question_request.get_output_tensor(0).data, np.float32))
 
     def _in_flight(self, batches: Iterator[Batch]) -> Iterator[tuple[list[int], Vectors]]:
-        """The graph's rows for each batch, in order, with as many batches running as the CPU has streams.
+        """The graph's rows for each batch, in order. As many batches run at once as the CPU has streams.
 
-        No callbacks: OpenVINO's threads would then wait for Python's lock, which the thread that frees the graph holds
-        while it waits for them.
+        Callbacks could deadlock: OpenVINO's threads would wait for Python's lock, while the thread that frees the graph has
+        the lock and waits for them.
         """
         model = self._passages()
         idle = [model.create_infer_request() for _ in range(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))]
@@ -169,7 +169,7 @@ class OpenVINOEmbedder:
                 request.wait()
 
     def _batches(self, texts: Sequence[str]) -> Iterator[Batch]:
-        """Positions in `texts` and the graph's inputs for them. Raises ModelError at a text that is too long."""
+        """Positions in `texts`, and the graph's inputs for them. Raises ModelError for a text that is too long."""
         for start in range(0, len(texts), _SLICE):
             ids = self._token_ids(texts[start : start + _SLICE], special=True)
             special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
@@ -189,20 +189,20 @@ class OpenVINOEmbedder:
         return self._passage_model
 
     def _compile(self, hint: str, *, keep: bool) -> Any:
-        # said outright because OpenVINO would otherwise choose bf16 or f16 by itself where the CPU has it
+        # set, since OpenVINO would otherwise choose bf16 or f16 if the CPU supports it
         settings: dict[str, Any] = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
-        if hint == "LATENCY":  # pinned to a core on which a model server's threads spin, one text takes seconds
+        if hint == "LATENCY":  # a text takes seconds on a pinned core where a model server's threads spin
             settings["ENABLE_CPU_PINNING"] = False
-        kept = {"CACHE_DIR": str(self._graph.folder / "compiled"), "CACHE_MODE": "OPTIMIZE_SPEED"} if keep else {}
+        cache = {"CACHE_DIR": str(self._graph.folder / "compiled"), "CACHE_MODE": "OPTIMIZE_SPEED"} if keep else {}
         path = str(self._graph.folder / "openvino.xml")
         try:
-            return openvino_core().compile_model(path, "CPU", settings | kept)
+            return openvino_core().compile_model(path, "CPU", settings | cache)
         except RuntimeError as error:
-            if kept:  # the cache folder may be read-only, and works all the same
+            if cache:  # the cache folder may be read-only
                 return self._compile(hint, keep=False)
             raise ModelError(
                 f"OpenVINO cannot compile {path}: {str(error).strip().splitlines()[-1]}. Delete {self._graph.folder}; "
-                "it is made again at the next start."
+                "the next start makes it again."
             ) from error
 
 

@@ -1,6 +1,7 @@
-"""Run as `python -m rag.models.embedders.openvino_export MODEL TARGET REVISION`: convert a model, then prove the copy.
+"""Convert a model to OpenVINO, then compare its vectors with the original's.
 
-In a process of its own, so that torch and its memory are gone when it ends.
+Run as `python -m rag.models.embedders.openvino_export MODEL TARGET REVISION`. It has its own process, so that the memory of
+torch is freed at its end.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ PROBES = (
 
 
 def main(arguments: list[str]) -> None:
-    """Write the graph and its manifest, with the precision that passed (null if none did), into the target folder."""
+    """Write the graph and its manifest into the target folder. The manifest's precision is the one that passed, or null."""
     source, target, revision = Path(arguments[0]), Path(arguments[1]), arguments[2]
     original = SentenceTransformersEmbedder(str(source), device="cpu", name=source.name, attention="eager")
     probes = [probe for probe in PROBES if original.count_tokens([probe])[0] <= original.identity.max_tokens]
@@ -79,7 +80,7 @@ def main(arguments: list[str]) -> None:
 
 
 def least_cosine(graph: Graph, probes: list[str], expected: Vectors) -> float:
-    """The lowest cosine to `expected`: all probes padded into one batch, in ordinary batches, and alone as questions."""
+    """The lowest cosine to `expected`, with all probes in one padded batch, in normal batches, and as single questions."""
     cosines = []
     for budget in (1_000_000, 2048):
         embedder = OpenVINOEmbedder(graph, batch_tokens=budget, keep_compiled=False)
@@ -89,7 +90,7 @@ def least_cosine(graph: Graph, probes: list[str], expected: Vectors) -> float:
 
 
 def _convert(model: Any, target: Path) -> None:
-    """Save the graph from token ids and mask to the sentence vector; the token vectors are left out."""
+    """Save the graph from token ids and mask to the sentence vector, without the output of token vectors."""
     import torch
 
     openvino = load_openvino()

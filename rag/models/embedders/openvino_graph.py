@@ -1,7 +1,7 @@
-"""The OpenVINO graph of a sentence-transformers model: made once a machine, kept in the cache folder, checked there.
+"""The OpenVINO graph of a sentence-transformers model: made once on each machine, checked, and kept in the cache folder.
 
-A graph's folder holds `openvino.xml`, `openvino.bin`, `manifest.json` and `compiled/`. It is named by the hash of the
-weights and by the precision this CPU is fastest in. It appears whole or not at all, and can be deleted at any time.
+A graph's folder contains `openvino.xml`, `openvino.bin`, `manifest.json` and `compiled/`. Its name has the hash of the
+weights and the fastest precision of this CPU. It is moved into place when complete, and can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from rag.system.files import cache_folder, locked, read_json
 CONVERTER = "openvino.tools.ovc"
 FORMAT = 1
 LEAST_COSINE = 0.999
-"""How close the graph's vectors must come to float32 torch on every probe."""
+"""The lowest cosine allowed between the vectors of the graph and of float32 torch, on any probe."""
 
-_PATIENCE = 900  # seconds for an export, which takes 15 on a free machine
+_PATIENCE = 900  # seconds for an export, which takes 15 on an idle machine
 _log = logging.getLogger(__name__)
 _core_lock = threading.Lock()
 _cores: list[Any] = []
 
 
 class GraphRefusedError(ModelError):
-    """OpenVINO cannot make or run the graph faithfully; sentence-transformers still can."""
+    """OpenVINO cannot convert the model, or its vectors differ. sentence-transformers can still run it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """An exported model in `folder`; its tokenizer stays in `source`. `precision` is "bf16" or "f32".
+    """An exported model in `folder`. Its tokenizer stays in `source`. `precision` is "bf16" or "f32".
 
-    `least_cosine` is the lowest cosine to the original's vectors that was measured in this precision.
+    `least_cosine` is the lowest measured cosine to the original's vectors in this precision.
     """
 
     folder: Path
@@ -56,9 +56,9 @@ class Graph:
 
 
 def load_openvino() -> ModuleType:
-    """The openvino module, without the telemetry that reports every import and conversion.
+    """The openvino module, without its telemetry, which would report every import and conversion.
 
-    The model converter, a tenth of a second to import, is left out until `openvino.convert_model` is called.
+    The model converter takes 0.1 s to import, so it is only imported when `openvino.convert_model` is called.
     """
     modules = cast("dict[str, Any]", sys.modules)
     modules.setdefault("openvino_telemetry", None)  # openvino then uses its own silent stub
@@ -78,9 +78,9 @@ def _convert_model(*arguments: Any, **options: Any) -> Any:
 
 
 def openvino_core() -> Any:
-    """The one Core of this process, which is never freed.
+    """The only Core of this process, which is never freed.
 
-    A Core gives the thread that first uses its CPU a stack for signal handlers, and unmaps that stack when it is freed. Where
+    A Core gives the thread that first uses its CPU a stack for signal handlers, and unmaps the stack when it is freed. If
     another thread frees it, as garbage collection may, the next Ctrl-C is a segmentation fault.
     """
     with _core_lock:
@@ -90,21 +90,21 @@ def openvino_core() -> Any:
 
 
 def fastest_precision() -> str:
-    """ "bf16" where this CPU computes in it, else "f32"."""
+    """ "bf16" if this CPU supports it, else "f32"."""
     capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"
 
 
 def stored_graph(source: Path) -> Graph | None:
-    """The graph of the model in `source` where it is made already. Raises GraphRefusedError."""
+    """The existing graph of the model in `source`, or None. Raises GraphRefusedError."""
     revision = weights_revision(source)
     return _stored(_home(revision), source, revision)
 
 
 def prepared_graph(source: Path) -> Graph:
-    """The graph of the model in `source`, exported now (about 15 s, in a process of its own) if it is not at hand.
+    """The graph of the model in `source`. If there is none, export it in a process of its own, which takes about 15 s.
 
-    Raises GraphRefusedError if OpenVINO cannot replace the original faithfully, ModelError where the cache cannot be written.
+    Raises GraphRefusedError if OpenVINO cannot replace the original, ModelError if the cache folder cannot be written.
     """
     revision = weights_revision(source)
     home = _home(revision)
@@ -113,13 +113,13 @@ def prepared_graph(source: Path) -> Graph:
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with locked(home.with_suffix(".lock"), patience=-1):
-            if graph := _stored(home, source, revision):  # another process made it while this one waited
+            if graph := _stored(home, source, revision):  # another process made it meanwhile
                 return graph
             _export(source, home, revision)
     except OSError as error:
         raise ModelError(
             f"The graph of {source.name} cannot be kept in {home.parent}: {error}. "
-            "Set RAG_CACHE to a folder that can be written to and has 200 MB free."
+            "Set RAG_CACHE to a writable folder with 200 MB free."
         ) from error
     if graph := _stored(home, source, revision):
         return graph
@@ -131,7 +131,7 @@ def _home(revision: str) -> Path:
 
 
 def graph_digest(folder: Path) -> dict[str, Any]:
-    """What shows damage: the graph's hash and the size of its weights, for hashing those would double a search's start."""
+    """A digest that shows damage: the graph's hash, and the size of its weights, since hashing these would be slow."""
     return {
         "xml": hashlib.sha256((folder / "openvino.xml").read_bytes()).hexdigest(),
         "bin": (folder / "openvino.bin").stat().st_size,
@@ -147,7 +147,7 @@ def _stored(home: Path, source: Path, revision: str) -> Graph | None:
         cosines, precision = manifest["least_cosines"], manifest["precision"]
         if precision is None:
             raise GraphRefusedError(
-                f"On this machine OpenVINO's vectors differ from the original's (cosines {cosines}, wanted {LEAST_COSINE})."
+                f"On this machine OpenVINO's vectors differ from the original's (cosines {cosines}, minimum {LEAST_COSINE})."
             )
         if graph_digest(home) != manifest["digest"]:
             return None
@@ -158,9 +158,9 @@ def _stored(home: Path, source: Path, revision: str) -> Graph | None:
 
 
 def _export(source: Path, home: Path, revision: str) -> None:
-    """Export into a folder beside `home` and move it into place; the lock on `home` is held."""
+    """Export into a folder beside `home`, and move it into place. The caller has the lock on `home`."""
     _log.info("preparing %s for this CPU, once", source.name)
-    for leftover in home.parent.glob(f"{home.name}.*.partial"):  # of a process that was killed: the lock is ours now
+    for leftover in home.parent.glob(f"{home.name}.*.partial"):  # of a killed process, since this one has the lock
         shutil.rmtree(leftover, ignore_errors=True)
     partial = home.with_name(f"{home.name}.{os.getpid()}.partial")
     partial.mkdir()
@@ -181,7 +181,7 @@ def _run_export(source: Path, target: Path, revision: str) -> None:
         "HF_HUB_OFFLINE": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }
-    # -P: a file in the user's folder that is named like a library must not be imported
+    # -P: do not import a file in the user's folder that has the name of a library
     command = [sys.executable, "-P", "-m", "rag.models.embedders.openvino_export", str(source), str(target), revision]
     try:
         done = subprocess.run(

@@ -1,7 +1,7 @@
-"""What models want to read in front of a question and in front of a passage, as their authors' pages say.
+"""The prefixes of questions and passages for families of models, from their authors' pages.
 
-Without them a model of these families finds clearly less. They hold where a model folder brings no prompts of its own, and for
-servers, which as a rule embed what they are sent and add nothing.
+Without them, these models find clearly less. They apply to model folders without prompts, and to servers, which usually add
+nothing to the texts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ _FAMILIES = (
 
 
 def prefixes_of(model: str) -> tuple[str, str]:
-    """The prefixes of questions and passages for a model of this name or folder; empty for an unknown name."""
+    """The prefixes of questions and passages for a model's name or folder; empty for an unknown name.
+
+    >>> prefixes_of("intfloat/e5-small-v2")
+    ('query: ', 'passage: ')
+    """
     name = re.split(r"[/\\]", model.rstrip("/\\"))[-1].lower()
     return next(
         ((question, passage) for family, question, passage in _FAMILIES if re.search(rf"(?<![a-z0-9]){family}", name)),

@@ -1,4 +1,4 @@
-"""Any sentence-transformers model, by hub name or folder, on the best device that is there."""
+"""Any sentence-transformers model, by hub name or folder, on the best device."""
 
 from __future__ import annotations
 
@@ -28,12 +28,16 @@ _SLICE = 2048  # passages tokenised and sorted at a time
 
 
 class SentenceTransformersEmbedder:
-    """`model` is a folder or a hub name. A folder is never looked up on a network.
+    """An embedder with a sentence-transformers model. `model` is a folder, never looked up on a network, or a hub name.
 
-    The prefixes default to the model's own prompts ("query"; "document", "passage" or "corpus"), and without any to what models
-    of its name want. A folder is known by its own name and the hash of its weights, so that it may be moved; a hub model by
-    the commit that was loaded.
-    `batch_tokens` bounds rows times longest row of a batch; the default is 4,096, and 65,536 on a GPU.
+    Prefixes default to the model's own prompts ("query"; "document", "passage" or "corpus"), else to those of its family. The
+    identity of a folder is its name and the hash of its weights, so it may be moved. The identity of a hub model is the loaded
+    commit. `batch_tokens` limits the rows times the longest row of a batch; the default is 4,096, and 65,536 on a GPU.
+
+    Raises ModelError for a model that cannot be loaded.
+
+        embedder = SentenceTransformersEmbedder("BAAI/bge-small-en-v1.5", device="cpu")
+        embedder.embed_question("How tall is the tower?").shape    # (384,)
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class SentenceTransformersEmbedder:
         usual = usual if any(usual) else prefixes_of(known_as)
         question_prefix = usual[0] if question_prefix is None else question_prefix
         passage_prefix = usual[1] if passage_prefix is None else passage_prefix
-        # one token more than the prefix: where prefix and text meet, a tokenizer may split differently
+        # one token more than the prefix, since a tokenizer may split differently where prefix and text meet
         self._prefix_tokens = self._count([passage_prefix])[0] + 1 if passage_prefix else 0
         self.identity = EmbedderIdentity(
             name=known_as,
@@ -92,7 +96,7 @@ class SentenceTransformersEmbedder:
         return centre(self._encode(parts, prefix, question=True))
 
     def close(self) -> None:
-        """Free the model and what it holds on a GPU."""
+        """Free the model and its memory on a GPU."""
         import torch
 
         self.model = None
@@ -100,7 +104,7 @@ class SentenceTransformersEmbedder:
             torch.cuda.empty_cache()
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text; more where it grows together with the prefix by more than the one token set aside."""
+        """Tokens of each text, plus those that joining it with the prefix adds beyond the reserved token."""
         counts = self.count_tokens(texts)
         if not self._prefix_tokens:
             return counts
@@ -124,12 +128,12 @@ class SentenceTransformersEmbedder:
 
     def _prompt(self, *names: str) -> str:
         prompts = self.model.prompts
-        given = next((prompts[name] for name in names if prompts.get(name)), None)
-        return str(given or prompts.get(self.model.default_prompt_name) or "")
+        found = next((prompts[name] for name in names if prompts.get(name)), None)
+        return str(found or prompts.get(self.model.default_prompt_name) or "")
 
 
 def _token_counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:
-    """Counts without special tokens and without cutting, for a transformers tokenizer or one of the tokenizers library."""
+    """A function that counts tokens, without special tokens or cuts, for a tokenizer of transformers or tokenizers."""
     if hasattr(tokenizer, "no_truncation"):
         whole = type(tokenizer).from_str(tokenizer.to_str())
         whole.no_truncation()
@@ -148,12 +152,12 @@ def _token_counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:
 
 
 def _special_tokens(tokenizer: Any) -> int:
-    """Tokens that the model adds to a text; none for a static model, which has a plain tokenizer."""
+    """The number of tokens that the model adds to a text; 0 for a static model, which has a plain tokenizer."""
     return 0 if hasattr(tokenizer, "no_truncation") else int(tokenizer.num_special_tokens_to_add(pair=False))
 
 
 def _pooling(model: Any) -> str:
-    """The pooling mode, several joined by "+"; "none" where the model has no such step."""
+    """The pooling mode, several joined by "+"; "none" for a model without pooling."""
     for module in model:
         if hasattr(module, "get_pooling_mode_str"):  # sentence-transformers 5
             return str(module.get_pooling_mode_str())

@@ -1,1 +1,1 @@
-"""Models that write answers: llama.cpp in this process, and sentences quoted without a model."""
+"""Generators, which write answers: llama.cpp, vLLM, servers over HTTP, and quotes without a model."""

@@ -1,4 +1,4 @@
-"""No model: the sentences of the sources that answer best, word for word."""
+"""Answers without a model: the best sentences of the sources, word for word."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 SENTENCES = 3
 WORTH_OF_THE_NEXT = 0.6
-"""A further sentence is quoted only if it scores at least this share of the best one."""
+"""A further sentence is quoted only if it has at least this share of the best score."""
 
 RANK_DISCOUNT = 0.05
 
 
 class ExtractiveGenerator:
-    """Quotes up to three sentences that share the question's rarest words; sources that rank higher count a little more."""
+    """Quotes up to three sentences that share the question's rarest words. Higher-ranked sources count slightly more."""
 
     identity = "extractive"
     name = "extractive"
@@ -36,11 +36,11 @@ class ExtractiveGenerator:
     parallel = 1
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Words, for want of a model; nothing is ever too long for this generator."""
+        """The number of words, since there is no model. No prompt is too long."""
         return sum(len(message.content.split()) for message in messages)
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[str | Usage, None]:
-        """The sentences one by one, the best first, as many as `max_tokens` words allow."""
+        """The sentences one by one, best first, up to `max_tokens` words."""
         check_options(sampling, model=self.name, able=self.options)
         room = sampling.max_tokens
         for sentence in best_sentences(prompt.question, prompt.passages):
@@ -51,11 +51,11 @@ class ExtractiveGenerator:
         yield Usage(0, sampling.max_tokens - room)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""
 
 
 def best_sentences(question: str, passages: Sequence[Passage]) -> list[str]:
-    """Up to three sentences, best first, each once; white space is folded."""
+    """Up to three different sentences, best first, with white space folded."""
     wanted = set(content_stems(question))
     sentences = [
         (" ".join(passage.text[start:end].split()), rank)

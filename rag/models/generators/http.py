@@ -1,4 +1,4 @@
-"""A model behind OpenAI's chat API: vLLM's server above all, llama.cpp's, and any other."""
+"""A model behind OpenAI's chat API: vLLM's server, llama.cpp's, or any other."""
 
 from __future__ import annotations
 
@@ -24,33 +24,36 @@ if TYPE_CHECKING:
     from rag.types import Message, Passage, Prompt
 
 CAUTIOUS_WINDOW = 4096
-"""Tokens that prompt and answer share where the server does not tell."""
+"""The context window in tokens that is assumed if the server does not report one."""
 
 STANDARD_OPTIONS = ALL_OPTIONS - {"top_k", "repetition_penalty"}
 PENALTY_NAMES = {"vLLM": "repetition_penalty", "llama.cpp": "repeat_penalty"}
 PARALLEL = {"vLLM": 512, "": 8}
-"""Calls worth having at once. vLLM batches what it can and lets the rest wait in its own queue; llama.cpp tells its slots."""
+"""Useful concurrency by kind of server. vLLM batches and queues calls itself; llama.cpp reports its slots."""
 
 CHARACTERS_A_TOKEN = 4
 COUNTED_PROMPTS = 1024
 CUT_SHORT = frozenset({"content_filter", "abort", "error"})
-"""Why a server may end an answer that is not complete. "length" is no such reason: `max_tokens` was asked for."""
+"""Finish reasons of an incomplete answer. "length" is not among them, since the request has `max_tokens`."""
 
 
 class HttpGenerator:
-    """Writes with a model on a server; several streams, threads and event loops may use it at once.
+    """A generator on a server. Several streams, threads and event loops may use it at once.
 
     `base_url` ends before /chat/completions, as in http://127.0.0.1:8000/v1. Opening asks the server for its models; `model`
-    None is the only one it has. Window and token counts are the server's own (vLLM, llama.cpp); `window` can make the window
-    smaller. Where the server does not tell, a warning says so: the window is then `window`, else CAUTIOUS_WINDOW, and a
-    prompt counts as its UTF-8 bytes and what a chat template may add, which no byte-level tokenizer exceeds.
+    None is its only model. Window and token counts come from the server (vLLM, llama.cpp); `window` can make the window
+    smaller. A server that reports neither causes a warning. The window is then `window`, else CAUTIOUS_WINDOW. A prompt then
+    counts as its UTF-8 bytes plus room for a chat template, which no byte-level tokenizer exceeds.
 
-    `timeout` is the longest silence of a stream and `connect_timeout` the longest time to connect, in seconds. No more than `parallel`
-    streams of one event loop are sent at once, fewer while the server says that it is busy; the others wait. Calls are tried
-    again until an answer has begun, the first time after `backoff` seconds. `constrain` lets vLLM write no bracketed number
-    that is not a passage's; an opening bracket can then begin nothing else.
+    `timeout` is the longest silence of a stream, and `connect_timeout` the longest time to connect, in seconds. At most
+    `parallel` streams of one event loop are sent at once, and fewer while the server is busy; others wait. Calls are retried
+    until an answer begins, first after `backoff` seconds. With `constrain`, vLLM writes only numbers of passages in brackets,
+    and nothing else after an opening bracket.
 
-    Raises ModelError where the server cannot be used, SpecError for a model that it does not serve.
+    Raises ModelError if the server cannot be used, SpecError for a model that it does not serve.
+
+        with HttpGenerator("http://127.0.0.1:8000/v1") as llm:
+            answer = rag.ask("Who signs it off?", index="indexes/handbook", llm=llm)
     """
 
     max_sources = None
@@ -84,8 +87,8 @@ class HttpGenerator:
         self._count = lru_cache(maxsize=COUNTED_PROMPTS)(exact) if exact else most_tokens
         known = [tokens for tokens in (window, self._served.window) if tokens]
         self.window = min(known, default=CAUTIOUS_WINDOW)
-        if untold := _untold(bool(known), exact is not None):
-            warnings.warn(f"{shown(base_url)} does not tell {untold}", RuntimeWarning, stacklevel=2)
+        if missing := _missing(bool(known), exact is not None):
+            warnings.warn(f"{shown(base_url)} does not tell {missing}", RuntimeWarning, stacklevel=2)
         self.options = ALL_OPTIONS if self._served.kind else STANDARD_OPTIONS
         self.parallel = parallel or self._served.slots or min(PARALLEL.get(self._served.kind, 1), most_connections())
         self._streams = Streams(
@@ -105,24 +108,24 @@ class HttpGenerator:
 
     @property
     def identity(self) -> str:
-        """The model's name and its origin as the server describes it; its address where the server says nothing."""
+        """The model's name and its origin as the server reports it, or the server's address."""
         return f"{self.name} {origin_on(self._server, self.name) or self._server.base_url}"
 
     @property
     def description(self) -> str:
-        """Model, place and kind of server, for a person."""
+        """Model, address and kind of server, for people."""
         kind = f" ({self._served.kind} {self._served.version}".rstrip() + ")" if self._served.kind else ""
         return f"{self.name} at {origin(self._server.base_url)}{kind}"
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Exactly the prompt tokens that a stream of the same messages reports, or no fewer where the server does not count."""
+        """The prompt tokens that a stream of the same messages reports; an upper bound if the server does not count."""
         return self._count(tuple(messages))
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[str | Usage, None]:
-        """Pieces of whole characters, then a Usage. Closing the iterator makes the server stop, and so does this one where a
-        server writes on and on, clearly more than `max_tokens`.
+        """Pieces of whole characters, then a Usage. Closing the iterator stops the server.
 
-        Raises ModelError, also in the middle where the connection is lost: an answer is complete or an error.
+        The stream also stops a server that writes far more than `max_tokens`. Raises ModelError, also in the middle when the
+        connection is lost: an answer is complete, or an error.
         """
         check_options(sampling, model=self.name, able=self.options)
         answer = _Answer(self.description)
@@ -141,17 +144,17 @@ class HttpGenerator:
 
     @property
     def gives_whole_answers(self) -> bool:
-        """Whether it is vLLM: for each token of a stream it wakes up its client, whose batch may share the machine with it.
+        """Whether whole answers cost less: True for vLLM, which wakes up its client for each token of a stream.
 
-        No longer where something on the way has not waited for a whole answer.
+        False after a proxy did not wait for a whole answer.
         """
         return self._served.kind == "vLLM" and not self._is_impatient
 
     async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
-        """The whole answer at once, for batches that nobody watches. Cancelling it makes the server stop.
+        """The whole answer at once, for batches that nobody watches. Cancelling the task stops the server.
 
-        It is asked for again where the connection is lost before it is there. The server is given up when it has done nothing, for
-        anyone, between two looks that are `timeout` apart. Raises ModelError and UsageError as `stream` does.
+        The call is retried if the connection is lost before the answer. It fails if the server made no progress, for any
+        client, between two checks `timeout` seconds apart. Raises the errors of `stream`.
         """
         if not self.gives_whole_answers:
             return await joined(self.stream(prompt, sampling))
@@ -160,13 +163,13 @@ class HttpGenerator:
         del request["stream"], request["stream_options"]
         answer = _Answer(self.description)
         try:
-            told = await self._streams.whole(request, metrics=f"{self._server.root}/metrics")
+            event = await self._streams.whole(request, metrics=f"{self._server.root}/metrics")
         except RefusedError as refused:
             if refused.status not in TOO_LATE:
                 raise
             self._is_impatient = True
             return await joined(self.stream(prompt, sampling))
-        text = answer.text_of(told) + answer.rest()
+        text = answer.text_of(event) + answer.rest()
         return text, answer.usage or Usage(prompt.tokens, max(1, len(text) // CHARACTERS_A_TOKEN))
 
     def close(self) -> None:
@@ -174,7 +177,7 @@ class HttpGenerator:
         self._server.close()
 
     def _request(self, prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
-        """What was chosen, in the server's words; the rest is left out."""
+        """The body of a request, with the options that are set."""
         chosen = {
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
@@ -195,17 +198,16 @@ class HttpGenerator:
 
 
 def only_numbers_of(passages: Sequence[Passage]) -> str:
-    """A regular expression for any text whose opening brackets begin the number of a passage, as in "It is tall [1].".
+    """A regular expression for texts in which every opening bracket begins a passage's number, as in "It is tall [1].".
 
-    Stretches of text and numbers take turns, for xgrammar takes 0.05 ms a token over that; over the same set of texts put as
-    one choice a character, 100 ms.
+    Text and numbers alternate, which xgrammar checks in 0.05 ms a token. A choice for each character takes it 100 ms.
     """
     numbers = "|".join(str(passage.number) for passage in passages)
     return rf"[^\[]*(\[({numbers})\][^\[]*)*"
 
 
 class _Answer:
-    """Puts the events of one answer together, and tells whether it is complete."""
+    """Joins the events of one answer, and checks that it is complete."""
 
     def __init__(self, description: str) -> None:
         self._description = description
@@ -215,31 +217,28 @@ class _Answer:
         self.events = self.pieces = self.characters = 0
 
     def text_of(self, event: dict[str, Any]) -> str:
-        """The text that an event adds, or that a whole answer is, in whole characters.
-
-        Raises ModelError for what is no part of an answer.
-        """
+        """The text of an event, or of a whole answer, in whole characters. Raises ModelError for an invalid event."""
         self.events += 1
         try:
             self.usage = _usage(event) or self.usage
             for choice in event.get("choices") or ():
-                said = choice["message"] if "message" in choice else choice["delta"]
-                text = said.get("content") or ""
+                message = choice["message"] if "message" in choice else choice["delta"]
+                text = message.get("content") or ""
                 self._end(choice.get("finish_reason"))
                 self.pieces += bool(text)
                 self.characters += len(text)
                 return self._whole(text)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ModelError(
-                f"{self._description} sent {json.dumps(event)[:80]} in the middle of an answer, which is no part of one."
+                f"{self._description} sent {json.dumps(event)[:80]} in the middle of an answer, which is not valid there."
             ) from error
         return ""
 
     def is_over(self, max_tokens: int) -> bool:
-        """Whether it is clearly longer than was asked for; it then counts as complete, as one that the server has cut there.
+        """Whether the answer is far longer than `max_tokens`. It then counts as complete, as if the server had cut it.
 
-        A server may send a token in several pieces or several tokens in one, hence pieces and characters; the events of a
-        model that thinks may have neither.
+        A server may split a token into pieces, or join several in one, so both pieces and characters count. Events count
+        too, since those of a model that thinks may have no text.
         """
         many_pieces = self.pieces > 2 * max_tokens + 64 and self.characters > 16 * max_tokens + 1024
         is_over = many_pieces or self.characters > 256 * max_tokens + 65_536 or self.events > 64 * max_tokens + 4096
@@ -247,9 +246,9 @@ class _Answer:
         return is_over
 
     def rest(self) -> str:
-        """What is held back at the end. Raises ModelError where the answer is not complete."""
+        """The text still held back at the end. Raises ModelError if the answer is not complete."""
         if not self._is_complete:
-            raise ModelError(f"{self._description} stopped before its answer was complete. Ask again; its log tells more.")
+            raise ModelError(f"{self._description} stopped before its answer was complete. Ask again, and see its log.")
         return "\ufffd" if self._half_character else ""
 
     def _end(self, reason: str | None) -> None:
@@ -258,7 +257,7 @@ class _Answer:
         self._is_complete = self._is_complete or bool(reason)
 
     def _whole(self, text: str) -> str:
-        """The text with surrogates joined that events have torn apart; half a character waits for its other half."""
+        """The text, with surrogate pairs joined that were split between events. Half a character is held back."""
         text = self._half_character + text
         if text.isascii():
             return text
@@ -275,17 +274,17 @@ def _usage(event: dict[str, Any]) -> Usage | None:
     return Usage(int(usage["prompt_tokens"]), int(usage["completion_tokens"]), int(details.get("cached_tokens") or 0))
 
 
-def _untold(window: bool, exact: bool) -> str:
-    """What a server keeps to itself, and what is done about it; empty where it tells all."""
+def _missing(window: bool, exact: bool) -> str:
+    """What a server does not report, and the consequence; empty if it reports everything."""
     if window and exact:
         return ""
-    cure = (
+    limit = (
         f"Prompts are kept within {CAUTIOUS_WINDOW} tokens; if the model reads more, name its window: …/v1?window=32768#MODEL"
     )
     bound = "A prompt counts as its bytes, three to five times what it takes, so fewer sources fit."
     if window:
         return f"how many tokens a prompt takes. {bound}"
-    return f"its window. {cure}" if exact else f"its window, nor how many tokens a prompt takes. {cure} {bound}"
+    return f"its window. {limit}" if exact else f"its window, nor how many tokens a prompt takes. {limit} {bound}"
 
 
 def _refuse_below_one(**options: int | None) -> None:

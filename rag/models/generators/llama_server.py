@@ -1,7 +1,7 @@
-"""A GGUF model behind llama.cpp's own server, which batches requests and keeps the prompts that it has read.
+"""A GGUF model behind llama.cpp's own server, which batches requests and caches prompts.
 
-It listens on a socket in a folder that only this user can enter, behind a random key, so that nobody else on the machine
-can use the model. Requests go over that socket: a call is cancelled by hanging up, and no thread of ours waits for it.
+The server listens on a socket in a folder of this user, behind a random key, so that nobody else on the machine can use the
+model. Hanging up cancels a call, and no thread of this package waits for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
 BATCH = 256
-"""Prompt tokens that are read between two looks at whether the caller has hung up."""
+"""Prompt tokens between two checks whether the caller hung up."""
 
 PROMPT_CACHE_MIB = 512
 LONGEST_SOCKET_PATH = 100
@@ -35,7 +35,7 @@ WAIT_POLICY = "OMP_WAIT_POLICY"
 
 
 class LlamaServer:
-    """A loaded model and the way to talk to it. Raises ModelError where llama.cpp cannot load the file."""
+    """A loaded model, and calls to it. Raises ModelError if llama.cpp cannot load the file."""
 
     def __init__(self, path: Path, *, window: int, threads: int, parallel: int) -> None:
         import httpx
@@ -47,12 +47,12 @@ class LlamaServer:
         self._socket = place if place.endswith(".sock") else None
         start = partial(_start, path, place, self._key, window=window, threads=threads, parallel=parallel)
         thread = ServerThread(start, partial(_wait_for_its_loop, self._socket, self._key), folder.cleanup)
-        self.stop = weakref.finalize(self, thread.stop)  # at the latest when the program ends
+        self.stop = weakref.finalize(self, thread.stop)  # runs at the latest when the program ends
         try:
             self._url = _url(self._socket, thread.address())
-            # The server hangs up on idle connections; a fresh one costs less than a millisecond and never meets that.
+            # The server drops idle connections. A fresh one takes less than a millisecond and avoids that.
             limits = httpx.Limits(max_keepalive_connections=0)
-            # No TLS here, and so no certificates to read.
+            # No TLS, so no certificates to read.
             transport = httpx.HTTPTransport(uds=self._socket, verify=False, limits=limits)
             self._client = httpx.Client(transport=transport, **_options(self._url, self._key))
             self.window = int(self.call("GET", "/props")["default_generation_settings"]["n_ctx"])
@@ -61,7 +61,7 @@ class LlamaServer:
             raise
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """What the server answers. Raises ModelError where it refuses."""
+        """The server's JSON answer. Raises ModelError if it refuses the request."""
         import httpx
 
         try:
@@ -74,14 +74,14 @@ class LlamaServer:
         return answer
 
     def client(self) -> httpx.AsyncClient:
-        """A client of the running event loop; whoever asks closes it."""
+        """A client for the running event loop. The caller closes it."""
         import httpx
 
         transport = httpx.AsyncHTTPTransport(uds=self._socket, verify=False)
         return httpx.AsyncClient(transport=transport, **_options(self._url, self._key))
 
     async def send(self, client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> httpx.Response:
-        """The response as soon as it begins; whoever asks closes it. Raises ModelError where the server refuses."""
+        """The response as soon as it begins. The caller closes it. Raises ModelError if the server refuses the request."""
         response = await client.send(client.build_request("POST", path, content=json.dumps(body)), stream=True)
         if response.is_error:
             raise refusal(self._name, await response.aread())
@@ -89,17 +89,17 @@ class LlamaServer:
 
 
 def _url(socket: str | None, address: str) -> str:
-    """The address of requests; over a socket, every name serves."""
+    """The address of requests. Over a socket, any host name will do."""
     return "http://llama.cpp" if socket else address
 
 
 def _options(url: str, key: str) -> dict[str, Any]:
-    # No timeout: a call may wait long for its turn, and a server in this process cannot go missing.
+    # No timeout: a call may wait long for its turn, and a server in this process cannot disappear.
     return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"}, "timeout": None, "trust_env": False}
 
 
 def _wait_for_its_loop(socket: str | None, key: str, server: Any) -> None:
-    """Return when the server's loop runs. Raises ModelError when it never will."""
+    """Return when the server's loop runs. Raises ModelError if it does not start."""
     import httpx
 
     transport = httpx.HTTPTransport(uds=socket, verify=False)
@@ -121,30 +121,30 @@ def _start(path: Path, address: str, key: str, *, window: int, threads: int, par
     parameters.cache_ram_mib = PROMPT_CACHE_MIB
     parameters.hostnames = [address]
     parameters.api_keys = [key]
-    parameters.sse_ping_interval = 1  # seconds; a call that waits takes so long to see that the server is closing
-    parameters.verbosity = -1  # at 0 it prints errors, which reach the caller as exceptions anyway
+    parameters.sse_ping_interval = 1  # seconds until a waiting call notices that the server is closing
+    parameters.verbosity = -1  # 0 would print errors, which are raised as exceptions anyway
     parameters.ui = parameters.endpoint_slots = parameters.warmup = parameters.fit_params = False
     parameters.endpoint_metrics = True
     try:
         return xllamacpp.Server(parameters)
     except RuntimeError as error:
         raise ModelError(
-            f"llama.cpp cannot load {path}. The file is damaged, of a kind that it does not know, or too large for the memory."
+            f"llama.cpp cannot load {path}. The file is damaged, of an unknown kind, or too large for the memory."
         ) from error
 
 
 def _import_xllamacpp() -> ModuleType:
-    """Import it with OpenMP threads that sleep while they wait.
+    """Import xllamacpp with OpenMP threads that sleep while they wait.
 
-    OpenMP reads the policy once, when it is loaded. Threads that spin made generation 25 times slower as soon as another
-    process used the same cores.
+    OpenMP reads the policy once, when it is loaded. With spinning threads, generation is 25 times slower as soon as another
+    process uses the same cores.
     """
     before = os.environ.get(WAIT_POLICY)
     os.environ[WAIT_POLICY] = before or "passive"
     try:
         import xllamacpp
     except ImportError as error:
-        raise ModelError(f"xllamacpp is installed but cannot be loaded: {error}. Install what it misses.") from error
+        raise ModelError(f"xllamacpp is installed but cannot be loaded: {error}. Install the missing library.") from error
     finally:
         if before is None:
             del os.environ[WAIT_POLICY]
@@ -152,13 +152,13 @@ def _import_xllamacpp() -> ModuleType:
 
 
 def _place(folder: str) -> str:
-    """A socket in the folder; on systems without such sockets, the loopback network, guarded by the key alone."""
+    """A socket in the folder. On systems without such sockets, the loopback address, protected by the key alone."""
     path = str(Path(folder) / "llama.sock")
     return path if hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= LONGEST_SOCKET_PATH else "127.0.0.1"
 
 
 def refusal(name: str, body: bytes) -> ModelError:
-    """What llama.cpp's error means for the caller."""
+    """The ModelError for an error of llama.cpp."""
     try:
         answer = json.loads(body)
     except ValueError:

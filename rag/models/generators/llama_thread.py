@@ -1,6 +1,6 @@
 """The thread that owns llama.cpp's server: it starts the server, keeps it, and releases it at the right time.
 
-A server that is released before its loop runs misses the stop, and waits for ever with Python's lock held. No time limit
+A server that is released before its loop runs misses the stop, and waits for ever with Python's lock. No time limit
 and no interrupt ends that wait. Ctrl-C during a load releases the server just then, because Python raises the interrupt
 as soon as the call that loads the model returns. Python raises interrupts in the main thread only, so this thread is safe.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STOP_TIMEOUT = 30.0
-"""Seconds that `stop` waits. A server that answers ends in less than a second; one that is still loading loads first."""
+"""Seconds that `stop` waits. A ready server ends in less than a second; a loading server finishes loading first."""
 
 
 class ServerThread:
@@ -35,7 +35,7 @@ class ServerThread:
         threading.Thread(target=self._run, name="llama.cpp", daemon=True).start()
 
     def address(self) -> str:
-        """Where the server listens, as soon as it is ready. Call it once. Raises what `start` or `wait_until_ready` raised."""
+        """The server's address, as soon as it is ready. Call this once. Raises the error of `start` or `wait_until_ready`."""
         found = taken(self._addresses)
         if isinstance(found, BaseException):
             raise found

@@ -1,7 +1,7 @@
-"""What a reasoning model writes before its answer, between <think> and </think>, is no part of the answer.
+"""Remove the thoughts of a reasoning model: the text between <think> and </think> before its answer.
 
-Templates of some models open the thought in the prompt, so that the reply has only its end. Until that comes, a thought looks
-like an answer.
+Templates of some models open the thought in the prompt, so that the reply has only </think>. Until then, a thought looks like
+an answer.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ HALF_A_TAG = re.compile("<(?:/?(?:t(?:h(?:i(?:nk?)?)?)?)?)?$")
 
 
 class Sign(Enum):
-    """What a stream of pieces says besides text."""
+    """A signal in a stream of pieces."""
 
     ALL_WAS_THOUGHT = "all text before this was a thought"
 
 
 async def pieces_without_thoughts(pieces: AsyncGenerator[str | Usage, None]) -> AsyncGenerator[str | Usage | Sign, None]:
-    """The pieces without thoughts and white space at their beginning; a thought that is never ended is left out too.
+    """The pieces without the thoughts and white space at the beginning. An unended thought is removed too.
 
-    A thought whose beginning is not in the reply is found out at its end: then comes ALL_WAS_THOUGHT.
+    A thought that began in the prompt is only recognised at its end. ALL_WAS_THOUGHT then says that earlier pieces were one.
     """
     reply, usage = _Reply(), None
     async with aclosing(pieces) as stream:
@@ -47,7 +47,7 @@ async def pieces_without_thoughts(pieces: AsyncGenerator[str | Usage, None]) -> 
 
 
 class _Reply:
-    """Takes a reply apart as it comes. `held` is what may be, or belong to, a tag."""
+    """Splits a reply as it arrives. `_held` is text that may be a thought or part of a tag."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -55,7 +55,7 @@ class _Reply:
         self._may_have_been_thought = True
 
     def parts(self, piece: str) -> list[str | Sign]:
-        """What is known to be text now."""
+        """The parts that are now known to be text, and signals."""
         if not self._may_have_been_thought:
             return [piece]
         self._held += piece
@@ -74,7 +74,7 @@ class _Reply:
         return self._taken(half.start() if half else len(self._held))
 
     def rest(self) -> str:
-        """What is held back at the end."""
+        """The text still held back at the end."""
         return "" if self._held.startswith(OPENS) else self._held
 
     def _taken(self, end: int) -> list[str | Sign]:
@@ -83,21 +83,24 @@ class _Reply:
 
 
 def _after_thoughts(text: str) -> str:
-    """What follows the thoughts that are complete."""
+    """The text after all complete thoughts."""
     while (text := text.lstrip()).startswith(OPENS) and CLOSES in text:
         text = text.partition(CLOSES)[2]
     return text
 
 
 _THOUGHTS = re.compile(r"\A\s*(?:<think>)?(?:(?!<think>).)*?</think>\s*", re.DOTALL)
-"""What a reasoning model writes first. Templates of some write the opening tag, so that it is not in the answer."""
-
+"""A thought at the beginning. The opening tag may be missing, since some templates put it into the prompt."""
 
 _UNENDED_THOUGHT = re.compile(r"\A\s*<think>")
 
 
 def without_thoughts(text: str) -> str:
-    """What a model wrote after its thoughts; empty where these were never ended."""
+    """The text after the thoughts; empty if the last thought never ends.
+
+    >>> without_thoughts("<think>Hm.</think> Yes.")
+    'Yes.'
+    """
     while _THOUGHTS.match(text):
         text = _THOUGHTS.sub("", text, count=1)
     return "" if _UNENDED_THOUGHT.match(text) else text

@@ -1,4 +1,4 @@
-"""vLLM's engine in this process: for many questions at once, without a server."""
+"""vLLM's engine in this process, for many questions at once without a server."""
 
 from __future__ import annotations
 
@@ -26,30 +26,32 @@ if TYPE_CHECKING:
 
 PARALLEL = 256
 WHATEVER_FITS = -1
-"""vLLM's word for the window that the model was made for, or as much of it as the memory holds."""
+"""vLLM's value for the model's own window, or as much of it as fits into memory."""
 
 RENDERED_PROMPTS = 512
-"""Prompts whose tokens are kept: each is counted before it is written."""
+"""Prompts whose tokens are cached, since each prompt is counted before it is sent."""
 
 OWN_OPTIONS = frozenset({"model", "max_model_len", "max_num_seqs", "gpu_memory_utilization"})
-
 
 OF_THE_MACHINE = frozenset(
     {"max_model_len", "max_num_seqs", "gpu_memory_utilization", "kv_cache_memory_bytes", "tensor_parallel_size"}
 )
-"""Options of the engine that change its speed and not its answers."""
+"""Options of the engine that change its speed but not its answers."""
 
 
 class VllmGenerator:
-    """Writes with a model that vLLM loads; several streams, threads and event loops may use it at once, batched by the engine.
+    """A generator with a model that vLLM loads. Several streams, threads and event loops may use it; the engine batches them.
 
-    `model` is a folder with a model's config.json, or a hub name. It is loaded when it is first needed, and again if it is
-    used after `close()` or after its process died. `window` None is what the model was made for, or as much as the memory
-    holds. More streams than `parallel` wait their turn in the engine. `gpu_memory` is the share of the GPU's memory that vLLM
-    may take, 0 to 1. `engine` holds further engine arguments of vLLM, such as {"tensor_parallel_size": 2}. `constrain` lets
-    the model write no bracketed number that is not a passage's; an opening bracket can then begin nothing else.
+    `model` is a folder with a model's config.json, or a hub name. It is loaded at its first use, and again after `close()` or
+    after its process died. `window` is in tokens; None is the model's own, or as much as fits into memory. Streams beyond
+    `parallel` wait in the engine. `gpu_memory` is vLLM's share of the GPU's memory, over 0 and at most 1. `engine` has further
+    engine arguments of vLLM, such as {"tensor_parallel_size": 2}. With `constrain`, the model writes only numbers of passages
+    in brackets, and nothing else after an opening bracket.
 
-    Raises MissingExtraError without vLLM, ModelError for a folder that holds no model.
+    Raises MissingExtraError without vLLM, UsageError for an option out of range, ModelError for a folder without a model.
+
+        with rag.VllmGenerator("Qwen/Qwen3-8B", gpu_memory=0.5) as llm:
+            answers = rag.ask_many(questions, index="indexes/handbook", llm=llm)
     """
 
     max_sources = None
@@ -75,8 +77,8 @@ class VllmGenerator:
             raise UsageError(f"{', '.join(named)} cannot be given in `engine`. Use model, window, parallel or gpu_memory.")
         if find_spec("vllm") is None:
             raise MissingExtraError(
-                "vLLM is not installed. A server that runs it can be used without it (--llm http://HOST:PORT/v1). "
-                "To run it here: pip install 'groundtext[vllm]'"
+                "vLLM is not installed. A vLLM server on another machine can be used without it (--llm http://HOST:PORT/v1). "
+                "To run vLLM here: pip install 'groundtext[vllm]'"
             )
         self._model = model_for_vllm(model)
         self.name = Path(self._model).name if Path(self._model).is_absolute() else self._model
@@ -102,29 +104,29 @@ class VllmGenerator:
 
     @property
     def identity(self) -> str:
-        """The model's name, its content if it is a folder, and the engine's options that change its answers."""
+        """The model's name, a hash of its folder, and the engine's options that change answers."""
         options = {name: value for name, value in self._arguments.items() if name not in {*OF_THE_MACHINE, "model"}}
-        written = f" {json.dumps(options, sort_keys=True, default=str)}" if options else ""
-        return f"{self.name} {content_of(Path(self._model))}{written}"
+        settings = f" {json.dumps(options, sort_keys=True, default=str)}" if options else ""
+        return f"{self.name} {content_of(Path(self._model))}{settings}"
 
     @property
     def description(self) -> str:
-        """Model and place, for a person."""
+        """Model and place, for people."""
         return f"{self.name} (vLLM in this process)"
 
     @property
     def window(self) -> int:
-        """Tokens that prompt and answer share. Loads the model, since it depends on the memory."""
+        """The context window in tokens. Loads the model, since it depends on the memory."""
         return self._loaded().window
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Exactly the prompt tokens that a stream of the same messages reports."""
+        """The prompt tokens that a stream of the same messages reports."""
         return len(self._tokens(tuple(messages)))
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[str | Usage, None]:
-        """Pieces of whole characters, then a Usage. Closing the iterator makes the engine stop.
+        """Pieces of whole characters, then a Usage. Closing the iterator stops the engine.
 
-        Raises ModelError where the prompt fills the window, or the model is closed meanwhile.
+        Raises ModelError if the prompt fills the window, or the model is closed meanwhile.
         """
         read = written = cached = 0
         async with aclosing(self._outputs(prompt, sampling, "DELTA")) as outputs:
@@ -136,7 +138,7 @@ class VllmGenerator:
         yield Usage(read, written, cached)
 
     async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
-        """The whole answer at once, for batches that nobody watches. Cancelling it makes the engine stop."""
+        """The whole answer at once, for batches that nobody watches. Cancelling the task stops the engine."""
         async with aclosing(self._outputs(prompt, sampling, "FINAL_ONLY")) as outputs:
             async for output in outputs:
                 usage = Usage(
@@ -146,7 +148,7 @@ class VllmGenerator:
         raise ModelError(f"{self.name} stopped before its answer was complete.")
 
     def close(self) -> None:
-        """Free the model. Answers that are still being written end with a ModelError."""
+        """Free the model. Unfinished answers end with a ModelError."""
         with self._lock:
             engine, self._engine = self._engine, None
         if engine:
@@ -168,7 +170,7 @@ class VllmGenerator:
             raise UsageError(f"vLLM refuses the request: {error}") from error
 
     def _parameters(self, prompt: Prompt, sampling: Sampling, kind: str) -> Any:
-        """What was chosen, in vLLM's words; what was not is the model's own default."""
+        """The options that are set, under vLLM's names, over the model's own defaults."""
         from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 
         from rag.models.generators.http import only_numbers_of
@@ -193,7 +195,7 @@ class VllmGenerator:
         )
 
     def _rendered(self, messages: tuple[Message, ...]) -> list[int]:
-        """The tokens of the chat prompt. One at a time: a tokenizer is not made for several threads."""
+        """The tokens of the chat prompt. Rendering is locked, since a tokenizer is not thread-safe."""
         from rag.models.generators.http_served import plain
 
         tokenizer = self._loaded().tokenizer
@@ -201,10 +203,10 @@ class VllmGenerator:
             try:
                 text = tokenizer.apply_chat_template(plain(messages), tokenize=False, add_generation_prompt=True)
                 return list(tokenizer.encode(text, add_special_tokens=False))
-            except ValueError as error:  # what transformers raises without a template
+            except ValueError as error:  # transformers raises this without a template
                 raise ModelError(
-                    f"{self.name} has no chat template, so it cannot be asked. Use a model that is made for chats (often "
-                    "called -Instruct or -Chat)."
+                    f"{self.name} has no chat template, so it cannot answer questions. Use a model for chats, often "
+                    "named -Instruct or -Chat."
                 ) from error
             except Exception as error:
                 if type(error).__module__.partition(".")[0] != "jinja2":
@@ -222,12 +224,12 @@ class VllmGenerator:
 
 
 def model_for_vllm(model: str) -> str:
-    """The model's folder as a whole path, or its hub name. Raises ModelError for a path that holds no model for vLLM."""
+    """The model's folder as an absolute path, or its hub name. Raises ModelError for a path without a model for vLLM."""
     from rag.system.files import expanded
 
     path = expanded(model)
     if not model or (not path.is_dir() and (path.exists() or model.startswith((".", "~", "/"))) and path.suffix != ".gguf"):
-        raise ModelError(f"'{model}' is no folder. Name the folder that holds the model's config.json, or a hub name.")
+        raise ModelError(f"'{model}' is not a folder. Name the folder with the model's config.json, or a hub name.")
     files = [path] if path.suffix == ".gguf" else sorted(path.glob("*.gguf"))
     if files and not any(path.glob("*.safetensors")):
         raise ModelError(
@@ -237,5 +239,5 @@ def model_for_vllm(model: str) -> str:
     if not path.is_dir():
         return model
     if not (path / "config.json").is_file():
-        raise ModelError(f"{model} holds no config.json. Name the folder that a model was saved in, or a hub name.")
+        raise ModelError(f"{model} contains no config.json. Name the folder that a model was saved in, or a hub name.")
     return str(path.resolve())

@@ -1,6 +1,6 @@
-"""vLLM's engine in a thread with an event loop of its own, so that every loop and thread of the program can use it at once.
+"""vLLM's engine in a thread with its own event loop, so that every loop and thread of the program can use it.
 
-The engine batches what it is asked at the same time. Its model runs in a process that vLLM starts and that ends with this one.
+The engine batches concurrent requests. Its model runs in a process that vLLM starts, and that ends with this process.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ QUIET = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
 }
 NO_TELEMETRY = {"VLLM_NO_USAGE_STATS": "1", "VLLM_DO_NOT_TRACK": "1"}
-"""vLLM would send what it runs on and which model it serves to its authors."""
+"""Settings that keep vLLM from reporting the machine and the model to its authors."""
 
 FEW_CORES = 4
-"""With up to so many, vLLM on a CPU leaves none to its scheduler alone. On two, 16 streams go 1.3 to 1.4 times as fast so."""
+"""With at most this many cores, vLLM reserves none for its scheduler. On two cores, 16 streams are 1.3 to 1.4 times as fast."""
 
 CACHE_ON_A_CPU = 4 * 2**30
-"""Bytes for keys and values where vLLM runs without a GPU; its own default is most of the machine's memory."""
+"""Bytes for keys and values without a GPU. vLLM's default is most of the machine's memory."""
 
 WORDS_OF_A_CAUSE = 300
 SECONDS_TO_CANCEL = 5.0
 
 
 class VllmEngine:
-    """A loaded model. `options` are vLLM's engine arguments. Raises ModelError where vLLM cannot load the model."""
+    """A loaded model. `options` are vLLM's engine arguments. Raises ModelError if vLLM cannot load the model."""
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         self._name = name
@@ -58,27 +58,27 @@ class VllmEngine:
             if not isinstance(error, Exception):
                 raise
             cause = " ".join(str(error).split())[:WORDS_OF_A_CAUSE] or type(error).__name__
-            raise ModelError(f"vLLM cannot load {name}: {cause} What it printed above may tell more.") from error
-        self.stop = weakref.finalize(self, _stop, self._engine, self._loop, thread)  # at the latest when the program ends
+            raise ModelError(f"vLLM cannot load {name}: {cause} See also its output above.") from error
+        self.stop = weakref.finalize(self, _stop, self._engine, self._loop, thread)  # runs at the latest when the program ends
         self.window = int(self._engine.model_config.max_model_len)
         self.defaults: dict[str, Any] = self._engine.model_config.get_diff_sampling_param()
         self.tokenizer: Any = _result(self._loop, _tokenizer(self._engine))
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked: it is not closed, and the model's process has not died."""
+        """Whether the engine can be used: it is not closed, and the model's process runs."""
         return self.stop.alive and not self._engine.errored
 
     async def outputs(self, tokens: Sequence[int], parameters: Any) -> AsyncGenerator[Any, None]:
-        """vLLM's outputs for a prompt, as they come. Closing the iterator aborts the request.
+        """vLLM's outputs for a prompt, as they arrive. Closing the iterator aborts the request.
 
-        Raises ModelError where the engine is closed or dies meanwhile, one of `refusals()` for what vLLM refuses.
+        Raises ModelError if the engine is closed or dies meanwhile, and one of `refusals()` if vLLM refuses the request.
         """
         caller = asyncio.get_running_loop()
         arrived: asyncio.Queue[Any] = asyncio.Queue()
 
         def hand_over(item: Any) -> None:
-            with suppress(RuntimeError):  # the caller's loop has ended, and nobody waits any more
+            with suppress(RuntimeError):  # the caller's loop has ended, so nobody waits
                 caller.call_soon_threadsafe(arrived.put_nowait, item)
 
         request = self._pump({"prompt_token_ids": list(tokens)}, parameters, hand_over)
@@ -87,7 +87,7 @@ class VllmEngine:
         except RuntimeError as error:
             request.close()
             raise self._closed() from error
-        task.add_done_callback(lambda _: hand_over(self._closed()))  # nobody looks at it but those who wait for more
+        task.add_done_callback(lambda _: hand_over(self._closed()))  # read only by a caller that still waits
         try:
             while self.stop.alive and (item := await arrived.get()) is not None:
                 if isinstance(item, BaseException):
@@ -99,7 +99,7 @@ class VllmEngine:
             task.cancel()
 
     async def _pump(self, prompt: dict[str, Any], parameters: Any, hand_over: Callable[[Any], None]) -> None:
-        """Runs in the engine's loop: hands over every output, then None, or the error that ended it."""
+        """Runs in the engine's loop. Hands over every output, then None or the error that ended the request."""
         try:
             async with aclosing(self._engine.generate(prompt, parameters, f"rag-{next(self._numbers)}")) as outputs:
                 async for output in outputs:
@@ -117,18 +117,18 @@ class VllmEngine:
         if not self.stop.alive:
             return self._closed()
         cause = " ".join(str(error).split())[:WORDS_OF_A_CAUSE] or type(error).__name__
-        died = ModelError(f"{self._name} stopped before its answer was complete: {cause} Ask again: the model is loaded anew.")
+        died = ModelError(f"{self._name} stopped before its answer was complete: {cause} Ask again: the model is loaded again.")
         died.__cause__ = error
         return died
 
 
 def settings_on_a_cpu() -> dict[str, str]:
-    """Environment variables with which vLLM computes faster, for where they are not set."""
+    """Environment variables that make vLLM faster on this CPU. They apply unless the user sets them."""
     return {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"} if usable_cores() <= FEW_CORES else {}
 
 
 def refusals() -> tuple[type[Exception], ...]:
-    """What vLLM raises for a request that cannot work; older versions say it with a ValueError."""
+    """The exceptions of vLLM for an invalid request. Older versions raise ValueError."""
     from vllm import exceptions
 
     newer = getattr(exceptions, "VLLMClientError", None)
@@ -136,7 +136,7 @@ def refusals() -> tuple[type[Exception], ...]:
 
 
 async def _load(options: Mapping[str, Any]) -> Any:
-    """In the engine's loop, which its background tasks belong to."""
+    """Load the engine. Runs in its loop, to which its background tasks belong."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     os.environ.update(NO_TELEMETRY)
@@ -153,21 +153,21 @@ async def _load(options: Mapping[str, Any]) -> Any:
             os.environ.setdefault(name, value)
         if "VLLM_CPU_KVCACHE_SPACE" not in os.environ and "gpu_memory_utilization" not in options:
             defaults["kv_cache_memory_bytes"] = CACHE_ON_A_CPU
-    with _deaf_to_control_c():
+    with _ignoring_control_c():
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**{**defaults, **options}))
 
 
 async def _tokenizer(engine: Any) -> Any:
-    """In some versions of vLLM this has to be awaited."""
+    """The tokenizer, which some versions of vLLM return as an awaitable."""
     found = engine.get_tokenizer()
     return await found if inspect.isawaitable(found) else found
 
 
 @contextmanager
-def _deaf_to_control_c() -> Iterator[None]:
-    """Processes that this thread starts meanwhile do not hear Ctrl-C, which is meant for an answer and not for the model.
+def _ignoring_control_c() -> Iterator[None]:
+    """Processes that this thread starts meanwhile ignore Ctrl-C, which should end an answer and not the model.
 
-    Python's resource tracker is started first, for where multiprocessing starts it, it lets the thread hear Ctrl-C again.
+    Python's resource tracker is started first. If multiprocessing started it, it would unblock Ctrl-C again.
     """
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -188,8 +188,8 @@ def _result(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]
 
 
 def _stop(engine: Any, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """Requests that are under way end with an error first."""
-    if thread is threading.current_thread():  # the last reference was let go here, and this thread cannot wait for itself
+    """Stop the engine. Running requests end with an error first."""
+    if thread is threading.current_thread():  # the last reference was dropped here, and a thread cannot join itself
         threading.Thread(target=_stop, args=(engine, loop, thread)).start()
         return
     with suppress(RuntimeError):
@@ -199,7 +199,7 @@ def _stop(engine: Any, loop: asyncio.AbstractEventLoop, thread: threading.Thread
 
 
 async def _cancel_all() -> None:
-    """The requests, and vLLM's task that takes in their outputs, which would call the end of the model's process an error."""
+    """Cancel the requests, and vLLM's own task for outputs, which would report the end of the model's process as an error."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()

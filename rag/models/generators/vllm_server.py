@@ -1,7 +1,7 @@
-"""The vLLM server that is kept warm in the background: what is known of it, and whether it is there.
+"""The record of the vLLM server in the background, and checks whether the server runs.
 
-Its record holds the key that guards it, so only this user can read it. A process counts as the server only if it began when
-the server did: the system gives the numbers of ended processes to others.
+The record contains the server's API key, so only this user can read it. A process counts as the server only if it started at
+the recorded time, since the system reuses process numbers.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class WarmServer:
-    """A server in the background. `name` is what it calls the model; `began` tells its process from later ones of that number.
+    """A server in the background. `name` is its name of the model; `began` identifies its process among reused numbers.
 
-    `options` are those that it was started with; `ready` says that it has answered once, `stopping` that it was told to end.
+    `options` are the options of its start. `ready` is True after its first answer, `stopping` after the order to stop.
     """
 
     pid: int
@@ -45,21 +45,21 @@ class WarmServer:
 
     @property
     def url(self) -> str:
-        """Where its API is."""
+        """The address of its API."""
         return f"http://{LOOPBACK}:{self.port}/v1"
 
     @property
     def spec(self) -> str:
-        """What names it to `--llm` and `rag.open_llm`."""
+        """The spec of the server for `--llm` and `rag.open_llm`."""
         return f"{self.url}#{self.name}"
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process runs."""
+        """Whether the server's process runs."""
         return bool(self.began) and process_began(self.pid) == self.began
 
     def answers(self, *, patience: float = SECONDS_TO_ANSWER) -> bool:
-        """Whether it serves its model, which takes a while after it was started."""
+        """Whether the server serves its model already."""
         found = self.get("/v1/models", patience=patience)
         try:
             return found is not None and any(entry["id"] == self.name for entry in json.loads(found)["data"])
@@ -67,7 +67,7 @@ class WarmServer:
             return False
 
     def get(self, path: str, *, patience: float = SECONDS_TO_ANSWER) -> bytes | None:
-        """What it answers; None where it does not, or not within `patience` seconds."""
+        """The body of a successful response; None for an error, or after `patience` seconds."""
         try:
             with closing(HTTPConnection(LOOPBACK, self.port, timeout=patience)) as connection:
                 connection.request("GET", path, headers={"Authorization": f"Bearer {self.api_key}"})
@@ -79,7 +79,7 @@ class WarmServer:
 
 
 def running_server() -> str | None:
-    """The spec of the server that `rag llm start` keeps warm, if it is there and answers."""
+    """The spec of the server of `rag llm start`; None unless it runs and answers."""
     server = recorded_server()
     if server is None or server.stopping or not server.is_alive:
         return None
@@ -92,7 +92,7 @@ def running_server() -> str | None:
 
 
 def key_for(url: str) -> str | None:
-    """The key of the warm server where `url` is its address; None for all others."""
+    """The key of the warm server if `url` is its address, else None."""
     parts = urlsplit(url)
     if parts.hostname not in {LOOPBACK, "localhost"}:
         return None
@@ -105,7 +105,7 @@ def key_for(url: str) -> str | None:
 
 
 def state_folder() -> Path:
-    """Where the record and the log of the server lie: `RAG_STATE`, else the user's state folder."""
+    """The folder of the server's record and log: `RAG_STATE`, else the user's state folder."""
     if chosen := os.environ.get("RAG_STATE"):
         return Path(os.path.expanduser(chosen))  # noqa: PTH111 (Path.expanduser raises RuntimeError)
     from platformdirs import user_state_path
@@ -114,17 +114,17 @@ def state_folder() -> Path:
 
 
 def recorded_server() -> WarmServer | None:
-    """The server that was started last on this machine, whether it still runs or not; None after it was stopped."""
+    """The last server that was started on this machine, whether or not it runs; None after a stop."""
     try:
-        told = json.loads(_record_path().read_text(encoding="utf-8"))
-        known = {one.name: told[one.name] for one in fields(WarmServer)}
+        content = json.loads(_record_path().read_text(encoding="utf-8"))
+        values = {field.name: content[field.name] for field in fields(WarmServer)}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return WarmServer(**known) if _is_sound(known) else None
+    return WarmServer(**values) if _is_valid(values) else None
 
 
 def record(server: WarmServer) -> None:
-    """Write it down so that only this user can read it, and a reader sees the old record or the new one."""
+    """Write the record atomically, readable by this user only."""
     path = _record_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with replacing(path, mode=0o600) as file:
@@ -132,23 +132,25 @@ def record(server: WarmServer) -> None:
 
 
 def forget_server() -> None:
-    """Take the record away."""
+    """Delete the record."""
     _record_path().unlink(missing_ok=True)
 
 
 def process_began(pid: int) -> str:
-    """When a running process began, in words of the system that no other process of that number shares; empty for none."""
+    """The start of a running process, a string that no other process of the same number has; empty if none runs."""
     try:
-        after_its_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return "" if _BOOT.exists() else _began_told_by_ps(pid)
-    return "" if after_its_name[0] in "ZX" else f"{_BOOT.read_text(encoding='ascii').strip()}:{after_its_name[19]}"
+        return "" if _BOOT.exists() else _began_by_ps(pid)
+    fields_after_name = status.rpartition(")")[2].split()
+    state, start = fields_after_name[0], fields_after_name[19]
+    return "" if state in "ZX" else f"{_BOOT.read_text(encoding='ascii').strip()}:{start}"
 
 
-def _began_told_by_ps(pid: int) -> str:
-    """Systems without /proc, such as macOS."""
+def _began_by_ps(pid: int) -> str:
+    """The start of a process on systems without /proc, such as macOS."""
     try:
-        told = subprocess.run(
+        words = subprocess.run(
             ["ps", "-o", "state=,lstart=", "-p", str(pid)],
             capture_output=True,
             text=True,
@@ -157,19 +159,19 @@ def _began_told_by_ps(pid: int) -> str:
         ).stdout.split()
     except OSError:
         return ""
-    return " ".join(told[1:]) if told and told[0][0] != "Z" else ""
+    return " ".join(words[1:]) if words and words[0][0] != "Z" else ""
 
 
 def _record_path() -> Path:
-    """One for each machine that shares the folder."""
+    """The record of this machine, since several machines may share the folder."""
     return state_folder() / f"vllm-{socket.gethostname()}.json"
 
 
-def _is_sound(known: dict[str, Any]) -> bool:
+def _is_valid(values: dict[str, Any]) -> bool:
     texts = ("began", "model", "name", "api_key", "log", "since")
     return (
-        all(isinstance(known[name], str) for name in texts)
-        and all(type(known[name]) is int and known[name] > 1 for name in ("pid", "port"))
-        and known["port"] < 65536
-        and isinstance(known["options"], dict)
+        all(isinstance(values[name], str) for name in texts)
+        and all(type(values[name]) is int and values[name] > 1 for name in ("pid", "port"))
+        and values["port"] < 65536
+        and isinstance(values["options"], dict)
     )

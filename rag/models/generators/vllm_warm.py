@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SECONDS_TO_START = 900.0
 SECONDS_TO_STOP = 20.0
 SECONDS_TO_TELL = 60.0
-"""A Python says by then whether it has vLLM, also from a disk that is far away."""
+"""Seconds for a Python to report whether it has vLLM, even from a network disk."""
 
 GIGABYTES_ON_A_CPU = "4"
 LINES_OF_THE_LOG = 12
@@ -48,7 +48,7 @@ _POLL = 0.2
 
 WITHOUT_VLLM = (
     "Without a GPU, `rag ask --llm local` needs no server. With one, install vLLM: pip install 'groundtext[vllm]'. "
-    "If another Python has it, name that one: --python PATH or RAG_VLLM_PYTHON."
+    "If another Python has it, name it: --python PATH or RAG_VLLM_PYTHON."
 )
 NAME_A_PYTHON = "Name the Python that has vLLM (--python, RAG_VLLM_PYTHON)."
 _KIND_OF_VLLM = """
@@ -63,12 +63,12 @@ print("none" if util.find_spec("vllm") is None else "cpu" if on_cpu else "gpu")
 """
 CURES = {
     "Failed to infer device type": f"vLLM found no GPU here. {WITHOUT_VLLM}",
-    "address already in use": "Another program has the port. Name a free one with --port, or leave it to the system.",
-    "to serve at least one request with": "The window does not fit into the memory. Give a smaller one: --max-model-len.",
-    "is less than desired": "Other programs hold the GPU's memory. Give vLLM a smaller share: --gpu-memory 0.5",
-    "out of memory": "The memory does not suffice. Try a smaller model, --max-model-len, or another --gpu-memory.",
+    "address already in use": "Another program uses the port. Name a free one with --port, or leave the option out.",
+    "to serve at least one request with": "The window does not fit into the memory. Choose a smaller one with --max-model-len.",
+    "is less than desired": "Other programs use the GPU's memory. Give vLLM a smaller share: --gpu-memory 0.5",
+    "out of memory": "The memory is too small. Try a smaller model, --max-model-len, or another --gpu-memory.",
 }
-"""What vLLM's log says → what to do. Each is looked for without regard to case."""
+"""Advice for messages in vLLM's log. Case does not matter."""
 
 
 def start_server(
@@ -82,12 +82,12 @@ def start_server(
     api_key: str | None = None,
     on_wait: Callable[[WarmServer], None] | None = None,
 ) -> WarmServer:
-    """The server of `model`, started unless it runs already, and ready unless `wait`, in seconds, is 0.
+    """Start a server for `model`, unless it runs already, and wait at most `wait` seconds until it is ready.
 
-    `port` None is a free one; `gpu_memory` is the share of the GPU's memory, 0 to 1; `max_model_len` None is what fits.
-    `python` runs vLLM: by default RAG_VLLM_PYTHON, else this Python. Without `api_key` the server gets a random one.
-    `on_wait` is called once, before a wait. Raises ModelError with the end of the log where it does not become
-    ready, UsageError where another server runs.
+    With `wait` 0, return at once. `port` None is a free port. `gpu_memory` is the share of the GPU's memory, over 0 and at
+    most 1. `max_model_len` is in tokens; None is as much as fits. `python` runs vLLM; the default is RAG_VLLM_PYTHON, else this
+    Python. `api_key` None is a random key. `on_wait` is called once before a wait. Raises ModelError, with the end of the log,
+    if the server does not become ready, and UsageError if another server runs.
     """
     options = {"port": port, "gpu_memory": gpu_memory, "max_model_len": max_model_len}
     asked = {name: value for name, value in options.items() if value is not None}
@@ -96,14 +96,14 @@ def start_server(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with locked(folder / "vllm.lock"):
-            server = _one_that_runs(model, asked) or _begun(model, asked, _python(python), api_key)
+            server = _running(model, asked) or _begun(model, asked, _python(python), api_key)
             return _ready(server, wait, on_wait) if wait and not server.ready else server
     except BusyError as error:
-        raise UsageError("Another `rag llm start` is under way. `rag llm status` tells how far it is.") from error
+        raise UsageError("Another `rag llm start` is running. `rag llm status` shows its state.") from error
 
 
 def stop_server(*, patience: float = SECONDS_TO_STOP) -> WarmServer | None:
-    """End the server and its processes, by force after `patience` seconds. The server that ran, or None if none did."""
+    """Stop the server and its processes, by force after `patience` seconds. Returns the server, or None if none ran."""
     server = recorded_server()
     if server is None:
         return None
@@ -113,21 +113,26 @@ def stop_server(*, patience: float = SECONDS_TO_STOP) -> WarmServer | None:
         with suppress(ProcessLookupError):
             os.kill(server.pid, signal.SIGTERM)
         _wait_until(lambda: not server.is_alive, patience)
-    _kill_what_is_left(server)
+    _kill_the_rest(server)
     forget_server()
     return server if ran else None
 
 
 def server_status() -> dict[str, Any]:
-    """What runs, as JSON-ready values. `state` is "ready", "starting", "silent" (alive, no answer), "crashed" or "stopped"."""
+    """The state of the server as JSON-ready values.
+
+    `state` is "ready", "starting", "silent" (it runs but does not answer), "crashed" or "stopped".
+    """
     server = recorded_server()
     if server is None:
         return {"state": "stopped"}
-    told: dict[str, Any] = {"state": _state(server), "model": server.model, "url": server.url, "spec": server.spec}
-    told |= {"pid": server.pid, "port": server.port, "since": server.since, "options": server.options, "log": server.log}
-    if told["state"] == "crashed":
-        told["last_words"] = _last_words(server.log)
-    return told | (_measured(server) if told["state"] == "ready" else {})
+    status: dict[str, Any] = {"state": _state(server), "model": server.model, "url": server.url, "spec": server.spec}
+    status |= {"pid": server.pid, "port": server.port, "since": server.since, "options": server.options, "log": server.log}
+    if status["state"] == "crashed":
+        status["last_words"] = _last_words(server.log)
+    if status["state"] == "ready":
+        status |= _measured(server)
+    return status
 
 
 def _state(server: WarmServer) -> str:
@@ -138,12 +143,12 @@ def _state(server: WarmServer) -> str:
     return "silent" if server.ready else "starting"
 
 
-def _one_that_runs(model: str, asked: Mapping[str, float]) -> WarmServer | None:
-    """The server that runs already. Raises UsageError if it is another than the one asked for."""
+def _running(model: str, asked: Mapping[str, float]) -> WarmServer | None:
+    """The running server, or None. Raises UsageError if its model or options differ."""
     server = recorded_server()
     if server is None or not server.is_alive:
         if server:
-            _kill_what_is_left(server)
+            _kill_the_rest(server)
         return None
     changed = {**server.options, "port": server.port, **asked} != {**server.options, "port": server.port}
     if server.model == model and not changed:
@@ -157,24 +162,24 @@ def _words(options: Mapping[str, float]) -> str:
 
 
 def _python(named: str | None) -> str:
-    """The Python that runs vLLM. Raises ModelError where none is known."""
+    """The Python that runs vLLM. Raises ModelError if there is none."""
     if os.name != "posix":
         raise ModelError("vLLM does not run on this system. Use `rag ask --llm local`, or a server on another machine.")
     if chosen := named or os.environ.get("RAG_VLLM_PYTHON"):
         found = shutil.which(os.path.expanduser(chosen))  # noqa: PTH111 (Path.expanduser raises RuntimeError)
         if found is None:
             raise ModelError(f"{chosen} cannot be run. {NAME_A_PYTHON}")
-        return str(Path(found).absolute())  # its links are left alone: they tell a virtual environment's Python where it is
+        return str(Path(found).absolute())  # links are kept, since a virtual environment's Python needs them
     if find_spec("vllm") is None:
         raise ModelError(f"vLLM is not installed here. {WITHOUT_VLLM}")
     return sys.executable
 
 
 def _kind_of_vllm(python: str) -> str:
-    """ "gpu" or "cpu". Raises ModelError where that Python has no vLLM, or does not tell."""
+    """The kind of vLLM, "gpu" or "cpu". Raises ModelError if that Python has no vLLM or does not answer."""
     command = [python, "-c", _KIND_OF_VLLM]
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -187,27 +192,27 @@ def _kind_of_vllm(python: str) -> str:
         raise ModelError(f"{python} cannot be run: {error.strerror}. {NAME_A_PYTHON}") from error
     except subprocess.TimeoutExpired as error:
         raise ModelError(
-            f"{python} did not say within {SECONDS_TO_TELL:g} s whether it has vLLM. Is it a Python? {NAME_A_PYTHON}"
+            f"{python} did not report within {SECONDS_TO_TELL:g} s whether it has vLLM. Is it a Python? {NAME_A_PYTHON}"
         ) from error
-    kind = told.stdout.decode(errors="replace").strip()
+    kind = done.stdout.decode(errors="replace").strip()
     if kind not in {"gpu", "cpu"}:
         raise ModelError(f"{python} has no vLLM. {WITHOUT_VLLM}")
     return kind
 
 
 def _environment(python: str) -> dict[str, str]:
-    """That of this process; where another Python is started, without what is meant for this one."""
+    """The environment of this process. For another Python, without the variables that are meant for this one."""
     environment = {**os.environ, **NO_TELEMETRY, "NO_COLOR": "1"}
     if Path(python) != Path(sys.executable):
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
             environment.pop(name, None)
-    beside_it = Path(python).parent  # tools that vLLM calls
-    environment["PATH"] = f"{beside_it}{os.pathsep}{environment.get('PATH', '')}"
+    tools = Path(python).parent  # vLLM calls programs that are installed there
+    environment["PATH"] = f"{tools}{os.pathsep}{environment.get('PATH', '')}"
     return environment
 
 
 def _begun(model: str, asked: Mapping[str, float], python: str, api_key: str | None) -> WarmServer:
-    """Start the process. It waits until it is written down, so that no server ever runs that nobody knows of."""
+    """Start the process. It waits until its record is written, so that no server runs without a record."""
     kind = _kind_of_vllm(python)
     port = _free_port(int(asked.get("port", 0)))
     key = api_key or secrets.token_urlsafe(32)
@@ -216,7 +221,7 @@ def _begun(model: str, asked: Mapping[str, float], python: str, api_key: str | N
     environment = {**_environment(python), "VLLM_API_KEY": key}
     if Path(model).is_absolute():
         environment["HF_HUB_OFFLINE"] = "1"
-    if kind == "cpu" and "gpu_memory" not in asked:  # there it is a share of the machine's memory
+    if kind == "cpu" and "gpu_memory" not in asked:  # on a CPU, the share is of the machine's memory
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", GIGABYTES_ON_A_CPU)
     if kind == "cpu":
         environment = settings_on_a_cpu() | environment
@@ -233,12 +238,12 @@ def _begun(model: str, asked: Mapping[str, float], python: str, api_key: str | N
     finally:
         with suppress(BrokenPipeError):
             process.stdin.close()
-        process.returncode = 0  # it is meant to outlive this process
+        process.returncode = 0  # the server outlives this process, so Popen must not warn
     return server
 
 
 def _waiting_process(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """A process that becomes the command when it reads a line, and ends when there is none."""
+    """A process that becomes the command when it reads a line, and ends if there is none."""
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         return subprocess.Popen(
             ["/bin/sh", "-c", 'read -r go && exec "$@" < /dev/null', "rag-llm", *command],
@@ -247,7 +252,7 @@ def _waiting_process(command: Sequence[str], environment: Mapping[str, str], log
             stderr=subprocess.STDOUT,
             env=environment,
             cwd=log.parent,
-            start_new_session=True,  # a process group of its own, and no terminal whose end or Ctrl-C it would hear
+            start_new_session=True,  # its own process group, without a terminal whose Ctrl-C or end would reach it
         )
 
 
@@ -265,18 +270,20 @@ def _command(python: str, model: str, name: str, port: int, asked: Mapping[str, 
 
 
 def _free_port(wanted: int) -> int:
-    """The port wanted, or one that the system chooses for 0. Raises UsageError for one that is taken."""
+    """The wanted port, or a free one for 0. Raises UsageError for a port in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, wanted))
         except OSError as error:
-            raise UsageError(f"Port {wanted} cannot be used: {error.strerror}. Name another with --port, or none.") from error
+            raise UsageError(
+                f"Port {wanted} cannot be used: {error.strerror}. Name another with --port, or leave the option out."
+            ) from error
         return int(probe.getsockname()[1])
 
 
 def _ready(server: WarmServer, wait: float, on_wait: Callable[[WarmServer], None] | None) -> WarmServer:
-    """The server as soon as it answers. One that does not, or whose wait is interrupted, is ended."""
+    """The server as soon as it answers. If it does not, or the wait is interrupted, it is stopped."""
     try:
         if on_wait:
             on_wait(server)
@@ -289,16 +296,16 @@ def _ready(server: WarmServer, wait: float, on_wait: Callable[[WarmServer], None
             raise ModelError(f"The server of {server.model} was stopped while it started.")
         if server.is_alive:
             raise ModelError(
-                _with_log(f"The server of {server.model} was not ready within {wait:g} s. {_cure(server)}", server)
+                _with_log(f"The server of {server.model} was not ready within {wait:g} s. {_advice(server)}", server)
             )
-        raise ModelError(_with_log(f"vLLM ended while it loaded {server.model}. {_cure(server)}", server))
+        raise ModelError(_with_log(f"vLLM ended while it loaded {server.model}. {_advice(server)}", server))
     except BaseException:
         stop_server(patience=5.0)
         raise
 
 
 def _wait_until(happens: Callable[[], bool], seconds: float) -> bool:
-    """Whether it happens within so many seconds."""
+    """Whether the condition becomes true within the time."""
     end = time.monotonic() + seconds
     while not happens():
         if time.monotonic() > end:
@@ -307,8 +314,8 @@ def _wait_until(happens: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _kill_what_is_left(server: WarmServer) -> None:
-    """End the processes of the server's group. Its number is no other group's as long as one of them is there."""
+def _kill_the_rest(server: WarmServer) -> None:
+    """Kill the processes of the server's group. While one of them runs, no other group has its number."""
     with suppress(ChildProcessError):
         os.waitpid(server.pid, os.WNOHANG)
     began = process_began(server.pid)
@@ -321,10 +328,10 @@ def _kill_what_is_left(server: WarmServer) -> None:
         os.waitpid(server.pid, os.WNOHANG)
 
 
-def _cure(server: WarmServer) -> str:
+def _advice(server: WarmServer) -> str:
     text = Path(server.log).read_text(encoding="utf-8", errors="replace").lower()
-    known = (cure for sign, cure in CURES.items() if sign.lower() in text)
-    return next(known, "Give it longer with --wait." if server.is_alive else "Its log tells why.")
+    known = (advice for sign, advice in CURES.items() if sign.lower() in text)
+    return next(known, "Allow more time with --wait." if server.is_alive else "See its log.")
 
 
 def _with_log(message: str, server: WarmServer) -> str:
@@ -333,7 +340,7 @@ def _with_log(message: str, server: WarmServer) -> str:
 
 
 def _last_words(log: str) -> list[str]:
-    """The end of a log, without what a terminal would obey."""
+    """The last lines of a log, without control characters."""
     try:
         lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -343,18 +350,16 @@ def _last_words(log: str) -> list[str]:
 
 
 def _measured(server: WarmServer) -> dict[str, Any]:
-    """What it tells of its work: requests in hand, and how much of the prompts it knew from earlier ones."""
+    """The server's metrics: running and waiting requests, and the prompt tokens that came from its cache."""
     text = (server.get("/metrics") or b"").decode(errors="replace")
 
     def total(name: str) -> int:
-        return round(
-            sum(float(value) for value in re.findall(rf"^vllm:{name}(?:_total)?(?:{{.*}})? (\S+)$", text, re.MULTILINE))
-        )
+        values = re.findall(rf"^vllm:{name}(?:_total)?(?:{{.*}})? (\S+)$", text, re.MULTILINE)
+        return round(sum(map(float, values)))
 
-    read, known = total("prefix_cache_queries"), total("prefix_cache_hits")
     return {
         "running": total("num_requests_running"),
         "waiting": total("num_requests_waiting"),
-        "prompt_tokens": read,
-        "cached_tokens": known,
+        "prompt_tokens": total("prefix_cache_queries"),
+        "cached_tokens": total("prefix_cache_hits"),
     }

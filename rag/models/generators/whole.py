@@ -1,4 +1,4 @@
-"""Whole answers, for batches that nobody watches: sending one in many pieces costs a server and its client time."""
+"""Whole answers, for batches that nobody watches. They save a server and its client the cost of many pieces."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def gives_whole_answers(llm: Generator) -> TypeGuard[Completes]:
-    """Whether to ask it for them."""
+    """Whether the generator can return whole answers, and they cost less."""
     return isinstance(llm, Completes) and llm.gives_whole_answers
 
 
 async def whole_answer(llm: Generator, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
-    """The text and its usage, at once where the generator can."""
+    """The text and its usage, as a whole answer if the generator prefers that, else from a stream."""
     if gives_whole_answers(llm):
         return await llm.complete(prompt, sampling)
     return await joined(llm.stream(prompt, sampling))
 
 
 async def joined(pieces: AsyncGenerator[str | Usage, None]) -> tuple[str, Usage]:
-    """All of a stream, to its end."""
+    """The whole text and the usage of a stream."""
     texts: list[str] = []
     usage = Usage()
     async with aclosing(pieces) as stream:

@@ -1,1 +1,1 @@
-"""Models that read a question and a passage together and say how well the one answers the other."""
+"""Rerankers, which score how well a passage answers a question."""

@@ -1,4 +1,4 @@
-"""A sentence-transformers CrossEncoder, by hub name or folder, on the best device that is there."""
+"""A sentence-transformers CrossEncoder, by hub name or folder, on the best device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class CrossEncoderReranker:
-    """A passage that does not fit beside the question is read in pieces, and its best piece speaks for it."""
+    """A reranker with a cross-encoder. A passage that does not fit beside the question has the score of its best piece.
+
+    Raises ModelError for a model that cannot be loaded, or has no single score.
+    """
 
     def __init__(self, model: str, *, device: str | None = None, batch_size: int = 32) -> None:
         self._model: Any = load_sentence_transformers("CrossEncoder", model, device=device)
@@ -28,7 +31,7 @@ class CrossEncoderReranker:
         )
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
-        """One score a passage, in their order, on the model's own scale (often 0 to 1). Raises ModelError."""
+        """One score for each passage, in order, on the model's own scale (often 0 to 1). Raises ModelError."""
         question = well_formed(question)
         pairs = [(i, piece) for i, passage in enumerate(passages) for piece in self._pieces(question, well_formed(passage))]
         best = [float("-inf")] * len(passages)
@@ -45,14 +48,12 @@ class CrossEncoderReranker:
         self._model = None
 
     def _refuse_other_models(self) -> None:
-        """The library loads any model here, and gives it a head of random numbers where it has none."""
+        """Raise ModelError for a model without a scoring head, to which the library would give a random one."""
         architectures = getattr(self._model.model.config, "architectures", None) or []
         if any(name.endswith(("Model", "ForMaskedLM")) for name in architectures):
             raise ModelError(f"{self._name} has no scoring head ({architectures[0]}). Name a cross-encoder.")
         if self._model.num_labels != 1:
-            raise ModelError(
-                f"{self._name} gives {self._model.num_labels} scores a pair, a reranker one. Name a cross-encoder."
-            )
+            raise ModelError(f"{self._name} gives {self._model.num_labels} scores a pair instead of one. Name a cross-encoder.")
 
     def _pieces(self, question: str, passage: str) -> list[str]:
         limit = self._window - self._tokens(question) - self._model.tokenizer.num_special_tokens_to_add(pair=True)

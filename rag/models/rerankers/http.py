@@ -1,4 +1,4 @@
-"""A reranking server with the /rerank of Jina, Cohere and vLLM."""
+"""A reranking server with the /rerank API of Jina, Cohere and vLLM."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class HttpReranker:
-    """`base_url` ends before /rerank, with or without /v1. The server reads a long passage as far as its own limit."""
+    """A reranker on a server. `base_url` ends before /rerank, with or without /v1. The server may cut long passages.
+
+    reranker = HttpReranker("http://127.0.0.1:8000", "BAAI/bge-reranker-v2-m3")
+    reranker.scores("How tall is the tower?", ["It is 330 m tall.", "The pond is deep."])
+    """
 
     def __init__(
         self,
@@ -36,7 +40,7 @@ class HttpReranker:
         )
 
     def scores(self, question: str, passages: Sequence[str]) -> list[float]:
-        """One score a passage, in their order, on the model's own scale. Raises ModelError."""
+        """One score for each passage, in order, on the model's own scale. Raises ModelError."""
         scores: list[float] = []
         for start in range(0, len(passages), self._batch_size):
             scores += self._request(question, passages[start : start + self._batch_size])
@@ -75,5 +79,5 @@ class HttpReranker:
     def _unusable(self, expected: int) -> ModelError:
         return ModelError(
             f"The model server at {self._server.base_url} did not send one score for each of {expected} passages. "
-            f"Check that {self._model} is a reranking model; its log tells more."
+            f"Check that {self._model} is a reranking model, and see the server's log."
         )

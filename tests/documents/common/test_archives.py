@@ -1,4 +1,4 @@
-"""ZIP archives and XML that are made to do harm cost an error with its status, and no more."""
+"""Harmful ZIP archives and XML cause a DocumentError with its status, and nothing worse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
 
 
 def refused(content: bytes, part: str = "part.xml") -> DocumentError:
-    """What opening the archive and reading one part of it raises."""
+    """The error of opening the archive and reading one part of it."""
     with pytest.raises(DocumentError) as caught:
         Archive(content, source="file.zip").read(part)
     assert "file.zip" in str(caught.value)
@@ -54,7 +54,7 @@ class TestOpening:
         assert error.status == "encrypted"
         assert "without a password" in str(error)
 
-    def test_an_office_file_behind_a_password_is_encrypted_and_an_old_one_is_not_supported(self) -> None:
+    def test_ole_files_are_encrypted_or_unsupported(self) -> None:
         assert refused(OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 600).status == "encrypted"
         assert refused(OLE + b"\0" * 600 + "WordDocument".encode("utf-16-le") + b"\0" * 600).status == "unsupported"
 
@@ -63,7 +63,7 @@ class TestOpening:
 
 
 class TestLimits:
-    def test_a_part_that_unpacks_to_hundreds_of_times_its_size_is_not_unpacked(self) -> None:
+    def test_a_part_that_would_unpack_hundredfold_is_refused(self) -> None:
         error = refused(zipped({"part.xml": bytes(16 * 2**20)}))
         assert error.status == "too-large"
         assert "times its size" in str(error)
@@ -131,7 +131,7 @@ class TestXml:
         root = parse_xml(f'<!DOCTYPE x SYSTEM "{(tmp_path / "own.dtd").as_uri()}"><x>text</x>'.encode(), source="a", part="x")
         assert root.text == "text"
 
-    def test_elements_of_a_large_part_come_one_by_one_and_are_forgotten(self) -> None:
+    def test_elements_of_a_large_part_are_read_one_by_one(self) -> None:
         rows = "".join(f"<row n='{number}'><c>{number}</c></row>" for number in range(1000))
         seen, most = [], 0
         for row in Archive(zipped({"x": f"<sheet>{rows}</sheet>"}), source="a").elements("x", "row"):

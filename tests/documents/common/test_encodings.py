@@ -1,4 +1,4 @@
-"""Texts in the code pages of Windows, Macintosh and DOS, told apart without a declaration."""
+"""Texts in the code pages of Windows, Macintosh and DOS are recognized without a declaration."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_small_letters_of_other_scripts_are_not_taken_for_hebrew(encoding: str, 
 
 
 @pytest.mark.parametrize("order", ["little", "big"])
-def test_numbers_of_16_bits_are_no_text_and_utf_16_without_a_mark_is(order: str) -> None:
+def test_utf_16_without_a_mark_differs_from_16_bit_numbers(order: str) -> None:
     assert is_binary(b"".join((number * 37 % 300).to_bytes(2, order) for number in range(200)))
     for text in (GERMAN, "x", "a\tb\r\n"):
         content = text.encode(f"utf-16-{order[0]}e")

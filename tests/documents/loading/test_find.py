@@ -1,4 +1,4 @@
-"""Which files a list of sources stands for."""
+"""The files that a list of sources means."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tree(tmp_path):
     return tmp_path / "tree"
 
 
-def test_a_file_that_is_named_with_a_name_that_is_no_text_is_told(tree):
+def test_a_named_file_whose_name_is_no_text_is_reported(tree):
     path = os.fsencode(tree) + b"/lat\xe9.txt"
     Path(os.fsdecode(path)).write_text("late", encoding="utf-8")
     found = found_in(os.fsdecode(path), tree)
@@ -78,7 +78,7 @@ def short(tmp_path, monkeypatch):
         yield tmp_path
 
 
-def test_what_is_no_file_in_a_folder_is_counted_by_its_kind_and_not_opened(short):
+def test_pipes_and_sockets_are_counted_and_not_opened(short):
     (short / "one.txt").write_text("one", encoding="utf-8")
     found = found_in(short)
     assert names(found, short) == ["one.txt"]
@@ -88,12 +88,12 @@ def test_what_is_no_file_in_a_folder_is_counted_by_its_kind_and_not_opened(short
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("pipe.txt", "^pipe.txt is a named pipe, not a file or folder"),
-        ("socket.txt", "^socket.txt is a socket, not a file or folder"),
-        ("/dev/null", "^/dev/null is a device, not a file or folder"),
-        ("broken.txt", "^broken.txt is a link that leads to no file: nowhere"),
-        ("round.txt", "^round.txt is a link that leads to no file: round.txt"),
-        ("gone.txt", "^There is no file or folder gone.txt"),
+        ("pipe.txt", "^pipe.txt .*pipe"),
+        ("socket.txt", "^socket.txt .*socket"),
+        ("/dev/null", "^/dev/null .*device"),
+        ("broken.txt", "^broken.txt .*link.*nowhere"),
+        ("round.txt", "^round.txt .*link.*round.txt"),
+        ("gone.txt", "gone.txt"),
     ],
 )
 def test_a_source_that_is_no_file_is_told_by_what_it_is(short, source, told):
@@ -106,7 +106,7 @@ def test_a_file_that_a_pipe_took_the_place_of_is_gone(short):
     assert (found_in("pipe.txt", known=[known]).files, found_in("pipe.txt", known=[known]).unlisted) == ({}, [])
 
 
-def test_links_that_go_in_circles_end_and_every_folder_keeps_its_own_name(tree):
+def test_circular_links_end_and_folders_keep_their_names(tree):
     (tree / "a" / "b" / "up").symlink_to(tree, target_is_directory=True)
     (tree / "a" / "aside").symlink_to(tree / "c", target_is_directory=True)
     (tree / "c" / "across").symlink_to(tree / "a", target_is_directory=True)
@@ -114,7 +114,7 @@ def test_links_that_go_in_circles_end_and_every_folder_keeps_its_own_name(tree):
     assert names(found_in(tree, follow_links=True), tree) == ["a/b/two.txt", "a/one.txt", "c/three.txt"]
 
 
-def test_a_folder_that_two_links_lead_to_is_met_once_under_the_first_name(tree, tmp_path):
+def test_a_folder_behind_two_links_is_found_once(tree, tmp_path):
     far = tmp_path / "far" / "sub"
     far.mkdir(parents=True)
     (far / "five.txt").write_text("five", encoding="utf-8")
@@ -129,7 +129,7 @@ def test_links_of_one_source_into_another_add_no_second_name(tree):
     assert names(found_in(tree / "a", tree / "c", follow_links=True), tree) == ["a/b/two.txt", "a/one.txt", "c/three.txt"]
 
 
-def test_globs_are_held_against_the_path_inside_the_folder_whether_or_not_a_link_leads_there(tree, tmp_path):
+def test_globs_match_the_path_inside_the_folder(tree, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "four.txt").write_text("four", encoding="utf-8")
     (tree / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
@@ -162,7 +162,7 @@ def test_the_index_is_never_a_source(index, folder):
 
 
 class Unreadable:
-    """An entry of a folder whose files nobody may look at, as one without the right to enter it has them."""
+    """An entry of a folder that the user may list but not enter."""
 
     def __init__(self, entry):
         self.name, self.path = entry.name, entry.path
@@ -180,7 +180,7 @@ class Unreadable:
         raise PermissionError(13, "Permission denied", self.path)
 
 
-def test_what_lies_in_a_folder_whose_files_cannot_be_looked_at_is_unknown(tree, monkeypatch):
+def test_files_of_an_unreadable_folder_are_unknown(tree, monkeypatch):
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: map(Unreadable, scandir(path)) if path.endswith("c") else scandir(path))
     found = found_in(tree)
@@ -188,7 +188,7 @@ def test_what_lies_in_a_folder_whose_files_cannot_be_looked_at_is_unknown(tree, 
     assert found.unlisted == [str(tree / "c")]
 
 
-def test_a_source_that_cannot_be_looked_at_is_unknown_and_not_gone(tree, monkeypatch):
+def test_an_unreadable_source_is_unknown_and_not_gone(tree, monkeypatch):
     look = os.stat
 
     def refuse(path, **options):
@@ -213,7 +213,7 @@ def test_a_folder_that_has_just_gone_is_no_failure(tree, monkeypatch):
     assert (names(found, tree), found.unlisted) == (["a/b/two.txt", "a/one.txt"], [])
 
 
-def test_side_cars_belong_to_their_documents_and_are_none_themselves(tree):
+def test_side_cars_are_no_documents(tree):
     (tree / "a" / "one.txt.meta.json").write_text('{"year": 1872}', encoding="utf-8")
     (tree / "a" / "nobody.txt.meta.yaml").write_text("year: 1872", encoding="utf-8")
     found = found_in(tree, include=["*"])
@@ -224,7 +224,7 @@ def test_side_cars_belong_to_their_documents_and_are_none_themselves(tree):
 
 
 @pytest.mark.parametrize("endings", [(".meta.json",), (".meta.toml", ".meta.yml"), (".meta.yaml", ".meta.json")])
-def test_a_file_that_is_named_and_one_that_is_found_look_the_same(tree, endings):
+def test_a_named_file_equals_the_same_file_in_a_folder(tree, endings):
     one = tree / "a" / "one.txt"
     for number, ending in enumerate(endings, 1):
         one.with_name(one.name + ending).write_text("x" * number, encoding="utf-8")

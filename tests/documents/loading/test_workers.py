@@ -1,4 +1,4 @@
-"""The processes that files are read in: what a parser may do to them, and how they end."""
+"""The worker processes that read files survive their parsers, and end."""
 
 from __future__ import annotations
 
@@ -18,12 +18,7 @@ from rag.documents.loading.workers import Limits
 from rag.errors import RagError, UsageError
 from rag.reading import MOST_MEMORY, MOST_SECONDS
 
-pytestmark = pytest.mark.own_workers
-
-
-def slow(value):
-    """A parameter for the slow set: each starts processes of its own."""
-    return pytest.param(value, marks=pytest.mark.slow)
+pytestmark = [pytest.mark.own_workers, pytest.mark.slow]
 
 
 def files(folder, *names) -> list[str]:
@@ -46,7 +41,7 @@ def with_parser(code: str, monkeypatch) -> None:
 
 
 def with_process(code: str, monkeypatch) -> None:
-    """From here on, workers are processes that say that they are ready and then run the code."""
+    """From here on, workers are processes that report that they are ready and then run the code."""
     monkeypatch.setattr(workers, "WORKER", [sys.executable, "-c", f"import sys\nprint('ready', flush=True)\n{code}"])
 
 
@@ -63,7 +58,7 @@ def outcome(one) -> str:
     + [{"memory": value} for value in (2**63, 0, 1e9, None)]
     + [{"characters": value} for value in (0, float("inf"), True)],
 )
-def test_limits_that_no_system_can_keep_are_refused_before_any_file_is_read(limits):
+def test_impossible_limits_are_refused_before_any_file_is_read(limits):
     with pytest.raises(UsageError, match=next(iter(limits))):
         Limits(**limits)
 
@@ -93,7 +88,7 @@ def test_little_text_waits_to_be_taken_and_nothing_is_stuck(tmp_path, monkeypatc
     assert max(waiting) <= 3 * len("00.txt")
 
 
-def test_a_parser_that_hangs_is_ended_after_its_time_and_costs_one_file(tmp_path, monkeypatch):
+def test_a_hanging_parser_costs_one_file(tmp_path, monkeypatch):
     with_parser("def parse(text, _):\n    while text == 'b.txt': pass\n    return text", monkeypatch)
     outcomes = list(workers.load_all(files(tmp_path, "a.txt", "b.txt", "c.txt"), jobs=1, limits=Limits(seconds=0.5)))
     assert [outcome(one) for one in outcomes] == ["a.txt", "timeout", "c.txt"]
@@ -103,12 +98,10 @@ def test_a_parser_that_hangs_is_ended_after_its_time_and_costs_one_file(tmp_path
 @pytest.mark.parametrize(
     "grow",
     [
-        slow("x = []\n        while True: x.append(bytearray(10_000_000))"),
+        "x = []\n        while True: x.append(bytearray(10_000_000))",
         "bytearray(100_000_000_000)",
-        slow(
-            "x = []\n        try:\n            while True: x.append(bytearray(10_000_000))\n"
-            "        except MemoryError as error: raise worker.DocumentError('broken', status='corrupt') from error"
-        ),
+        "x = []\n        try:\n            while True: x.append(bytearray(10_000_000))\n"
+        "        except MemoryError as error: raise worker.DocumentError('broken', status='corrupt') from error",
     ],
     ids=["little by little", "at once", "taken for a flaw of the file"],
 )
@@ -116,10 +109,9 @@ def test_a_file_that_needs_too_much_memory_is_too_large(tmp_path, monkeypatch, g
     with_parser(f"def parse(text, _):\n    if text == 'b.txt':\n        {grow}\n    return text", monkeypatch)
     outcomes = list(workers.load_all(files(tmp_path, "a.txt", "b.txt", "c.txt"), jobs=1, limits=Limits(memory=200 * 2**20)))
     assert [outcome(one) for one in outcomes] == ["a.txt", "too-large", "c.txt"]
-    assert "needs more memory than a file may take. Split it, or allow more." in outcomes[1].failure.message
+    assert "needs more memory than the limit. Split it, or allow more." in outcomes[1].failure.message
 
 
-@pytest.mark.slow
 def test_death_by_refused_memory_is_told_from_a_crash(tmp_path, monkeypatch):
     code = (
         "def parse(text, _):\n    x = []\n    try:\n"
@@ -129,7 +121,7 @@ def test_death_by_refused_memory_is_told_from_a_crash(tmp_path, monkeypatch):
     with_parser(code, monkeypatch)
     outcomes = list(workers.load_all(files(tmp_path, "a.txt", "b.txt"), jobs=1, limits=Limits(memory=200 * 2**20)))
     assert [outcome(one) for one in outcomes] == ["corrupt", "too-large"]
-    assert "b.txt took more memory than a file may" in outcomes[1].failure.message
+    assert "b.txt took more memory than the limit" in outcomes[1].failure.message
 
 
 def test_a_worker_that_the_system_ended_had_no_more_memory(tmp_path, monkeypatch):
@@ -149,7 +141,7 @@ def test_a_text_without_end_is_too_large(tmp_path):
     paths = [str(tmp_path / "long.txt"), *files(tmp_path, "a.txt")]
     long, short = workers.load_all(paths, limits=Limits(characters=1000))
     assert (outcome(long), outcome(short)) == ("too-large", "a.txt")
-    assert "holds 1,500 characters, and a file may hold 1,000. Split it." in long.failure.message
+    assert "has 1,500 characters, more than the limit of 1,000. Split it." in long.failure.message
 
 
 def test_metadata_without_end_are_too_large(tmp_path, monkeypatch):
@@ -172,7 +164,7 @@ def test_metadata_without_end_are_too_large(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "death",
-    ["os.abort()", slow("os.kill(os.getpid(), signal.SIGSEGV)"), slow("os._exit(0)")],
+    ["os.abort()", "os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"],
     ids=["abort", "segmentation fault", "exit"],
 )
 def test_a_worker_that_dies_costs_its_file_and_no_other(tmp_path, monkeypatch, death):
@@ -181,7 +173,6 @@ def test_a_worker_that_dies_costs_its_file_and_no_other(tmp_path, monkeypatch, d
     assert [outcome(one) for one in outcomes] == ["a.txt", "corrupt", "c.txt", "d.txt"]
 
 
-@pytest.mark.slow
 def test_a_worker_is_kept_until_it_has_grown(tmp_path, monkeypatch):
     with_parser("def parse(text, _): return str(os.getpid())", monkeypatch)
     paths = files(tmp_path, "a.txt", "b.txt", "c.txt")
@@ -195,7 +186,7 @@ def test_a_worker_is_kept_until_it_has_grown(tmp_path, monkeypatch):
     ["no JSON", "[]", "{}", '{"stamp": null}', '{"stamp": null, "error": {"status": 1}}', "[" * 100_000, '{"stamp": null}{}',
      '{"stamp": null, "document": {"text": "t", "source": "s", "title": "t", "headings": [], "places": {"unit": 1}}}'],
 )  # fmt: skip
-def test_a_parser_that_was_tricked_into_a_strange_answer_costs_its_file(monkeypatch, answer):
+def test_a_parser_with_a_strange_answer_costs_its_file(monkeypatch, answer):
     with_process(f"for line in sys.stdin: print({answer!r}, flush=True)", monkeypatch)
     (one,) = workers.load_all(["a"])
     assert (one.document, one.failure.source, one.failure.status) == (None, "a", "corrupt")
@@ -207,7 +198,7 @@ def test_an_answer_without_end_is_cut_off(monkeypatch):
     assert outcome(one) == "too-large"
 
 
-def test_what_a_library_prints_and_reads_is_no_part_of_the_conversation(tmp_path, monkeypatch):
+def test_a_library_that_prints_or_reads_stdin_does_no_harm(tmp_path, monkeypatch):
     code = "def parse(text, _):\n    subprocess.run('cat; echo noise; echo noise >&2', shell=True)\n    print('noise')\n    return text"
     with_parser(code, monkeypatch)
     paths = files(tmp_path, *(f"{n}.txt" for n in range(5)))
@@ -222,7 +213,7 @@ def test_text_that_is_no_valid_unicode_comes_through(tmp_path, monkeypatch):
 # passwords
 
 
-def test_passwords_reach_the_parser_and_stand_nowhere_where_others_can_read_them(tmp_path, monkeypatch):
+def test_passwords_reach_the_parser_out_of_others_sight(tmp_path, monkeypatch):
     code = (
         "from pathlib import Path\n"
         "def parse(text, passwords):\n"
@@ -245,7 +236,7 @@ def test_passwords_reach_the_parser_and_stand_nowhere_where_others_can_read_them
         (["/nowhere/python"], "No such file or directory"),
     ],
 )
-def test_workers_that_do_not_start_are_one_error_and_not_a_failure_of_each_file(index, folder, monkeypatch, command, cause):
+def test_workers_that_do_not_start_are_one_error(index, folder, monkeypatch, command, cause):
     monkeypatch.setattr(workers, "WORKER", command)
     with pytest.raises(RagError, match=cause):
         rag.sync([folder], index=index)
@@ -268,10 +259,10 @@ WHILE_PARSING = {
 }
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, slow(signal.SIGINT), slow(signal.SIGTERM)], ids=lambda ending: ending.name)
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda ending: ending.name)
 @pytest.mark.parametrize("parsing", WHILE_PARSING.values(), ids=WHILE_PARSING)
 def test_no_process_outlives_the_main_one(tmp_path, monkeypatch, parsing, ending):
-    """The parser's processes hold a pipe open; its reader meets the end of it when the last of them is gone."""
+    """The parser's processes hold a pipe open, which ends when the last of them has ended."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     if parsing.startswith("open"):

@@ -1,4 +1,4 @@
-"""What office files and books give: their text in order, their headings and tables, and where a person finds them."""
+"""Text, headings, tables and places of office files and books."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class TestWord:
         text = load(zipped({**unpacked(docx(body + p("after"))), **parts}), "docx").text
         assert text == "before\n\nPond\n\na | b\n\nwords\n  inside\n\n[Inserted, not read: c.docx]\n\nafter"
 
-    def test_a_cell_that_claims_to_span_millions_of_columns_takes_no_room(self) -> None:
+    def test_a_cell_across_millions_of_columns_takes_no_memory(self) -> None:
         assert word(word_table(tc("a", '<w:gridSpan w:val="2000000000"/>') + tc("b"), tc("c") + tc("d"))) == "a | | b\nc | d"
 
     def test_a_part_outside_of_the_file_is_no_part(self) -> None:

@@ -1,4 +1,4 @@
-"""What people filled in and typed onto a PDF is in the text, where a reader sees it."""
+"""The text of a PDF includes filled-in fields and typed notes, in their places."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Filled = tuple[str, float, float, int]
 
 
 def filled(*fields: Filled, drawn: bool = True, kind: str = "/Widget") -> bytes:
-    """A page of labels with fields; those that are not drawn are left to the reader, as many programs do."""
+    """A page of labels with fields. Fields without an appearance are left to the viewer, as many programs do."""
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf([LABELS]))))
     page = writer.pages[0]
     resources = page["/Resources"]
@@ -84,7 +84,7 @@ def lines(content: bytes) -> list[str]:
 
 
 def form_of(*words: tuple[float, float, str], fields: Sequence[DictionaryObject] = (), turned: int = 0) -> bytes:
-    """A page of words at their places, whose fields are left to the reader, as many programs do."""
+    """A page of words at their places, with fields without an appearance, as many programs write them."""
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf([""]))))
     page = writer.pages[0]
     stream = DecodedStreamObject()
@@ -112,7 +112,7 @@ def _widget(kind: str, place: tuple[float, float, float, float], **entries: obje
 
 
 class TestForms:
-    def test_an_answer_of_several_lines_stays_in_one_piece_under_its_question(self) -> None:
+    def test_an_answer_of_several_lines_follows_its_question_whole(self) -> None:
         rain = field("It was raining. " * 20, 72, 540, 400, 690, Ff=NumberObject(SEVERAL_LINES))
         car = field("The car broke. " * 20, 72, 240, 400, 390, Ff=NumberObject(SEVERAL_LINES))
         found = lines(
@@ -152,7 +152,7 @@ class TestForms:
 
 
 class Looks(list[tuple[float, float, float, float]]):
-    """Boxes that count how often one is looked at."""
+    """Boxes that count the accesses to them."""
 
     count = 0
 

@@ -28,7 +28,7 @@ def text_of_file(path: str) -> str:
 class TestRightToLeft:
     @pytest.mark.parametrize("words", ["مرحبا بكم", "שלום עולם", "سنة (2024)"])
     @pytest.mark.parametrize("drawn", ["as it is read", "as it is seen"])
-    def test_words_are_in_the_order_of_speech_however_they_were_drawn(self, words: str, drawn: str) -> None:
+    def test_words_are_in_reading_order_however_they_were_drawn(self, words: str, drawn: str) -> None:
         seen = words.replace("(2024)", "(4202)").translate(str.maketrans("()", ")(")) if "(" in words else words
         glyphs = leftwards(seen, 300, 700)
         assert text_of(glyphs if drawn == "as it is read" else glyphs[::-1]) == words
@@ -55,12 +55,12 @@ class TestRightToLeft:
             ("ا ل م", "الم"),
         ],
     )
-    def test_a_glyph_that_stands_for_several_letters_gives_them_in_order(self, glyphs: str, word: str) -> None:
+    def test_a_glyph_of_several_letters_gives_them_in_order(self, glyphs: str, word: str) -> None:
         line: list[Glyph] = [(letters, 300 - 10 * number, 700, 10) for number, letters in enumerate(glyphs.split())]
         assert text_of(line) == word
 
     @pytest.mark.parametrize("word", ["شركة", "المالية", "שלום", "كَتَبَ"])
-    def test_a_word_whose_letters_come_from_left_to_right_is_turned_around(self, word: str) -> None:
+    def test_a_word_drawn_from_left_to_right_is_reversed(self, word: str) -> None:
         seen = [(text, x, x + width) for text, x, _, width in sorted(leftwards(word, 300, 700), key=lambda one: one[1])]
         text = "Made in 2024 " + "".join(letter for letter, _, _ in seen)
         start = len(text) - len(seen)
@@ -145,12 +145,12 @@ class TestEastAsian:
     def test_lines_that_end_for_another_reason_stay(self, lines: list[str]) -> None:
         assert text_of(lines_of(lines)) == "\n".join(lines)
 
-    def test_rows_of_a_table_are_lines_even_where_every_character_comes_as_one(self) -> None:
+    def test_a_table_of_single_characters_has_a_line_a_row(self) -> None:
         names = ["营业收入", "营业支出", "投资收入"]
         rows = [across(name, 72, 700 - 12 * n) + across("本年度的金额", 200, 700 - 12 * n) for n, name in enumerate(names)]
         assert text_of(*rows) == "\n".join(f"{name} 本年度的金额" for name in names)
 
-    def test_korean_words_are_whole_where_the_file_tells_words_from_line_ends(self) -> None:
+    def test_korean_words_are_whole_across_line_ends(self) -> None:
         lines = [
             "보험금의 경우 보장금액 등이 높게 책정되어 있다 보",
             "니 상해나 재해로 인정할 지 여부에 대하여 약관상 ",
@@ -207,7 +207,7 @@ class TestUpright:
     def test_a_sentence_goes_on_from_column_to_column(self) -> None:
         assert text_of(columns_of(JAPANESE)) == "".join(JAPANESE)
 
-    def test_small_characters_that_tell_how_to_say_a_word_stand_after_the_text(self) -> None:
+    def test_ruby_characters_follow_the_text(self) -> None:
         ruby = downwards("にほんこくみん", 509, 700, size=4)
         assert text_of(columns_of(JAPANESE), ruby) == "".join(JAPANESE) + "\nにほんこくみん"
 

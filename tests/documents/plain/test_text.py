@@ -1,4 +1,4 @@
-"""Formats that are text: what becomes of their parts, and where people find them again."""
+"""Plain text formats: their text, headings and places."""
 
 from __future__ import annotations
 
@@ -94,9 +94,7 @@ class TestReStructuredText:
 
 
 class TestTables:
-    def test_a_quoted_cell_that_the_sample_cuts_says_nothing_against_its_delimiter(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_quoted_cell_cut_by_the_sample_keeps_its_delimiter(self, monkeypatch: pytest.MonkeyPatch) -> None:
         content = 'one; x,two\nthree; y,"four\nand five"\n'
         monkeypatch.setattr(delimited, "_SAMPLE", len('one; x,two\nthree; y,"four\nan'))
         assert read(content, "a.csv").text == "one; x | two\nthree; y | four and five"

@@ -33,7 +33,7 @@ def rows(index, query):
         return connection.execute(query).fetchall()
 
 
-def test_everything_of_an_index_of_format_1_is_there_and_the_search_finds_it(nursery, place, folder, index):
+def test_an_index_of_format_1_keeps_everything_and_is_searched(nursery, place, folder, index):
     columns = 'id, document_id, vector_id, generation, start, "end", first_page, last_page, heading, text'
     chunks = rows(index, f"SELECT {columns} FROM chunks ORDER BY id")
     removed, vectors = rows(index, "SELECT * FROM removed_chunks"), rows(index, "SELECT * FROM vectors")
@@ -57,7 +57,7 @@ def test_everything_of_an_index_of_format_1_is_there_and_the_search_finds_it(nur
     assert len(failures) == 2
 
 
-def test_a_view_in_place_of_a_table_of_format_1_is_refused_and_not_read(nursery, index):
+def test_a_view_in_place_of_a_table_of_format_1_is_refused(nursery, index):
     with closing(sqlite3.connect(index / "catalog.sqlite")) as connection:
         connection.executescript(
             "ALTER TABLE settings RENAME TO old; CREATE VIEW settings AS WITH RECURSIVE endless(n) AS "
@@ -79,7 +79,7 @@ def test_pages_and_headings_come_along(nursery, index):
                        "WHERE source LIKE '%plan.pdf'") == [(3, 1, 3)]  # fmt: skip
 
 
-def test_a_run_after_the_migration_has_nothing_to_do_and_then_goes_on(nursery, place, folder, index):
+def test_a_run_after_the_migration_finds_all_unchanged(nursery, place, folder, index):
     log = place / "embedded"
     arguments = {"index": str(index), "folder": str(folder), "log": str(log)}
     report = nursery.run("sync", **arguments).result()
@@ -96,7 +96,7 @@ def test_a_run_after_the_migration_has_nothing_to_do_and_then_goes_on(nursery, p
     assert judge.differences(look(nursery, index), look(nursery, place / "fresh")) == []
 
 
-def test_numbers_of_chunks_that_were_removed_before_the_migration_are_not_used_again(nursery, folder, index):
+def test_a_migration_reuses_no_number_of_a_removed_chunk(nursery, folder, index):
     ((last,),) = rows(index, "SELECT max(id) FROM removed_chunks")
     assert last > rows(index, "SELECT max(id) FROM chunks")[0][0]
     (folder / "new.txt").write_text("A new document.", encoding="utf-8")
@@ -113,7 +113,7 @@ def test_two_processes_that_open_it_at_once_both_succeed(nursery, index):
 
 
 @pytest.mark.slow
-def test_an_index_of_format_1_that_cannot_be_written_says_what_to_do(nursery, index):
+def test_a_read_only_index_of_format_1_says_what_to_do(nursery, index):
     index.chmod(0o555)
     arguments = ["status", "--index", str(index)]
     ended = nursery.run("command", arguments=arguments, uid=NOBODY if os.getuid() == 0 else None)
@@ -124,7 +124,7 @@ def test_an_index_of_format_1_that_cannot_be_written_says_what_to_do(nursery, in
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_of_the_migration_it_is_whole_in_the_one_format_or_the_other(nursery, place, folder):
+def test_a_killed_migration_leaves_one_whole_format(nursery, place, folder):
     format_1.write_index(place / "counted", folder)
     names = nursery.run("count_points", of="look", arguments={"index": str(place / "counted")}).result()
     points = [number for number, name in enumerate(names, 1) if number <= names.index("SQL PRAGMA user_version") + 45]

@@ -1,4 +1,4 @@
-"""The embedder that asks a server, against a real server that misbehaves in every way a server does."""
+"""The embedder over HTTP, against a real server that fails in many ways."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_server_that_keeps_failing_is_named_with_its_own_words():
         raise Status(500, {"error": {"message": "out of memory"}})
 
     with JsonServer(v1__embeddings=broken) as server:
-        with pytest.raises(ModelError, match=r"http://127.*/v1/embeddings refused with status 500: 'out of memory'"):
+        with pytest.raises(ModelError, match=r"/v1/embeddings .*500.* 'out of memory'"):
             open_http(server)
         assert len(server.requests) == 5
 
@@ -71,7 +71,7 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown():
 def test_a_server_that_is_not_there_is_told_with_its_address():
     with JsonServer() as server:
         url = server.url
-    with pytest.raises(ModelError, match=rf"{url} cannot be reached .*Check that it runs"):
+    with pytest.raises(ModelError, match=url):
         HttpEmbedder(f"{url}/v1", "hash", backoff=0)
 
 
@@ -104,7 +104,7 @@ def test_an_answer_that_is_not_one_vector_a_text_is_refused(answer):
 
 def test_an_answer_that_is_not_json_is_refused():
     page = b"<html>Welcome</html>"
-    with JsonServer(v1__embeddings=lambda payload: page) as server, pytest.raises(ModelError, match=r"Welcome.* not JSON"):
+    with JsonServer(v1__embeddings=lambda payload: page) as server, pytest.raises(ModelError, match="Welcome"):
         open_http(server)
 
 
@@ -136,11 +136,11 @@ def test_a_failure_among_many_batches_is_raised():
 
     with JsonServer(v1__embeddings=moody) as server:
         embedder = open_http(server, batch_size=4)
-        with pytest.raises(ModelError, match=r"status 400: 'cannot read that'"):
+        with pytest.raises(ModelError, match=r"400.* 'cannot read that'"):
             embedder.embed_passages([*(["good"] * 50), "bad"])
 
 
-def test_where_the_server_counts_no_tokens_bytes_are_counted_and_the_limit_is_cautious():
+def test_bytes_are_counted_where_the_server_counts_no_tokens():
     with JsonServer(v1__embeddings=embeddings_route) as server:
         embedder = open_http(server)
         assert embedder.count_tokens(["abc", "é", "鯉"]) == [3, 2, 3]
@@ -167,7 +167,7 @@ def test_prefixes_are_sent_and_take_their_room():
     assert embedder.identity.max_tokens == CAUTIOUS_LIMIT - 2 - len("passage: ") - 1
 
 
-def test_a_server_that_leaves_a_refused_question_unread_is_not_confused_by_it():
+def test_a_refused_question_left_unread_confuses_no_server():
     class Simple(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # the connection is used again
 

@@ -1,4 +1,4 @@
-"""What stands in front of questions and passages is what a model was trained with, unless somebody says otherwise."""
+"""Questions and passages get the prefixes that the model was trained with, unless the user names others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_model_is_known_by_the_family_in_its_name(model, question, passage):
 
 
 def asked_of(spec):
-    """What a server is sent for a question and a passage, first of all the probe; and the embedder's identity."""
+    """The texts that a server gets (the probe, a question, a passage), and the embedder's identity."""
     with JsonServer(v1__embeddings=embeddings_route) as server:
         embedder = open_embedder(spec.replace("SERVER", f"{server.url}/v1"))
         embedder.embed_question("carp")
@@ -53,7 +53,7 @@ def test_a_servers_model_gets_the_prefixes_of_its_name():
     assert (identity.question_prefix, identity.passage_prefix) == ("query: ", "passage: ")
 
 
-def test_a_server_that_adds_prefixes_itself_is_told_which_texts_are_questions():
+def test_a_server_that_adds_prefixes_learns_which_are_questions():
     sent, identity = asked_of("SERVER?input_type=query,passage#multilingual-e5-small-q4")
     assert sent[1:] == [("carp", "query"), ("pond", "passage")]
     assert identity.max_tokens == CAUTIOUS_LIMIT - 2 - ROOM_FOR_A_SERVERS_PREFIX
@@ -61,7 +61,7 @@ def test_a_server_that_adds_prefixes_itself_is_told_which_texts_are_questions():
     assert identity != asked_of("SERVER?input_type=document,document#multilingual-e5-small-q4")[1]
 
 
-def test_the_address_may_say_other_prefixes_and_how_much_the_model_reads():
+def test_an_address_can_set_prefixes_and_the_token_limit():
     sent, identity = asked_of("SERVER?question_prefix=find:%20&passage_prefix=&max_tokens=90#e5-of-ours")
     assert sent[1:] == [("find: carp", None), ("pond", None)]
     assert identity.max_tokens == 90
@@ -70,15 +70,15 @@ def test_the_address_may_say_other_prefixes_and_how_much_the_model_reads():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("http://127.0.0.1:1/v1?input_type=query,passage", "does not say which model"),
+        ("http://127.0.0.1:1/v1?input_type=query,passage", "model"),
         ("http://127.0.0.1:1/v1?input_type=query#m", "a question's kind and a passage's"),
         ("http://127.0.0.1:1/v1?input_type=,passage#m", "a question's kind and a passage's"),
-        ("http://127.0.0.1:1/v1?input_types=query,passage#m", "Did you mean 'input_type'"),
-        ("http://127.0.0.1:1/v1?max_tokens=many#m", "max_tokens must be a number from 1, not 'many'"),
-        ("http://#m", "does not say which server"),
+        ("http://127.0.0.1:1/v1?input_types=query,passage#m", "'input_type'"),
+        ("http://127.0.0.1:1/v1?max_tokens=many#m", "max_tokens .*'many'"),
+        ("http://#m", "server"),
     ],
 )
-def test_an_address_that_cannot_be_meant_is_refused_before_anything_is_asked(spec, message):
+def test_a_mistaken_address_is_refused_before_any_request(spec, message):
     with pytest.raises(SpecError, match=message):
         open_embedder(spec)
 
@@ -90,7 +90,7 @@ def test_what_is_passed_as_an_argument_comes_before_the_name():
 
 
 @pytest.mark.slow
-def test_a_folder_without_prompts_gets_those_of_its_name_and_one_with_prompts_keeps_its_own(tmp_path):
+def test_a_model_folder_keeps_its_prompts_or_gets_its_familys(tmp_path):
     plain = save_tiny_embedder(tmp_path / "multilingual-e5-tiny")
     own = save_tiny_embedder(tmp_path / "e5-of-ours", prompts={"query": "ask "})
     by_name, by_prompts = (open_embedder(str(folder)) for folder in (plain, own))

@@ -40,7 +40,7 @@ def test_a_folder_is_loaded_in_silence_and_without_a_network(tiny_folder):
     assert run_python(code, tiny_folder) == f"[] {weights_revision(tiny_folder)}\n"
 
 
-def test_a_hub_model_is_known_by_its_commit_and_an_unknown_one_is_an_error_that_helps(tiny_folder, tmp_path):
+def test_a_hub_model_is_known_by_its_commit(tiny_folder, tmp_path):
     commit = "0123456789abcdef0123456789abcdef01234567"
     repository = tmp_path / "hub" / "models--acme--tiny"
     shutil.copytree(tiny_folder, repository / "snapshots" / commit)
@@ -56,7 +56,7 @@ def test_a_hub_model_is_known_by_its_commit_and_an_unknown_one_is_an_error_that_
     first, second = run_python(code, HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1").splitlines()
     assert first == f"acme/tiny {commit}"
     assert "acme/missing could not be loaded" in second
-    assert "check the name and the network" in second
+    assert "Check the name and the network" in second
 
 
 def test_a_path_that_is_no_folder_is_not_looked_up_on_the_hub(tmp_path):

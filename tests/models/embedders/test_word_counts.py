@@ -1,4 +1,4 @@
-"""Counting tokens word by word gives what the tokenizer gives for the whole."""
+"""Tokens counted word by word equal the tokenizer's count of the whole text."""
 
 import json
 

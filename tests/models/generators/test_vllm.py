@@ -1,4 +1,4 @@
-"""vLLM's engine in the process: what can be told without vLLM, and the run of the tests that need it."""
+"""vLLM's engine in the process: the tests that need no vLLM, and a run of the tests that do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from typing import ClassVar
 
 import pytest
 from vllm_server import PYTHON, ROOT, need_vllm
@@ -17,12 +18,12 @@ from rag.types import Message
 
 
 class FakeEngine:
-    """Counts words as tokens; dies when it is told to."""
+    """Counts words as tokens. A test can let it die."""
 
-    built = 0
+    built: ClassVar[list[FakeEngine]] = []
 
     def __init__(self, name: str, options: dict[str, object]) -> None:
-        type(self).built += 1
+        self.built.append(self)
         self.options, self.window, self.is_alive = options, 4096, True
         self.tokenizer = self
 
@@ -40,7 +41,7 @@ class FakeEngine:
 def fake_engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeEngine]:
     monkeypatch.setattr(vllm, "find_spec", lambda _: find_spec("json"))
     monkeypatch.setattr(vllm, "VllmEngine", FakeEngine)
-    monkeypatch.setattr(FakeEngine, "built", 0)
+    monkeypatch.setattr(FakeEngine, "built", [])
     return FakeEngine
 
 
@@ -52,15 +53,15 @@ class TestWithoutVllm:
 
     def test_constructing_loads_nothing(self, fake_engine):
         VllmGenerator("example/model").close()
-        assert fake_engine.built == 0
+        assert fake_engine.built == []
 
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"window": 0}, "window must be at least 1, not 0"),
-            ({"parallel": -1}, "parallel must be at least 1, not -1"),
-            ({"gpu_memory": 1.5}, r"gpu_memory must be over 0 and at most 1, not 1\.5"),
-            ({"engine": {"max_model_len": 1, "dtype": "half"}}, "^max_model_len cannot be given in `engine`"),
+            ({"window": 0}, "window .* 0"),
+            ({"parallel": -1}, "parallel .* -1"),
+            ({"gpu_memory": 1.5}, r"gpu_memory .* 1\.5"),
+            ({"engine": {"max_model_len": 1, "dtype": "half"}}, "^max_model_len .*engine"),
         ],
     )
     def test_refuses_options_that_cannot_work(self, fake_engine, options, message):
@@ -69,11 +70,11 @@ class TestWithoutVllm:
 
     @pytest.mark.parametrize("name", ["./model", "~/no-such-model", "/no/model", ""])
     def test_a_path_that_is_no_folder_is_no_hub_name(self, fake_engine, name):
-        with pytest.raises(ModelError, match="is no folder"):
+        with pytest.raises(ModelError, match="folder"):
             VllmGenerator(name)
 
     def test_a_folder_without_a_model_is_refused(self, fake_engine, tmp_path):
-        with pytest.raises(ModelError, match=r"holds no config\.json"):
+        with pytest.raises(ModelError, match=r"config\.json"):
             VllmGenerator(str(tmp_path))
 
     def test_gguf_files_are_for_llama_cpp(self, fake_engine, tmp_path):
@@ -87,7 +88,9 @@ class TestWithoutVllm:
         (tmp_path / "models" / "mine" / "config.json").write_text("{}", encoding="utf-8")
         monkeypatch.chdir(tmp_path)
         generator = VllmGenerator("models/mine")
-        assert (generator.name, generator._loaded().options["model"]) == ("mine", str(tmp_path / "models" / "mine"))
+        assert generator.name == "mine"
+        assert generator.window == 4096
+        assert fake_engine.built[0].options["model"] == str(tmp_path / "models" / "mine")
 
 
 class TestTheModel:
@@ -95,28 +98,28 @@ class TestTheModel:
         generator = VllmGenerator("example/model", window=2048, parallel=8, gpu_memory=0.5, engine={"dtype": "half"})
         assert (generator.window, generator.parallel) == (4096, 8)
         assert generator.count_tokens([Message("user", "how tall is it")]) == 4
-        assert generator._loaded().options == {
+        [engine] = fake_engine.built
+        assert engine.options == {
             "model": "example/model",
             "max_model_len": 2048,
             "max_num_seqs": 8,
             "gpu_memory_utilization": 0.5,
             "dtype": "half",
         }
-        assert fake_engine.built == 1
 
     def test_is_loaded_again_after_it_was_closed_or_has_died(self, fake_engine):
         generator = VllmGenerator("example/model")
-        first = generator._loaded()
+        assert generator.window == 4096
         generator.close()
-        assert not first.is_alive
-        second = generator._loaded()
-        second.is_alive = False
-        assert generator._loaded().is_alive
-        assert fake_engine.built == 3
+        assert not fake_engine.built[0].is_alive
+        assert generator.window == 4096
+        fake_engine.built[1].is_alive = False
+        assert generator.window == 4096
+        assert [engine.is_alive for engine in fake_engine.built] == [False, False, True]
 
 
 @pytest.mark.slow
-def test_the_real_engine_keeps_the_contract_in_its_own_environment():
+def test_the_real_engine_keeps_the_contract():
     need_vllm()
     done = subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""A real vLLM behind `rag llm start`: what the generator over HTTP, the commands and the server promise each other."""
+"""A real vLLM behind `rag llm start`, with the generator over HTTP and the commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One contract for both rerankers, and then what is particular to each."""
+"""The contract of both rerankers, and the particular behaviour of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.testing import RerankerContract
 
 
 def rerank_route(payload):
-    """The share of the question's words that a passage holds, in an order of the server's own."""
+    """Scores by the share of the question's words in a passage, in another order than the request's."""
     words = set(payload["query"].lower().split())
     results = [
         {"index": i, "relevance_score": len(words & set(text.lower().split())) / len(words)}
@@ -58,7 +58,7 @@ def test_a_long_passage_is_read_to_its_end(cross_encoder):
 
 @pytest.mark.slow
 def test_a_question_that_leaves_no_room_is_refused(cross_encoder):
-    with pytest.raises(ModelError, match="The question alone fills the 128 tokens"):
+    with pytest.raises(ModelError, match=r"question .*128"):
         cross_encoder.scores("word " * 200, ["a"])
 
 
@@ -66,9 +66,9 @@ def test_a_question_that_leaves_no_room_is_refused(cross_encoder):
 def test_models_that_are_no_rerankers_are_refused(tmp_path):
     from rag.models.rerankers.cross_encoder import CrossEncoderReranker
 
-    with pytest.raises(ModelError, match="gives 3 scores a pair"):
+    with pytest.raises(ModelError, match="3 scores"):
         CrossEncoderReranker(str(save_tiny_cross_encoder(tmp_path / "classes", labels=3)), device="cpu")
-    with pytest.raises(ModelError, match=r"has no scoring head \(BertModel\)"):
+    with pytest.raises(ModelError, match="BertModel"):
         CrossEncoderReranker(str(save_tiny_embedder(tmp_path / "embedder")), device="cpu")
     with pytest.raises(ModelError, match="is not a folder"):
         CrossEncoderReranker(str(tmp_path / "nothing"))
@@ -92,7 +92,7 @@ def test_a_server_that_serves_only_v1_rerank_is_found_once():
 
 
 def test_a_server_without_rerank_is_told_with_its_address():
-    with JsonServer() as server, pytest.raises(ModelError, match=rf"{server.url}/v1/rerank refused with status 404"):
+    with JsonServer() as server, pytest.raises(ModelError, match=rf"{server.url}/v1/rerank .*404"):
         HttpReranker(server.url, "words", backoff=0).scores("carp", ["soup"])
 
 
@@ -118,7 +118,7 @@ def test_many_passages_go_in_several_requests():
 def test_an_answer_that_is_not_one_score_a_passage_is_refused(results):
     with JsonServer(rerank=lambda payload: {"results": results}) as server:
         reranker = HttpReranker(server.url, "words", backoff=0)
-        with pytest.raises(ModelError, match="did not send one score for each of 2 passages"):
+        with pytest.raises(ModelError, match="2 passages"):
             reranker.scores("carp", ["carp", "soup"])
 
 
