@@ -66,8 +66,8 @@ class EmbedsQuestions(Protocol):
 class Generator(Protocol):
     """A model that writes an answer piece by piece.
 
-    It may have four more members: `identity` (see `Identified`), those of `Completes`, `abstains` (see `Abstains`), and `description`,
-    a text that says to a person which model it is and where it runs.
+    It may also have `identity` (see `Identified`), the members of `Completes`, `abstains` (see `Abstains`), and `description`: a
+    text for people that names the model and where it runs.
     """
 
     @property

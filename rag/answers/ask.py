@@ -38,10 +38,11 @@ def ask(
 ) -> Answer:
     """Answer a question from an index. Every sentence is checked against the documents and cites the words it rests on.
 
-    Specs (of index, model, reranker, verifier) are opened for this question; pass objects to ask several. `on_sentence` is
-    called with each sentence and all citations so far, as soon as the sentence is written and checked. Where the documents
-    do not answer, `answerable` is False. `extractive` and the packaged model, which do not abstain, are then not asked at all.
-    Works inside a running event loop too, as in a notebook. Raises UsageError for an option that cannot work.
+    `index`, `llm`, `reranker` and `verifier` may be specs (strings) or objects. Specs are opened for each call, so pass objects
+    to ask several questions. `on_sentence` is called with each checked sentence and all citations so far. If the documents do
+    not contain the answer, `answerable` is False; `extractive` and the packaged model, which do not abstain, are then not even
+    called. Works inside a running event loop, such as a notebook's. Raises UsageError for an invalid option, IndexStoreError for
+    an index that cannot be opened, and ModelError if the model fails.
 
         answer = rag.ask("How tall is the tower?", index="indexes/handbook", k=8, strict=True)
         answer.citations[0].quote

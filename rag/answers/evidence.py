@@ -127,7 +127,7 @@ class Meaning:
 
 
 def compared(near: Collection[tuple[float, Hashable]]) -> list[float]:
-    """The cosine of the most similar passage, and those of the passages it is held against, best first: at most COMPARED in all.
+    """The cosine of the best passage and of those it is compared with, best first, at most COMPARED.
 
     `near` has a (cosine, document) pair for each passage. The best passage is compared with the next ones. A LONG document
     counts only once. If that leaves too few, other passages of long documents fill up, spread from near to far.
@@ -138,12 +138,15 @@ def compared(near: Collection[tuple[float, Hashable]]) -> list[float]:
     spare: list[float] = []
     seen = {document for _, document in ranked[:1]}
     for cosine, document in ranked[1:]:
-        (held if found[document] < LONG or document not in heard else spare).append(cosine)
-        heard.add(document)
-    held = held[: COMPARED - 1]
-    missing = min(COMPARED - 1 - len(held), len(spare))
-    held += [spare[number * len(spare) // missing] for number in range(missing)]
-    return [cosine for cosine, _ in ranked[:1]] + sorted(held, reverse=True)
+        if document in seen and found[document] >= LONG:
+            spare.append(cosine)
+        else:
+            others.append(cosine)
+        seen.add(document)
+    others = others[: COMPARED - 1]
+    missing = min(COMPARED - 1 - len(others), len(spare))
+    others += [spare[number * len(spare) // missing] for number in range(missing)]
+    return [cosine for cosine, _ in ranked[:1]] + sorted(others, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,11 @@ def ask_document(
 ) -> Answer:
     """Answer a question from a whole file or loaded document, without a search. Every sentence cites the document's words.
 
-    Every piece is asked, and the pieces' answers are merged as in `summarize`, whose options apply, except `focus`. There is
-    no search, so there are no hits; `evidence` goes by the words that the document and the question share. The answer
-    of a model that does not abstain is dropped where such evidence is missing. Without a model
-    (`extractive`), the best sentences of the passages that share most words with the question are quoted, and of the
-    options `strict`, `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
+    The model reads every piece of the document, and the answers of the pieces are merged as in `summarize`. The options of
+    `summarize` apply, except `focus`. The answer has no hits; its `evidence` (0 to 1) compares the words of question and
+    document. A model that does not abstain answers anything, so its answer is dropped if the evidence is low. With
+    `llm="extractive"`, no model runs: the answer quotes the passages that share most words with the question. These
+    are its hits, and only `strict`, `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
 
         rag.ask_document("Who signs it off?", "contract.pdf", llm="local").text
     """

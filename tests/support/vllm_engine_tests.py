@@ -171,4 +171,6 @@ class TestAWholeProgram:
         assert process.returncode == 0
         assert "Traceback" not in errors
         assert "never retrieved" not in errors
-        assert [line for line in errors.splitlines() if f"{ROOT}/rag/" in line] == []  # libraries may warn as they end; we do not
+        assert [
+            line for line in errors.splitlines() if f"{ROOT}/rag/" in line
+        ] == []  # libraries may warn as they end; we do not
