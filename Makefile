@@ -105,7 +105,7 @@ bench-documents: $(READY)
 bench-answers: $(READY) vllm
 	bash benchmarks/environments.sh answers-langchain answers-llamaindex
 	$(BIN)/python -m benchmarks.grounding.verifier $(DATA)
-	$(BIN)/python -m benchmarks.answers.evidence $(DATA)
+	$(BIN)/python -m benchmarks.trust.refusal $(DATA)
 	$(BIN)/python -m benchmarks.retrieval.context_pages $(DATA)/financebench/dev
 	$(BIN)/python -m benchmarks.answers.batch $(DATA)/clapnq_dev --model .venv-vllm/models/smollm2-135m-instruct --python .venv-vllm/bin/python
 

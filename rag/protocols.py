@@ -75,8 +75,8 @@ class EmbedsTokens(Protocol):
 class Generator(Protocol):
     """A model that writes an answer piece by piece.
 
-    It may also have `identity` (see `Identified`), the members of `Completes`, and `description`: a text for people that names
-    the model and where it runs.
+    It may also have `identity` (see `Identified`), the members of `Completes`, `abstains` (see `Abstains`), and `description`: a
+    text for people that names the model and where it runs.
     """
 
     @property
@@ -128,6 +128,19 @@ class Completes(Protocol):
 
     async def complete(self, prompt: Prompt, sampling: Sampling) -> tuple[str, Usage]:
         """The text and its usage. Cancelling the task stops the model. Raises the errors of `stream`."""
+        ...
+
+
+@runtime_checkable
+class Abstains(Protocol):
+    """A generator that says whether its model abstains. A generator without this member is taken for one whose model does."""
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the model writes "not found" where its sources do not answer the question.
+
+        If not, it is asked only where there is enough evidence that they do.
+        """
         ...
 
 

@@ -72,7 +72,7 @@ class Asked:
 
 def read_lines(path: Path) -> list[dict]:
     """The objects of a file of JSON lines."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.open(encoding="utf-8")]
 
 
 def drawn(items: Iterable[T], most: int) -> list[T]:

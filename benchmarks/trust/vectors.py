@@ -10,6 +10,7 @@ import hashlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,16 +25,21 @@ STEP = 512
 
 
 class Vectors:
-    """Unit vectors of questions and sentences, shape (n, d), float32. Safe for several processes."""
+    """Unit vectors of questions and sentences, shape (n, d), float32. Safe for several threads and processes."""
 
     def __init__(self, embedder: Embedder, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._embedder = embedder
-        self._connection = sqlite3.connect(path, timeout=600)
+        self._lock = Lock()
+        self._connection = sqlite3.connect(path, timeout=600, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
 
     def __call__(self, texts: Sequence[str]) -> Matrix:
+        with self._lock:
+            return self._of(texts)
+
+    def _of(self, texts: Sequence[str]) -> Matrix:
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16] for text in texts]
         known = self._known(set(keys))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rag.answers.evidence import THRESHOLD, answerability
 from rag.errors import ModelError
+from rag.models.generators.abstention import abstains
 from rag.models.generators.extractive import ExtractiveGenerator
 from rag.models.generators.thoughts import Sign, pieces_without_thoughts, without_thoughts
 from rag.models.generators.whole import gives_whole_answers, whole_answer
@@ -80,7 +81,9 @@ async def write(
             "Sampling(max_tokens=…)."
         )
     best = max((sentence.score for sentence in written.sentences if sentence.support != "none"), default=0.0)
-    answerable = best > 0 and answerability(prepared.evidence, written.said_not_found, best) >= THRESHOLD
+    answerable = best > 0 and (
+        _is_vouched_for(written, llm) or answerability(prepared.evidence, written.said_not_found, best) >= THRESHOLD
+    )
     answerable = answerable or (written.is_unchecked and not written.said_not_found)
     sentences = written.sentences if answerable else []
     return Answer(
@@ -97,6 +100,12 @@ async def write(
         removed_citations=prepared.citations.removed,
         cut=cut and answerable,
     )
+
+
+def _is_vouched_for(written: _Written, llm: Generator) -> bool:
+    """Whether a model that could have said "not found" gave an answer that its sources fully support."""
+    is_supported = any(sentence.support == "full" for sentence in written.sentences)
+    return is_supported and not written.said_not_found and abstains(llm)
 
 
 def reader_of(options: AskOptions) -> str:

@@ -34,9 +34,9 @@ def ask(
 
     `index`, `llm`, `reranker` and `verifier` may be specs (strings) or objects. Specs are opened for each call, so pass objects
     to ask several questions. `on_sentence` is called with each checked sentence and all citations so far. If the documents do
-    not contain the answer, `answerable` is False; if no passage comes close, the model is not even called. Works inside a
-    running event loop, such as a notebook's. Raises UsageError for an invalid option, IndexStoreError for an index that cannot
-    be opened, and ModelError if the model fails.
+    not contain the answer, `answerable` is False; `extractive` and the packaged model, which do not abstain, are then not even
+    called. Works inside a running event loop, such as a notebook's. Raises UsageError for an invalid option, IndexStoreError for
+    an index that cannot be opened, and ModelError if the model fails.
 
         answer = rag.ask("How tall is the tower?", index="indexes/handbook", k=8, strict=True)
         answer.citations[0].quote

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from rag.answers.answer import reader_of, write
 from rag.answers.answer_file import AnswerFile, answer_keys
-from rag.answers.evidence import sentences_to_embed
+from rag.answers.evidence import texts_to_embed
 from rag.answers.options import AskKeywords, AskOptions
 from rag.answers.question import Prepared, prepare, retrieve_distinct
 from rag.arguments import listed, require, require_call, require_path, takes
@@ -256,7 +256,7 @@ def _retrieved(question: str | FailedAnswer, work: _Work) -> Retrieved | FailedA
 def _to_embed(question: str | FailedAnswer, found: Retrieved | FailedAnswer, work: _Work) -> list[str]:
     if isinstance(found, FailedAnswer) or isinstance(question, FailedAnswer):
         return []
-    return sentences_to_embed(question, found, work.index)
+    return texts_to_embed(question, found, work.index)
 
 
 def _prepared(question: str | FailedAnswer, found: Retrieved | FailedAnswer, work: _Work) -> Prepared | FailedAnswer:

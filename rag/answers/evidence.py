@@ -22,12 +22,15 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import exp
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rag.answers.codes import absent_codes
+from rag.answers.spelling import as_spelled
 from rag.models.embedders.batches import embedded_questions
-from rag.models.embedders.calibration import calibration_of
+from rag.models.embedders.calibration import evidence_calibration
 from rag.retrieval.retrieve import Retrieved
 from rag.system.fitted import read_fitted
+from rag.text.question_parts import question_parts
 from rag.text.rarity import rarity
 from rag.text.sentences import sentence_spans
 from rag.text.words import content_stems, stems
@@ -35,19 +38,22 @@ from rag.text.words import content_stems, stems
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
-    from rag.models.embedders.calibration import Calibration
     from rag.protocols import Embedder, Searchable
     from rag.system.fitted import Fitted
     from rag.types import Hit
 
 FITTED = read_fitted(Path(__file__).with_suffix(".json"))
 
+WORDS: Mapping[str, Any] = FITTED.values["words"]
+"""Weights of the two measurements of words, and their bias: for an embedder without a calibration, and languages that it cannot
+read."""
+
 COVERAGE_ALONE_WEIGHT: float = FITTED.values["coverage_weight"]
 COVERAGE_ALONE_BIAS: float = FITTED.values["coverage_bias"]
-"""The logistic model for embedders without a calibration: words alone."""
+"""For one document without an index."""
 
-COSINES = 10
-"""Number of passages in the lead: the most similar passage and those it is compared with."""
+COMPARED = 10
+"""Passages that are compared: the best one, and those that it is held against."""
 
 LONG = 6
 """A document is long if the search found at least this many of its passages."""
@@ -59,6 +65,16 @@ DOUBT: float = FITTED.values["doubt"]
 """Smoothing of measurement 5: a weight that counts as found. If the title has all words of the question, the share is 1."""
 
 BEST_PASSAGES = 3
+
+SPELLED_BY = 20
+"""Passages, the nearest ones, whose words a question is spelled by, beside those that were found."""
+
+WITH_A_CODE = 20
+"""Passages that are searched for a code, where those that were found do not have it."""
+
+FAMILIAR, FOREIGN = 2.0, 2.6
+"""Tokens of a letter, as a multiple of those of the texts of the calibration: up to here cosines count in full, from here not at
+all. minilm takes .25 in English, at most .45; .4 in German, at most .56; 1 in Arabic, Chinese and Hindi, at least .6."""
 
 THRESHOLD: float = FITTED.values["threshold"]
 """Below this probability there is no answer: the model is not called, or its text is dropped.
@@ -86,24 +102,22 @@ def coverage(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | 
     total = sum(wanted.values())
     if total <= 0:
         return 0.0
-    found = 0.0
-    for hit in hits[:BEST_PASSAGES]:
-        words = frozenset(stems(f"{hit.title} {hit.heading} {hit.text}"))
-        found = max(found, sum(weight for word, weight in wanted.items() if word in words))
-    return found / total
+    held = (frozenset(stems(_whole_text(hit))) for hit in hits[:BEST_PASSAGES])
+    return max((sum(weight for word, weight in wanted.items() if word in words) / total for words in held), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """Similarity by a calibrated embedder.
 
-    `cosines` are those of the question and the passages, as `compared` returns them, best first. `of` returns the cosines of
-    the question and any texts. `fitted` has the constants of the calibration.
+    `fitted` are the constants of its calibration. `cosines` are those of the question to the passages that `compared` gives,
+    the best first; `of` gives the cosines to any texts. `trust` (0 to 1) is how well the embedder knows the question's words.
     """
 
     cosines: Sequence[float]
     of: Callable[[Sequence[str]], Sequence[float]]
     fitted: Fitted
+    trust: float = 1.0
 
     @property
     def lead(self) -> float:
@@ -113,7 +127,7 @@ class Meaning:
 
 
 def compared(near: Collection[tuple[float, Hashable]]) -> list[float]:
-    """The cosine of the best passage and of those it is compared with, best first, at most COSINES.
+    """The cosine of the best passage and of those it is compared with, best first, at most COMPARED.
 
     `near` has a (cosine, document) pair for each passage. The best passage is compared with the next ones. A LONG document
     counts only once. If that leaves too few, other passages of long documents fill up, spread from near to far.
@@ -129,34 +143,51 @@ def compared(near: Collection[tuple[float, Hashable]]) -> list[float]:
         else:
             others.append(cosine)
         seen.add(document)
-    others = others[: COSINES - 1]
-    missing = min(COSINES - 1 - len(others), len(spare))
+    others = others[: COMPARED - 1]
+    missing = min(COMPARED - 1 - len(others), len(spare))
     others += [spare[number * len(spare) // missing] for number in range(missing)]
     return [cosine for cosine, _ in ranked[:1]] + sorted(others, reverse=True)
 
 
-def evidence(
-    question: str, hits: Sequence[Hit], *, meaning: Meaning | None = None, weights: Mapping[str, float] | None = None
-) -> float:
-    """The probability (0 to 1) that the hits contain an answer. Without `meaning`, by words alone. `weights` from `rarity`."""
-    if not hits:
-        return 0.0
-    if meaning is None or not meaning.cosines:
-        return _logistic(COVERAGE_ALONE_WEIGHT * coverage(question, hits, weights) + COVERAGE_ALONE_BIAS)
-    fitted = meaning.fitted.values
-    measurements = measured(question, hits, meaning, weights)
-    return _logistic(sum(map(float.__mul__, fitted["weights"], measurements)) + fitted["bias"])
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of a question and its passages.
+
+    `words` are two numbers: the coverage of the first passages, and the lead of the best BM25 score. `meaning` is what `measured`
+    gives, None without a calibration. `trust`, 0 to 1, is how much `meaning` counts.
+    """
+
+    words: tuple[float, float]
+    meaning: tuple[float, ...] | None = None
+    trust: float = 0.0
+
+    def likelihood(self, meaning: Mapping[str, Any] | None, words: Mapping[str, Any] = WORDS) -> float:
+        """Between 0 and 1, with the `weights` and `bias` of an embedder and of words."""
+        by_words = _sum(words, self.words)
+        if self.meaning is None or meaning is None:
+            return _logistic(by_words)
+        return _logistic(self.trust * _sum(meaning, self.meaning) + (1 - self.trust) * by_words)
+
+
+def _sum(fitted: Mapping[str, Any], measurements: Sequence[float]) -> float:
+    weighted = (weight * value for weight, value in zip(fitted["weights"], measurements, strict=True))
+    return float(sum(weighted) + fitted["bias"])
+
+
+def evidence_in_document(question: str, hits: Sequence[Hit]) -> float:
+    """Between 0 and 1, by the words that the question and passages of one document share."""
+    return _logistic(COVERAGE_ALONE_WEIGHT * coverage(question, hits) + COVERAGE_ALONE_BIAS) if hits else 0.0
 
 
 def measured(
     question: str, hits: Sequence[Hit], meaning: Meaning, weights: Mapping[str, float] | None = None
-) -> tuple[float, float, float, float, float]:
-    """The five measurements of the logistic model, in the order of a calibration's weights."""
+) -> tuple[float, float, float, float, float, float]:
+    """What the weights of a calibration are for, in that order."""
     sentences = _ranked(question, hits, weights)
-    near = max(map(float, meaning.of([sentence.text for sentence in sentences[:SENTENCES_READ]])), default=0.0)
-    share = max((sentence.share for sentence in sentences), default=0.0)
-    asked = max((sentence.share_of_asked for sentence in sentences), default=0.0)
-    return float(meaning.cosines[0]), float(meaning.lead), near, share, asked
+    near = max(map(float, meaning.of([one.text for one in sentences[:SENTENCES_READ]])), default=0.0)
+    share = max((one.share for one in sentences), default=0.0)
+    asked = max((one.share_of_asked for one in sentences), default=0.0)
+    return float(meaning.cosines[0]), float(meaning.lead), near, share, asked, coverage(question, hits, weights)
 
 
 def sentences_read(question: str, hits: Sequence[Hit], weights: Mapping[str, float] | None = None) -> list[str]:
@@ -213,11 +244,88 @@ def _logistic(value: float) -> float:
     return 1 / (1 + exp(-value))
 
 
-def sentences_to_embed(question: str, retrieved: Retrieved, index: Searchable) -> list[str]:
-    """The sentences that `evidence_of` will embed for a question; none without a calibration."""
+def evidence_of(question: str, retrieved: Retrieved, index: Searchable) -> float:
+    """The evidence, from 0 to 1, in what was retrieved for a question: that of its most answerable part.
+
+    The question is read as the documents spell it. A part with a code that stands in no passage has none.
+    """
+    if not retrieved.hits:
+        return 0.0
+    fitted = _fitted(retrieved, index)
+    constants = fitted.values if fitted else None
+    return max((one.likelihood(constants) for one in measurements_of(question, retrieved, index)), default=0.0)
+
+
+def measurements_of(question: str, retrieved: Retrieved, index: Searchable) -> list[Measured]:
+    """What is measured of the question and of each question in it; those that ask for a code that stands nowhere are left out."""
+    found = []
+    for part in _parts(question, retrieved, index):
+        weights = _weights(part, index)
+        meaning = _meaning_for(part, question, retrieved, index)
+        trust = meaning.trust if meaning and meaning.cosines else 0.0
+        lead = lead_of_words(index.search_words(part, COMPARED)) if trust < 1 else 0.0
+        of_meaning = measured(part, retrieved.hits, meaning, weights) if meaning and trust else None
+        covered = of_meaning[-1] if of_meaning else coverage(part, retrieved.hits, weights)
+        found.append(Measured((covered, lead), of_meaning, trust))
+    return found
+
+
+def lead_of_words(found: Sequence[tuple[int, float]]) -> float:
+    """How far the best BM25 score stands above those of the next COMPARED - 1, as a share of it: 0 where all are alike.
+
+    Where fewer were found, each missing one counts as half as good, for then the lead tells little.
+    """
+    scores = [score for _, score in found[:COMPARED]]
+    if not scores or scores[0] <= 0:
+        return 0.0
+    missing = COMPARED - len(scores)
+    return 1 - (sum(scores[1:]) / scores[0] + missing / 2) / (COMPARED - 1)
+
+
+def texts_to_embed(question: str, retrieved: Retrieved, index: Searchable) -> list[str]:
+    """What judging the passages will ask the embedder for."""
     if not is_calibrated(retrieved, index):
         return []
-    return sentences_read(question, retrieved.hits, _weights(question, index))
+    parts = _parts(question, retrieved, index)
+    return [*parts, *(text for part in parts for text in sentences_read(part, retrieved.hits, _weights(part, index)))]
+
+
+def _parts(question: str, retrieved: Retrieved, index: Searchable) -> list[str]:
+    """The question and the questions in it, as the documents spell them, without those that ask for a code that stands nowhere."""
+    texts = [_whole_text(hit) for hit in retrieved.hits]
+    spelled = as_spelled(
+        question,
+        lambda: [*texts, *(_whole_text(hit) for hit in index.first_hits(retrieved.near[:SPELLED_BY], SPELLED_BY))],
+        is_known=lambda word: any(index.word_frequencies(stems(word)).values()),
+    )
+    asked = question_parts(spelled) or (spelled,)
+    held = [part for part in asked if not _has_absent_code(part, texts, index)]
+    return list(dict.fromkeys([spelled, *held])) if held == list(asked) else held
+
+
+def _has_absent_code(part: str, texts: Sequence[str], index: Searchable) -> bool:
+    def texts_with(query: str) -> list[str]:
+        hits = index.first_hits(index.search_words(query, WITH_A_CODE), WITH_A_CODE)
+        return [_whole_text(hit) for hit in hits]
+
+    return bool(absent_codes(part, found=texts, frequencies=index.word_frequencies, texts_with=texts_with))
+
+
+def _whole_text(hit: Hit) -> str:
+    return f"{hit.title} {hit.heading} {hit.text}"
+
+
+def _meaning_for(part: str, question: str, retrieved: Retrieved, index: Searchable) -> Meaning | None:
+    """How near a part of a question is to what was found; None where the embedder has no calibration."""
+    fitted = _fitted(retrieved, index)
+    if fitted is None:
+        return None
+    near = dict(retrieved.near)
+    if part != question:
+        near = index.cosines(index.embedder.embed_question(part), list(near))
+    documents = index.documents_of(list(near))
+    cosines = compared([(cosine, documents.get(chunk, -chunk)) for chunk, cosine in near.items()])
+    return meaning_of(part, cosines, index.embedder, fitted)
 
 
 def _weights(question: str, index: Searchable) -> dict[str, float]:
@@ -225,28 +333,31 @@ def _weights(question: str, index: Searchable) -> dict[str, float]:
     return rarity(words, index.word_frequencies(words), len(index))
 
 
-def evidence_of(question: str, retrieved: Retrieved, index: Searchable) -> float:
-    """The probability (0 to 1) that the retrieved passages contain an answer to the question."""
-    weights = _weights(question, index)
-    meaning = None
-    if calibration := _calibration(retrieved, index):
-        documents = index.documents_of([chunk for chunk, _ in retrieved.near])
-        cosines = compared([(cosine, documents.get(chunk, -chunk)) for chunk, cosine in retrieved.near])
-        meaning = meaning_of(question, cosines, index.embedder, calibration)
-    return evidence(question, retrieved.hits, meaning=meaning, weights=weights)
-
-
-def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder, calibration: Calibration) -> Meaning:
-    """The Meaning of a question, from its known cosines to the passages, and its embedding."""
+def meaning_of(question: str, cosines: Sequence[float], embedder: Embedder, fitted: Fitted) -> Meaning:
+    """How near the question is to the best passages, which are known, and to other texts."""
     vector = cache(lambda: embedder.embed_question(question))
-    return Meaning(cosines, lambda texts: (embedded_questions(embedder, texts) @ vector()).tolist(), calibration.evidence)
+    trust = trust_in(question, embedder, fitted)
+    return Meaning(cosines, lambda texts: (embedded_questions(embedder, texts) @ vector()).tolist(), fitted, trust)
+
+
+def trust_in(question: str, embedder: Embedder, fitted: Fitted) -> float:
+    """How well the embedder knows the words of the question, 0 to 1: by how many tokens it takes to spell a letter.
+
+    A tokenizer that has to spell words letter by letter was not trained on their language (Rust et al., "How Good is Your
+    Tokenizer?", ACL 2021), and then cosines mean nothing.
+    """
+    letters = sum(map(str.isalnum, question))
+    if not letters:
+        return 1.0
+    spelled = embedder.count_tokens([question])[0] / letters / fitted.values["tokens_of_a_letter"]
+    return float(min(1.0, max(0.0, (FOREIGN - spelled) / (FOREIGN - FAMILIAR))))
 
 
 def is_calibrated(retrieved: Retrieved, index: Searchable) -> bool:
-    """Whether the search returned cosines and their embedder has a calibration."""
-    return _calibration(retrieved, index) is not None
+    """Whether there are cosines, and a calibration of the embedder that they are of."""
+    return _fitted(retrieved, index) is not None
 
 
-def _calibration(retrieved: Retrieved, index: Searchable) -> Calibration | None:
+def _fitted(retrieved: Retrieved, index: Searchable) -> Fitted | None:
     has_cosines = any(cosine > 0 for _, cosine in retrieved.near)
-    return calibration_of(index.catalog.embedder_identity) if has_cosines else None
+    return evidence_calibration(index.catalog.embedder_identity, index.path) if has_cosines else None

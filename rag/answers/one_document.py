@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from rag import documents as loaders
 from rag.answers.answer import NOT_FOUND, write
-from rag.answers.evidence import THRESHOLD, answerability, evidence, question_words
+from rag.answers.evidence import THRESHOLD, answerability, evidence_in_document, question_words
 from rag.answers.options import PASSAGES, AskOptions
 from rag.answers.question import Prepared
 from rag.arguments import require, require_text, takes
@@ -17,6 +17,7 @@ from rag.documents.chunking import split_text
 from rag.errors import UsageError
 from rag.grounding.citations import Citations
 from rag.grounding.lexical import LexicalVerifier
+from rag.models.generators.abstention import abstains
 from rag.models.generators.extractive import ExtractiveGenerator
 from rag.specs import using_llm
 from rag.summaries.options import SummaryKeywords, SummaryOptions
@@ -46,8 +47,8 @@ def ask_document(
 
     The model reads every piece of the document, and the answers of the pieces are merged as in `summarize`. The options of
     `summarize` apply, except `focus`. The answer has no hits; its `evidence` (0 to 1) compares the words of question and
-    document. A model that reads a single source (`max_sources` 1) answers anything, so its answer is dropped if the evidence is
-    low. With `llm="extractive"`, no model runs: the answer quotes the passages that share most words with the question. These
+    document. A model that does not abstain answers anything, so its answer is dropped if the evidence is low. With
+    `llm="extractive"`, no model runs: the answer quotes the passages that share most words with the question. These
     are its hits, and only `strict`, `sampling` and `verifier` apply. Raises DocumentError, ModelError and UsageError.
 
         rag.ask_document("Who signs it off?", "contract.pdf", llm="local").text
@@ -77,7 +78,7 @@ async def aask_document(
         summary = await summarized(loaded, llm=model, options=chosen)
         likelihood = await asyncio.to_thread(evidence_of, question, loaded)
         best = max((sentence.score for sentence in summary.sentences if sentence.support != "none"), default=0.0)
-        is_likely = model.max_sources != 1 or answerability(likelihood, False, best) >= THRESHOLD
+        is_likely = abstains(model) or answerability(likelihood, False, best) >= THRESHOLD
     answerable = best > 0 and is_likely
     return Answer(
         question=question,
@@ -111,14 +112,14 @@ async def extracted(question: str, document: Document, *, llm: Generator, option
 
 
 def evidence_of(question: str, document: Document) -> float:
-    """The probability (0 to 1), by words alone, that the document contains an answer."""
-    return evidence(question, _best_passages(question, document))
+    """How likely it is, by words alone, that the document holds an answer: 0 to 1."""
+    return evidence_in_document(question, _best_passages(question, document))
 
 
 def _prepared(question: str, document: Document, options: AskOptions) -> Prepared:
     """The prompt of the best passages; none below THRESHOLD. Evidence counts all words alike: one document has no rare words."""
     hits = _best_passages(question, document)
-    likelihood = evidence(question, hits)
+    likelihood = evidence_in_document(question, hits)
     passages = tuple(Passage.from_hit(hit.rank, hit) for hit in hits)
     prompt = Prompt(question, passages, ()) if likelihood >= THRESHOLD else None
 

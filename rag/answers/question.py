@@ -15,10 +15,12 @@ from rag.answers.evidence import (
 from rag.answers.options import AskOptions
 from rag.grounding.citations import ChunkOfEachSpan, Citations
 from rag.grounding.lexical import LexicalVerifier
+from rag.models.generators.abstention import abstains
 from rag.prompts import Prompts
 from rag.retrieval.retrieve import Retrieved, candidates, near_ones, retrieve
 from rag.retrieval.search import check_question
 from rag.system.waiting import threads
+from rag.text.question_parts import question_parts
 from rag.types import Hits
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ SPARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question with its hits. `prompt` is None if `evidence` (0 to 1) is below THRESHOLD."""
+    """A question and what was found for it. `prompt` is None where the model is not asked."""
 
     question: str
     hits: Hits
@@ -51,17 +53,20 @@ def prepare(
 ) -> Prepared:
     """Search, estimate whether the passages contain an answer, and make the prompt. Raises UsageError if no source fits.
 
-    `retrieved` is an earlier result of `retrieve_distinct`. `said` is the person's own wording if `question` has a topic added:
-    both are estimated, since the sentence with the answer need not repeat the topic.
+    A model that abstains is asked about whatever was found; another one only where there is enough evidence of an answer.
+    `retrieved` is what `retrieve_distinct` has found already. `said` is what a person said where `question` is that with a topic
+    added: the sentence that answers it need not hold the topic, which stands in those around it.
     """
     retrieved = retrieved or retrieve_distinct(question, index, options)
     prompts = options.prompts or Prompts()
     with threads(1) as thread:  # compile the templates while numpy computes without the GIL
         thread.submit(lambda: [prompts.template(task) for task in ANSWER_TASKS])
-        likelihood = max(evidence_of(wording, retrieved, index) for wording in filter(None, (question, said)))
+        likelihood = max(evidence_of(one, retrieved, index) for one in filter(None, (question, said)))
+        if likelihood < THRESHOLD and not abstains(llm):
+            question, retrieved, likelihood = _best_part(question, retrieved, likelihood, index, options)
     merge = partial(merged, between=white_space_between(index))
     prompt = None
-    if likelihood >= THRESHOLD:
+    if retrieved.hits and (abstains(llm) or likelihood >= THRESHOLD):
         prompt = pack_prompts(
             question,
             retrieved.hits,
@@ -79,6 +84,21 @@ def prepare(
         locate=index.catalog.locate,
     )
     return Prepared(question, retrieved.hits, likelihood, prompt, citations, embedder)
+
+
+def _best_part(
+    question: str, retrieved: Retrieved, likelihood: float, index: Searchable, options: AskOptions
+) -> tuple[str, Retrieved, float]:
+    """The first question of a longer text that is answered where it is searched for alone; else what is given.
+
+    A pasted paragraph finds passages on itself, and what is asked below it is lost among its words.
+    """
+    for part in question_parts(question):
+        alone = retrieve_distinct(part, index, options)
+        found = evidence_of(part, alone, index)
+        if found >= THRESHOLD:
+            return part, alone, found
+    return question, retrieved, likelihood
 
 
 def retrieve_distinct(question: str, index: Searchable, options: AskOptions) -> Retrieved:

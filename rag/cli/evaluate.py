@@ -232,6 +232,32 @@ def make_command(output: Path, index_path: str | None, llm: str | None, count: i
     show({"output": str(output), **made.to_dict()}, lines, as_json)
 
 
+@eval_group.command("calibrate", short_help="Fit evidence to the embedder of an index.")
+@under(
+    "Sentences",
+    flag("--count", type=click.IntRange(min=20), default=200, show_default=True, metavar="N", help="Sentences to measure."),
+    flag("--seed", type=int, default=0, show_default=True, help="Random seed that draws them."),
+)
+@of_an_index
+def calibrate_command(index_path: str | None, count: int, seed: int, as_json: bool) -> None:
+    """Fit the evidence of answers to the embedder of an index, with sentences of its own.
+
+    minilm needs none: its constants are packaged. With another embedder, evidence goes by words alone until this has been run. It
+    writes calibration.json into the index folder, where `rag ask` finds it.
+    """
+    from rag.evaluation.calibrate import calibrate
+
+    with opened(index_path, settings_with()) as index, EvaluationProgress() as progress:
+        made = calibrate(index=index, count=count, seed=seed, progress=progress)
+    sample = made.sample
+    lines = [
+        f"{made.embedder}: cosine of a sentence to its own passage {sample.own:.2f}, to others {sample.unrelated:.2f} "
+        f"({sample.sentences} sentences).",
+        f"Evidence now counts its cosines; in {made.path}.",
+    ]
+    show(made.to_dict(), lines, as_json)
+
+
 def _index_of(data: Path, index_path: str | None, settings: Settings) -> str | None:
     """The index of --index. Else None for a collection, which has its own, and the user's index for a file of questions."""
     return index_path or (None if data.is_dir() else settings.index)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import CallStoreError, UsageError
 from rag.models.call_store import CallStore, Reply, call_key
+from rag.models.generators.abstention import abstains
 from rag.models.generators.extractive import ExtractiveGenerator
 from rag.models.generators.whole import gives_whole_answers, whole_answer
 from rag.models.identity import identity_of
@@ -72,6 +73,11 @@ class KeptGenerator:
     def parallel(self) -> int:
         """The maximum useful concurrency."""
         return self._llm.parallel
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the model writes "not found" where its sources do not answer."""
+        return abstains(self._llm)
 
     @property
     def gives_whole_answers(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 import rag
 from rag.answers.answer import NOT_FOUND
+from rag.answers.evidence import THRESHOLD
 from rag.cli.terminal import answer_footnote
 from rag.errors import ModelError, UsageError
 from rag.ingest.sync import add_documents
@@ -80,12 +81,52 @@ def test_the_model_is_not_asked_where_nothing_is_retrieved(index):
     assert model.prompts == []
 
 
-def test_unrelated_passages_are_not_shown_to_the_model(library):
+OFF_TOPIC = "Who painted the Mona Lisa portrait hanging inside the Louvre?"
+
+
+def test_a_model_that_does_not_abstain_is_not_asked_where_the_passages_share_nothing_with_the_question(library):
     model = scripted("Leonardo painted it.")
-    answer = rag.ask("Who painted the Mona Lisa portrait hanging inside the Louvre?", index=library, llm=model)
+    model.abstains = False
+    answer = rag.ask(OFF_TOPIC, index=library, llm=model)
     assert (answer.text, answer.answerable, answer.sentences, answer.citations) == (NOT_FOUND, False, (), ())
     assert answer.hits
     assert model.prompts == []
+
+
+def test_a_model_that_abstains_is_asked_about_whatever_was_found_and_is_told_the_evidence(library):
+    model = scripted(NOT_FOUND)
+    answer = rag.ask(OFF_TOPIC, index=library, llm=model)
+    assert (answer.text, answer.answerable, answer.citations) == (NOT_FOUND, False, ())
+    assert len(model.prompts) == 1
+    assert answer.evidence < THRESHOLD
+
+
+@pytest.mark.parametrize(("abstains", "is_answered"), [(True, True), (False, False)])
+def test_little_evidence_takes_no_answer_from_a_model_that_abstains_if_its_sources_fully_support_it(
+    library, monkeypatch, abstains, is_answered
+):
+    monkeypatch.setattr("rag.answers.question.evidence_of", lambda *_: THRESHOLD / 2)
+    model = scripted("The tower is 34 metres tall.")
+    model.abstains = abstains
+    answer = rag.ask("How far up does it reach?", index=library, llm=model)
+    assert answer.answerable == is_answered
+    assert answer.evidence < THRESHOLD
+
+
+PARAGRAPH = " ".join(f"Glaciers of range {number} melt and feed rivers, forests and lakes." for number in range(12))
+
+
+def test_a_question_below_a_pasted_paragraph_is_searched_for_alone_before_it_is_refused(library):
+    documents = [Document(f"Glaciers of range {number} melt.", f"range {number}", "") for number in range(40)]
+    add_documents(documents, index=library)
+    answer = rag.ask(f"{PARAGRAPH}\n\nHow tall is the tower?", index=library, llm="extractive", k=1)
+    assert "34 metres" in answer.text
+
+
+def test_little_evidence_counts_where_the_model_says_not_found_beside_its_answer(library, monkeypatch):
+    monkeypatch.setattr("rag.answers.question.evidence_of", lambda *_: THRESHOLD / 2)
+    model = scripted("The tower is 34 metres tall. ", NOT_FOUND)
+    assert not rag.ask("How far up does it reach?", index=library, llm=model).answerable
 
 
 def test_an_answer_that_nothing_supports_is_no_answer(library):

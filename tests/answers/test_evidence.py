@@ -5,18 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.answers.evidence import (
-    COSINES,
+    COMPARED,
     LONG,
     SENTENCES_READ,
     SUPPORTED,
     THRESHOLD,
     Meaning,
+    Measured,
     answerability,
     compared,
     coverage,
-    evidence,
+    evidence_in_document,
+    lead_of_words,
     measured,
     question_words,
+    trust_in,
 )
 from rag.models.embedders.calibration import calibration_of
 from rag.text.rarity import rarity
@@ -24,6 +27,14 @@ from rag.types import EmbedderIdentity, Hit
 
 CHANCE = st.floats(0, 1)
 MINILM = calibration_of(EmbedderIdentity("minilm", "1", 384, 256)).evidence
+
+
+def evidence(question, hits, *, meaning=None, lead=0.5):
+    """As for a question without parts, whose words lead by so much."""
+    words = coverage(question, hits), lead
+    if meaning is None:
+        return Measured(words).likelihood(None)
+    return Measured(words, measured(question, hits, meaning), meaning.trust).likelihood(meaning.fitted.values)
 
 
 def hit(text, *, title="", heading=""):
@@ -60,7 +71,7 @@ def meaning(*cosines, of=0.3):
 
 
 def test_without_hits_there_is_no_evidence():
-    assert evidence("carp", [], meaning=meaning(0.9)) == 0.0
+    assert evidence_in_document("carp", []) == 0.0
 
 
 @given(CHANCE, CHANCE, CHANCE)
@@ -82,8 +93,8 @@ def test_a_passage_far_ahead_of_others_is_more_evidence():
 
 def test_a_long_document_competes_by_its_best_passage_only():
     report = [(0.70 - number / 100, "report") for number in range(LONG)]
-    others = [(0.5 - number / 100, f"d{number}") for number in range(COSINES)]
-    assert compared([*others, *report]) == [0.70, *(cosine for cosine, _ in others[: COSINES - 1])]
+    others = [(0.5 - number / 100, f"d{number}") for number in range(COMPARED)]
+    assert compared([*others, *report]) == [0.70, *(cosine for cosine, _ in others[: COMPARED - 1])]
     long_others = [(cosine - number / 1000, document) for cosine, document in others for number in range(LONG)]
     assert compared([*long_others, *report]) == compared([*others, *report])
 
@@ -96,7 +107,7 @@ def test_passages_of_short_documents_all_count():
 def test_a_lone_document_competes_with_itself():
     alone = [(0.6 - number / 100, "a") for number in range(91)]
     assert compared(alone) == pytest.approx([0.60, 0.59, 0.49, 0.39, 0.29, 0.19, 0.09, -0.01, -0.11, -0.21])
-    assert len(compared([*alone, (0.1, "b")])) == COSINES
+    assert len(compared([*alone, (0.1, "b")])) == COMPARED
     assert compared([]) == []
     assert compared([(0.6, "a")]) == [0.6]
 
@@ -112,7 +123,7 @@ def test_compared_cosines_fall_from_the_best(near):
     cosines = compared(near)
     assert cosines == sorted(cosines, reverse=True)
     assert cosines[:1] == sorted((cosine for cosine, _ in near), reverse=True)[:1]
-    assert len(cosines) <= COSINES
+    assert len(cosines) <= COMPARED
 
 
 def test_words_count_together_in_one_sentence():
@@ -138,7 +149,43 @@ def test_only_sentences_with_most_words_are_embedded():
 
 def test_without_cosines_evidence_is_that_of_words():
     assert evidence("carp", [NEAR]) > THRESHOLD > evidence("carp", [OFF])
-    assert evidence("carp", [NEAR], meaning=meaning()) == evidence("carp", [NEAR])
+    assert evidence_in_document("carp", [NEAR]) > THRESHOLD > evidence_in_document("carp", [OFF])
+
+
+def test_where_the_embedder_does_not_know_the_words_its_cosines_do_not_count():
+    unread = Meaning((0.9,), lambda texts: [0.9] * len(texts), MINILM, 0.0)
+    assert evidence(QUESTION, [OFF], meaning=unread) == evidence(QUESTION, [OFF])
+    half = Meaning((0.9,), lambda texts: [0.9] * len(texts), MINILM, 0.5)
+    assert (
+        evidence(QUESTION, [OFF])
+        < evidence(QUESTION, [OFF], meaning=half)
+        < evidence(QUESTION, [OFF], meaning=meaning(0.9, of=0.9))
+    )
+
+
+def test_words_that_single_out_a_passage_tell_more():
+    assert lead_of_words([]) == 0.0
+    assert lead_of_words([(1, 3.0)]) == 0.5
+    assert lead_of_words([(number, 2.0) for number in range(COMPARED)]) == 0.0
+    assert lead_of_words([(0, 4.0), *((number, 1.0) for number in range(1, COMPARED))]) == 0.75
+    assert evidence("carp", [NEAR], lead=0.2) < evidence("carp", [NEAR], lead=0.8)
+
+
+class Spelling:
+    """An embedder whose tokenizer takes so many tokens for a letter."""
+
+    def __init__(self, tokens):
+        self.tokens = tokens
+
+    def count_tokens(self, texts):
+        return [round(self.tokens * len(text)) for text in texts]
+
+
+@pytest.mark.parametrize(("tokens", "trust"), [(0.25, 1.0), (0.5, 1.0), (0.7, 0.0), (1.0, 0.0)])
+def test_an_embedder_that_spells_words_letter_by_letter_does_not_know_them(tokens, trust):
+    assert trust_in("w" * 100, Spelling(tokens), MINILM) == pytest.approx(trust)
+    assert 0 < trust_in("w" * 100, Spelling(0.6), MINILM) < 1
+    assert trust_in("?!", Spelling(tokens), MINILM) == 1.0
 
 
 def test_a_hit_without_a_sentence_does_no_harm():

@@ -46,11 +46,11 @@ def test_a_missing_fact_is_not_found(tmp_path):
 
 def test_a_small_model_needs_evidence_to_be_believed(tmp_path):
     document = planted(0.5)
-    for most, is_answered in ((1, False), (None, True)):
+    for abstains in (False, True):
         model = SummaryModel(lambda messages: PLANTED if "Marigold" in shown(messages) else "Nothing.", window=1024)
-        model.max_sources = most
-        answer = ask_document("Who composed the opera?", document, llm=model, calls=tmp_path / f"{most}.sqlite")
-        assert answer.answerable == is_answered
+        model.abstains = abstains
+        answer = ask_document("Who composed the opera?", document, llm=model, calls=tmp_path / f"{abstains}.sqlite")
+        assert answer.answerable == abstains
         assert answer.evidence < 0.1
 
 

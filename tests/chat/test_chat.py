@@ -163,7 +163,7 @@ def test_an_answer_to_a_follow_up_need_not_name_the_topic(library, monkeypatch):
         "How many steps does it have? (tall tower)": 0.1,
         "How many steps does it have?": 0.5,
     }
-    monkeypatch.setattr("rag.answers.evidence.evidence", lambda question, *_, **__: judged.append(question) or known[question])
+    monkeypatch.setattr("rag.answers.question.evidence_of", lambda question, *_: judged.append(question) or known[question])
     with rag.Chat(index=library, llm="extractive") as chat:
         chat.ask("How tall is the tower?")
         assert chat.ask("How many steps does it have?").evidence == 0.5

@@ -47,6 +47,7 @@ class Quoting:
     window = 4096
     options = ScriptedGenerator.options
     parallel = 2
+    abstains = False
 
     def __init__(self, choose=lambda prompt: prompt.passages[0].text, *, max_sources=None):
         self.choose, self.max_sources = choose, max_sources

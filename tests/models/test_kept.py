@@ -120,3 +120,14 @@ def test_commands_keep_nothing_in_a_read_only_cache_folder(model, tmp_path, monk
     (tmp_path / "cache").write_text("a file")
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "cache"))
     assert usual_calls(model, Sampling()) is None
+
+
+@pytest.mark.parametrize("inner", [True, False])
+def test_it_abstains_as_its_generator_does_and_one_that_does_not_say_is_taken_to(model, store, inner):
+    assert KeptGenerator(model, store).abstains
+    model.abstains = inner
+    assert KeptGenerator(model, store).abstains == inner
+
+
+def test_a_generator_without_a_model_does_not_abstain(store):
+    assert not KeptGenerator(ExtractiveGenerator(), store).abstains

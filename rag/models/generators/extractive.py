@@ -50,6 +50,7 @@ class ExtractiveGenerator:
     name = "extractive"
     window = 1_000_000
     max_sources = None
+    abstains = False
     options = frozenset({"max_tokens"})
     parallel = 1
 

@@ -60,6 +60,7 @@ class LlamaCppGenerator:
         self._path = _packaged_model() if path is None else _gguf(path)
         self._window = window or DEFAULT_WINDOW
         self.max_sources = SOURCES_OF_THE_PACKAGED_MODEL if path is None else None
+        self.abstains = path is not None
         self._threads = threads or min(usable_cores(), MOST_THREADS)
         self._parallel = parallel
         self._lock = threading.Lock()
