@@ -5,7 +5,7 @@ fusion and robust in its one parameter ("An Analysis of Fusion Functions for Hyb
 score is measured in standard deviations over the candidates (Montague and Aslam, "Relevance Score Normalization for
 Metasearch", CIKM 2001). One candidate that shares nothing with the question (score 0) is counted as well: between two or
 three candidates the deviation alone would make much of chance differences.
-Where an embedder may not read the language, `trusted_weight` finds how much the dense score counts: its cosines would have nothing
+Where an embedder may not read the language, `trust_in_cosines` finds how much the dense score counts: its cosines would have nothing
 to do with the words that question and passages share.
 `drawn_to_the_first` is pseudo-relevance feedback (Rocchio 1971): what the first passages are about is taken for what was asked.
 `reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is here to be compared with.
@@ -63,8 +63,8 @@ def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_
     return list(zip(ids[order].tolist(), shares[order].tolist(), strict=True))
 
 
-def trusted_weight(dense: Scored, keyword: Scored) -> float:
-    """Between 0 and DENSE_WEIGHT: as cosines agree with BM25 scores among the passages that share words with the question.
+def trust_in_cosines(dense: Scored, keyword: Scored) -> float:
+    """Between 0 and 1: how far cosines count, as they agree with BM25 scores among passages that share words with the question.
 
     Both measure likeness, so they agree to some degree wherever the embedder understands what it reads.
     """
@@ -74,10 +74,10 @@ def trusted_weight(dense: Scored, keyword: Scored) -> float:
     both = np.array([(cosines[item], score) for item, score in keyword if item in cosines], np.float64).reshape(-1, 2)
     deviations = both.std(axis=0) if len(both) else np.zeros(2)
     if not deviations.all():
-        return DENSE_WEIGHT
+        return 1.0
     correlation = float((both - both.mean(axis=0)).prod(axis=1).mean() / deviations.prod())
     agreement = min(1.0, max(0.0, correlation / AGREEMENT))
-    return DENSE_WEIGHT * (len(both) * agreement + BENEFIT_OF_DOUBT) / (len(both) + BENEFIT_OF_DOUBT)
+    return (len(both) * agreement + BENEFIT_OF_DOUBT) / (len(both) + BENEFIT_OF_DOUBT)
 
 
 def drawn_to_the_first(scored: Scored, likeness: Mapping[int, float], *, weight: float = LIKENESS) -> list[tuple[int, float]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.retrieval.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
+from rag.retrieval.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trust_in_cosines, weighted_sum
+from rag.retrieval.spelling import corrected
 from rag.system.waiting import result_of, threads
 from rag.text.words import is_english
 from rag.types import Hits
@@ -65,17 +66,21 @@ def candidates(
     """The (chunk, score) pairs of dense and of keyword search that the mode needs, `depth` from each.
 
     After those that dense search found come the cosines of what only the words have found. The model, which takes all
-    cores, loads while files are opened; the two searches, which take one each, run side by side.
+    cores, loads while files are opened; the two searches, which take one each, run side by side. A mistyped question, which
+    only the index can tell, is embedded again as it was meant.
     """
     if mode == "keyword" or not len(index):
-        return [], index.search_words(question, depth, where=where)
+        return [], index.search_words(corrected(question, index=index), depth, where=where)
     with threads(1) as thread:
         embedding = thread.submit(lambda: index.embedder.embed_question(question))
         index.preload()
+        meant = corrected(question, index=index)
         vector = result_of(embedding)
+        if meant != question:
+            vector = index.embedder.embed_question(meant)
         if mode == "dense":
             return index.search_vectors(vector, depth, where=where), []
-        words = thread.submit(lambda: index.search_words(question, depth, where=where))
+        words = thread.submit(lambda: index.search_words(meant, depth, where=where))
         dense = index.search_vectors(vector, depth, where=where)
         keyword = result_of(words)
     by_words_only = {chunk for chunk, _ in keyword} - {chunk for chunk, _ in dense}
@@ -83,21 +88,27 @@ def candidates(
 
 
 def hybrid(
-    question: str, dense: list[tuple[int, float]], keyword: list[tuple[int, float]], *, index: Searchable
+    question: str,
+    dense: list[tuple[int, float]],
+    keyword: list[tuple[int, float]],
+    *,
+    index: Searchable,
+    dense_weight: float = DENSE_WEIGHT,
+    likeness_weight: float = LIKENESS,
 ) -> list[tuple[int, float]]:
     """What `candidates` gave as one ranking, scored between 0 and 1: fused, and drawn to what its first passages say.
 
     Cosines count in full where the question is English, which hardly any embedder fails to read; elsewhere, as far as they agree
     with the words.
     """
-    weight = DENSE_WEIGHT if is_english(question) else trusted_weight(dense, keyword)
-    scored = weighted_sum(dense, keyword, dense_weight=weight)
+    trust = 1.0 if is_english(question) else trust_in_cosines(dense, keyword)
+    scored = weighted_sum(dense, keyword, dense_weight=trust * dense_weight)
     present, vectors = index.vectors_present([chunk for chunk, _ in scored[:DRAWN]])
     if not len(present):
         return scored
     cosines = (vectors @ vectors[:FIRST].mean(axis=0)).round(6)  # copies of a text stay equal
     likeness = dict(zip(present.tolist(), cosines.tolist(), strict=True))
-    return drawn_to_the_first(scored, likeness, weight=LIKENESS * weight / DENSE_WEIGHT)
+    return drawn_to_the_first(scored, likeness, weight=trust * likeness_weight)
 
 
 def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:

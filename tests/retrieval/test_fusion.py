@@ -12,7 +12,7 @@ from rag.retrieval.fusion import (
     LIKENESS,
     drawn_to_the_first,
     reciprocal_rank_fusion,
-    trusted_weight,
+    trust_in_cosines,
     weighted_sum,
 )
 
@@ -107,32 +107,32 @@ def agreeing(share, n=100, seed=3):
 
 
 def test_cosines_that_agree_with_the_words_count_in_full():
-    assert trusted_weight(*agreeing(0.6)) == pytest.approx(DENSE_WEIGHT)
+    assert trust_in_cosines(*agreeing(0.6)) == pytest.approx(1.0)
 
 
 def test_cosines_that_have_nothing_to_do_with_the_words_count_little():
-    assert trusted_weight(*agreeing(0.0)) < 0.2 * DENSE_WEIGHT
+    assert trust_in_cosines(*agreeing(0.0)) < 0.2
     dense, keyword = agreeing(0.0)
     dense, keyword = [*dense, (100, 0.2)], [*keyword, (100, 25.0)]
-    assert weighted_sum(dense, keyword, dense_weight=trusted_weight(dense, keyword))[0][0] == 100
+    assert weighted_sum(dense, keyword, dense_weight=DENSE_WEIGHT * trust_in_cosines(dense, keyword))[0][0] == 100
     assert weighted_sum(dense, keyword)[0][0] != 100
 
 
 def test_of_a_few_candidates_no_embedder_is_thought_to_be_deaf():
     dense, keyword = [(1, 0.9), (2, 0.1)], [(1, 2.0), (2, 9.0)]
-    assert trusted_weight(dense, keyword) > 0.7 * DENSE_WEIGHT
+    assert trust_in_cosines(dense, keyword) > 0.7
 
 
-def test_without_scores_to_compare_the_weight_is_the_usual_one():
-    assert trusted_weight([(1, 0.5)], []) == DENSE_WEIGHT
-    assert trusted_weight([], [(1, 3.0)]) == DENSE_WEIGHT
-    assert trusted_weight([(1, 0.5), (2, 0.5)], [(1, 3.0), (2, 4.0)]) == DENSE_WEIGHT
-    assert trusted_weight([], []) == DENSE_WEIGHT
+def test_without_scores_to_compare_cosines_count_in_full():
+    assert trust_in_cosines([(1, 0.5)], []) == 1.0
+    assert trust_in_cosines([], [(1, 3.0)]) == 1.0
+    assert trust_in_cosines([(1, 0.5), (2, 0.5)], [(1, 3.0), (2, 4.0)]) == 1.0
+    assert trust_in_cosines([], []) == 1.0
 
 
 @given(COSINES, WORD_SCORES)
-def test_the_trusted_weight_lies_between_nothing_and_the_usual_one(dense, keyword):
-    assert 0 < trusted_weight(pairs(dense), pairs(keyword)) <= DENSE_WEIGHT + 1e-12
+def test_the_trust_in_cosines_lies_between_nothing_and_all(dense, keyword):
+    assert 0 < trust_in_cosines(pairs(dense), pairs(keyword)) <= 1 + 1e-12
 
 
 RANKED = st.dictionaries(IDS, st.floats(0, 1).map(lambda score: round(score, 3)), max_size=30)
