@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag.retrieval.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trust_in_cosines, weighted_sum
+from rag.retrieval.questions import best_of, questions_in
 from rag.retrieval.spelling import corrected
 from rag.system.waiting import result_of, threads
 from rag.text.words import is_english
@@ -44,10 +45,17 @@ def retrieve(
     where: Mapping[str, str] | None = None,
     reranker: Reranker | None = None,
 ) -> Retrieved:
-    """The hits of `search`, whose checks have been made, and how close the best passages are to the question."""
+    """The hits of `search`, whose checks have been made, and how close the best passages are to the question.
+
+    Where the text asks several questions, hybrid search looks for each of them and for the whole.
+    """
     depth = max(CANDIDATES, min(2 * k, len(index)))
     dense, keyword = candidates(question, index=index, depth=depth, mode=mode, where=where)
     scored = {"dense": dense, "keyword": keyword}.get(mode) or hybrid(question, dense, keyword, index=index)
+    parts = questions_in(question) if mode == "hybrid" and scored else ()
+    if parts:
+        found = [hybrid(part, *candidates(part, index=index, depth=depth, where=where), index=index) for part in parts]
+        scored = best_of([scored, *found])
     hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
         hits = _rerank(question, hits, reranker)[:k]
