@@ -13,6 +13,7 @@ to do with the words that question and passages share.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,22 @@ if TYPE_CHECKING:
 
 FITTED = read_fitted(Path(__file__).with_suffix(".json"))
 
-DENSE_WEIGHT: float = FITTED.values["dense_weight"]
-"""Share of the dense score in the sum."""
 
-AGREEMENT: float = FITTED.values["agreement"]
-"""The correlation of cosines with BM25 scores from which cosines count in full."""
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each measure counts in hybrid search."""
+
+    dense: float = FITTED.values["dense_weight"]
+    """Share of the dense score in the sum, 0 to 1."""
+
+    likeness: float = FITTED.values["likeness"]
+    """Weight of the likeness to the first passages beside the fused score, whose best possible value is 1."""
+
+    agreement: float = FITTED.values["agreement"]
+    """The correlation of cosines with BM25 scores from which cosines count in full, above 0."""
+
+
+SHIPPED = Weights()
 
 BENEFIT_OF_DOUBT: float = FITTED.values["benefit_of_doubt"]
 """Candidates of full agreement that are counted as well, for the correlation of a few tells little."""
@@ -37,11 +49,8 @@ BENEFIT_OF_DOUBT: float = FITTED.values["benefit_of_doubt"]
 FIRST: int = FITTED.values["first"]
 """Passages that stand for what was asked; with three, more of what they say beside it comes in."""
 
-LIKENESS: float = FITTED.values["likeness"]
-"""Weight of the likeness to them beside the fused score, whose best possible value is 1."""
 
-
-def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:
+def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = SHIPPED.dense) -> list[tuple[int, float]]:
     """All ids of both lists, best first, ties by lower id, scored between 0 and 1: 1 is an id that is the best in both.
 
     The lists may come in any order. An id absent from a list counts as 0 there, and so do scores below 0; `dense` should
@@ -63,7 +72,7 @@ def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_
     return list(zip(ids[order].tolist(), shares[order].tolist(), strict=True))
 
 
-def trust_in_cosines(dense: Scored, keyword: Scored) -> float:
+def trust_in_cosines(dense: Scored, keyword: Scored, *, agreement: float = SHIPPED.agreement) -> float:
     """Between 0 and 1: how far cosines count, as they agree with BM25 scores among passages that share words with the question.
 
     Both measure likeness, so they agree to some degree wherever the embedder understands what it reads.
@@ -76,11 +85,13 @@ def trust_in_cosines(dense: Scored, keyword: Scored) -> float:
     if not deviations.all():
         return 1.0
     correlation = float((both - both.mean(axis=0)).prod(axis=1).mean() / deviations.prod())
-    agreement = min(1.0, max(0.0, correlation / AGREEMENT))
-    return (len(both) * agreement + BENEFIT_OF_DOUBT) / (len(both) + BENEFIT_OF_DOUBT)
+    agreeing = min(1.0, max(0.0, correlation / agreement))
+    return (len(both) * agreeing + BENEFIT_OF_DOUBT) / (len(both) + BENEFIT_OF_DOUBT)
 
 
-def drawn_to_the_first(scored: Scored, likeness: Mapping[int, float], *, weight: float = LIKENESS) -> list[tuple[int, float]]:
+def drawn_to_the_first(
+    scored: Scored, likeness: Mapping[int, float], *, weight: float = SHIPPED.likeness
+) -> list[tuple[int, float]]:
     """The ranking after each score has gained `weight` times the item's likeness, between 0 and 1 again.
 
     `likeness` is the cosine to the first FIRST items, of at least the first few. What it lacks gains nothing, nor does what is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.retrieval.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trust_in_cosines, weighted_sum
+from rag.retrieval.fusion import FIRST, SHIPPED, Weights, drawn_to_the_first, trust_in_cosines, weighted_sum
 from rag.retrieval.questions import best_of, questions_in
 from rag.retrieval.spelling import corrected
 from rag.system.waiting import result_of, threads
@@ -101,22 +101,21 @@ def hybrid(
     keyword: list[tuple[int, float]],
     *,
     index: Searchable,
-    dense_weight: float = DENSE_WEIGHT,
-    likeness_weight: float = LIKENESS,
+    weights: Weights = SHIPPED,
 ) -> list[tuple[int, float]]:
     """What `candidates` gave as one ranking, scored between 0 and 1: fused, and drawn to what its first passages say.
 
     Cosines count in full where the question is English, which hardly any embedder fails to read; elsewhere, as far as they agree
     with the words.
     """
-    trust = 1.0 if is_english(question) else trust_in_cosines(dense, keyword)
-    scored = weighted_sum(dense, keyword, dense_weight=trust * dense_weight)
+    trust = 1.0 if is_english(question) else trust_in_cosines(dense, keyword, agreement=weights.agreement)
+    scored = weighted_sum(dense, keyword, dense_weight=trust * weights.dense)
     present, vectors = index.vectors_present([chunk for chunk, _ in scored[:DRAWN]])
     if not len(present):
         return scored
     cosines = (vectors @ vectors[:FIRST].mean(axis=0)).round(6)  # copies of a text stay equal
     likeness = dict(zip(present.tolist(), cosines.tolist(), strict=True))
-    return drawn_to_the_first(scored, likeness, weight=trust * likeness_weight)
+    return drawn_to_the_first(scored, likeness, weight=trust * weights.likeness)
 
 
 def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:

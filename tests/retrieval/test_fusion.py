@@ -8,8 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rag.retrieval.fusion import (
-    DENSE_WEIGHT,
-    LIKENESS,
+    SHIPPED,
     drawn_to_the_first,
     reciprocal_rank_fusion,
     trust_in_cosines,
@@ -86,11 +85,11 @@ def test_the_order_is_that_of_weighted_deviations_with_one_candidate_of_0_more(d
     assume(any(cosines) and any(words))
     deviations = [statistics.pstdev([*scores, 0.0]) for scores in (cosines, words)]
     expected = [
-        DENSE_WEIGHT * cosine / deviations[0] + (1 - DENSE_WEIGHT) * word / deviations[1]
+        SHIPPED.dense * cosine / deviations[0] + (1 - SHIPPED.dense) * word / deviations[1]
         for cosine, word in zip(cosines, words, strict=True)
     ]
     fused = dict(weighted_sum(pairs(dense), pairs(keyword)))
-    highest = DENSE_WEIGHT * max(cosines) / deviations[0] + (1 - DENSE_WEIGHT) * max(words) / deviations[1]
+    highest = SHIPPED.dense * max(cosines) / deviations[0] + (1 - SHIPPED.dense) * max(words) / deviations[1]
     assert [fused[item] * highest for item in ids] == pytest.approx(expected)
 
 
@@ -114,7 +113,7 @@ def test_cosines_that_have_nothing_to_do_with_the_words_count_little():
     assert trust_in_cosines(*agreeing(0.0)) < 0.2
     dense, keyword = agreeing(0.0)
     dense, keyword = [*dense, (100, 0.2)], [*keyword, (100, 25.0)]
-    assert weighted_sum(dense, keyword, dense_weight=DENSE_WEIGHT * trust_in_cosines(dense, keyword))[0][0] == 100
+    assert weighted_sum(dense, keyword, dense_weight=SHIPPED.dense * trust_in_cosines(dense, keyword))[0][0] == 100
     assert weighted_sum(dense, keyword)[0][0] != 100
 
 
@@ -166,5 +165,5 @@ def test_likeness_to_the_first_lifts_a_passage_over_a_slightly_better_one():
     scored = [(1, 0.9), (2, 0.8), (3, 0.60), (4, 0.55)]
     drawn = drawn_to_the_first(scored, {1: 0.9, 2: 0.9, 3: 0.1, 4: 0.7})
     assert [item for item, _ in drawn] == [1, 2, 4, 3]
-    assert dict(drawn)[4] == pytest.approx((0.55 + LIKENESS * 0.7) / (1 + LIKENESS))
+    assert dict(drawn)[4] == pytest.approx((0.55 + SHIPPED.likeness * 0.7) / (1 + SHIPPED.likeness))
     assert [item for item, _ in drawn_to_the_first(scored, {4: 0.7}, weight=0.0)] == [1, 2, 3, 4]
