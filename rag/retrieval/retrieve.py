@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rag.retrieval.fusion import FIRST, SHIPPED, Weights, drawn_to_the_first, trust_in_cosines, weighted_sum
 from rag.retrieval.questions import best_of, questions_in
-from rag.retrieval.spelling import corrected
+from rag.retrieval.spelling import corrected, words_to_find
 from rag.system.waiting import result_of, threads
 from rag.text.words import is_english
 from rag.types import Hits
@@ -78,7 +78,7 @@ def candidates(
     only the index can tell, is embedded again as it was meant.
     """
     if mode == "keyword" or not len(index):
-        return [], index.search_words(corrected(question, index=index), depth, where=where)
+        return [], index.search_words(words_to_find(corrected(question, index=index), index=index), depth, where=where)
     with threads(1) as thread:
         embedding = thread.submit(lambda: index.embedder.embed_question(question))
         index.preload()
@@ -88,7 +88,7 @@ def candidates(
             vector = index.embedder.embed_question(meant)
         if mode == "dense":
             return index.search_vectors(vector, depth, where=where), []
-        words = thread.submit(lambda: index.search_words(meant, depth, where=where))
+        words = thread.submit(lambda: index.search_words(words_to_find(meant, index=index), depth, where=where))
         dense = index.search_vectors(vector, depth, where=where)
         keyword = result_of(words)
     by_words_only = {chunk for chunk, _ in keyword} - {chunk for chunk, _ in dense}

@@ -1,4 +1,4 @@
-"""Mistyped words of a question, matched to the nearest words that the index has.
+"""A question in the spelling of the index: mistyped words become the nearest ones, and names get the form that titles have.
 
 Only words that no passage holds are looked at, so a well-typed question costs one look-up. The slips are those of fingers: two
 letters swapped, one left out, one doubled or hit by mistake (Damerau, "A technique for computer detection and correction of
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rag.text.words import is_stop_stem, stem_of
+from rag.text.words import is_stop_stem, stem_of, stems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,8 @@ MOST_WORDS = 12
 """Unknown words that are looked at. A question with more of them is about something else, or in another language."""
 
 _WORD = re.compile(rf"(?<![\w-])[^\W\d_]{{{SHORTEST},40}}(?![\w-])")
+_PIECE = re.compile(r"[^\W_]+")
+_YEAR = re.compile(r"(?<=[^\W\d_])\d{4}(?!\w)")
 _ALPHABETS = tuple(
     "".join(chr(number) for number in range(ord(first), ord(last) + 1) if chr(number).isalpha())
     for first, last in ("az", "αω", "ая", "את", "ءي")
@@ -44,14 +46,51 @@ def corrected(question: str, *, index: Searchable) -> str:
     return _WORD.sub(lambda match: nearest.get(match.group(), match.group()), question)
 
 
+def words_to_find(question: str, *, index: Searchable) -> str:
+    """The question, and other spellings of its names and years that the index has, for keyword search.
+
+    Neighbouring names are written as one word, and years without the letters before them. "American Express in FY2022" gains
+    "AmericanExpress" and "2022" where a title is AMERICANEXPRESS_2022_10K.
+    """
+    joined = [
+        "".join(names[start : start + size])
+        for names in _names_in(question)
+        for size in (2, 3)
+        for start in range(len(names) - size + 1)
+    ]
+    stem_by = {word: stem_of(word) for word in (*joined, *_YEAR.findall(question))}
+    if not stem_by:
+        return question
+    known = index.word_frequencies(list(dict.fromkeys(stem_by.values())))
+    return " ".join([question, *(word for word, stem in stem_by.items() if known[stem])])
+
+
+def _names_in(question: str) -> Iterator[list[str]]:
+    """Runs of words that begin with a capital and are no function words."""
+    run: list[str] = []
+    for found in _PIECE.finditer(question):
+        word = found.group()
+        if word[0].isupper() and not is_stop_stem(stem_of(word)):
+            run.append(word)
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
 def _nearest(word: str, *, index: Searchable) -> str:
     """The neighbour that most passages hold, of the likeliest kind of slip that has one; empty where none has."""
     kinds = [list(kind) for kind in slips(word)]
-    stems = {one: stem_of(one) for kind in kinds for one in kind}
-    frequencies = index.word_frequencies(list(dict.fromkeys(stems.values())))
+    neighbours = list(dict.fromkeys(one for kind in kinds for one in kind))
+    found = stems(" ".join(neighbours))
+    if len(found) != len(neighbours):  # signs that are indexed in pairs
+        return ""
+    stem_by = dict(zip(neighbours, found, strict=True))
+    frequencies = index.word_frequencies(list(dict.fromkeys(found)))
     for kind in kinds:
-        best = max(kind, key=lambda one: frequencies[stems[one]], default="")
-        if best and frequencies[stems[best]]:
+        best = max(kind, key=lambda one: frequencies[stem_by[one]], default="")
+        if best and frequencies[stem_by[best]]:
             return best
     return ""
 

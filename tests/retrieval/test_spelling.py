@@ -1,4 +1,4 @@
-"""A mistyped word of a question finds what the right one would have found; a well-typed question stays as it is."""
+"""A mistyped word finds what the right one would have found, and a name finds the title that spells it otherwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import rag
 from rag.ingest.sync import add_documents
 from rag.retrieval.retrieve import candidates
-from rag.retrieval.spelling import corrected
+from rag.retrieval.spelling import corrected, words_to_find
 from rag.types import Document
 
 TEXTS = {
@@ -61,3 +61,29 @@ def test_each_way_to_search_reads_the_question_as_it_was_meant(index, mode):
         for question in ("What does the waranty cover?", "What does the warranty cover?")
     )
     assert typed == meant
+
+
+@pytest.fixture
+def filings(tmp_path, embedder):
+    names = ("AMERICANEXPRESS_2021_10K", "AMERICANEXPRESS_2022_10K", "AMERICANAIRLINES_2022_10K", "BESTBUY_2022_10K")
+    with rag.open_index(tmp_path / "filings", create=True, embedder=embedder) as index:
+        add_documents([Document("Revenue grew in the year. Express lanes opened.", name, name) for name in names], index=index)
+        yield index
+
+
+@pytest.mark.parametrize("mode", ["keyword", "hybrid"])
+@pytest.mark.parametrize(
+    ("question", "source"),
+    [
+        ("Did revenue grow at American Express in FY2022?", "AMERICANEXPRESS_2022_10K"),
+        ("Did revenue grow at American Express in 2021?", "AMERICANEXPRESS_2021_10K"),
+        ("Revenue of Best Buy", "BESTBUY_2022_10K"),
+    ],
+)
+def test_a_name_finds_the_title_that_writes_it_as_one_word(filings, question, source, mode):
+    assert rag.search(question, index=filings, k=1, mode=mode)[0].source == source
+
+
+@pytest.mark.parametrize("question", ["Did the year end well?", "Where is New York?", "How tall is FY99?", ""])
+def test_a_question_without_such_a_name_gains_no_words(filings, question):
+    assert words_to_find(question, index=filings) == question
