@@ -14,7 +14,7 @@ import argparse
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from benchmarks.trust.sets import COLLECTIONS, SEEN_AT_836CCED7, drawn
 from rag.retrieval.fusion import SHIPPED as SHIPPED_WEIGHTS
 from rag.retrieval.fusion import Weights
 from rag.retrieval.retrieve import CANDIDATES, candidates, hybrid
+from rag.text.words import is_english
 
 if TYPE_CHECKING:
     from rag.types import Hit
@@ -129,8 +130,12 @@ def rankings(question: str, collection: Collection) -> dict[str, Scored]:
         "min-max": summed(question, dense, words, index=index),
         SHIPPED: hybrid(question, dense, keyword, index=index),
     }
+    ranked: dict[Weights, Scored] = {}
     for weights in SETTINGS:
-        found[told(weights)] = hybrid(question, dense, keyword, index=index, weights=weights)
+        same = replace(weights, agreement=1.0) if is_english(question) else weights  # there, cosines are trusted anyway
+        if same not in ranked:
+            ranked[same] = hybrid(question, dense, keyword, index=index, weights=same)
+        found[told(weights)] = ranked[same]
     return found
 
 
