@@ -9,7 +9,7 @@ COLLECTIONS = $(addprefix $(DATA)/,scifact cranfield clapnq_dev pubmedqa $(addpr
 READY := $(VENV)/.ready
 
 .PHONY: help setup vllm demo test check layers docs format clean \
-	bench bench-check bench-full bench-speed bench-index bench-documents bench-quality bench-answers bench-summaries
+	bench bench-check bench-full bench-speed bench-index bench-documents bench-quality bench-trust bench-answers bench-summaries
 
 help:
 	@echo "make demo     install, index the example documents, ask three questions"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench-index   kills, a million passages, other stores (hours); CHUNKS=20000 KILLS=20 to try it"
 	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
 	@echo "make bench-quality   retrieval quality on the collections in DATA (an hour the first time)"
+	@echo "make bench-trust   search on collections that its constants were not chosen on, beside plain baselines (an hour the first time)"
 	@echo "make bench-answers   citations, refusal, planted errors; a batch through a real vLLM beside LangChain and LlamaIndex (an hour)"
 	@echo "make bench-summaries   summaries beside LangChain's through a real vLLM: speed, kills, coverage, quality, a book (hours); QUICK=1 to try it"
 
@@ -92,6 +93,9 @@ bench-quality: $(READY)
 	$(BIN)/python -m benchmarks.retrieval.quality .bench/among-others/clapnq_dev-10000
 	bash benchmarks/environments.sh langchain
 	$(BIN)/python -m benchmarks.retrieval.pages_found $(DATA)/financebench/dev
+
+bench-trust: $(READY)
+	$(BIN)/python -m benchmarks.trust.search $(DATA)
 
 bench-documents: $(READY)
 	bash benchmarks/environments.sh markitdown libraries

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import weakref
+from collections import Counter
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
@@ -188,15 +189,18 @@ class KeywordStore:
         self._index.config_reader(reload_policy="Manual")
 
     def search(self, question: str, n: int, *, among: Chunks | None = None) -> list[tuple[int, float]]:
-        """At most `n` (chunk, BM25 score), best first; with `among` (ascending), of those chunks only."""
-        words = list(dict.fromkeys(content_stems(question) or stems(question)))
+        """At most `n` (chunk, BM25 score), best first; with `among` (ascending), of those chunks only.
+
+        A word that the question repeats counts as often as it occurs.
+        """
+        words = Counter(content_stems(question) or stems(question))
         if not words or n < 1 or (among is not None and not len(among)):
             return []
         pairs = [pair for pair in self._found(words, n + len(self.outdated), among) if pair[0] not in self.outdated]
         pairs += self.recent._found(words, n, among) if self.recent else []
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:n]
 
-    def _found(self, words: Sequence[str], n: int, among: Chunks | None) -> list[tuple[int, float]]:
+    def _found(self, words: Mapping[str, int], n: int, among: Chunks | None) -> list[tuple[int, float]]:
         if self._index is None:
             return []
         with panics_as_damage(self.folder), _nonsense_as_damage(self.folder):
@@ -204,12 +208,10 @@ class KeywordStore:
                 return self._ranked(words, n, named=among)
             return self._filtered(words, n, among)
 
-    def _ranked(self, words: Sequence[str], n: int, *, named: Chunks | None = None) -> list[tuple[int, float]]:
+    def _ranked(self, words: Mapping[str, int], n: int, *, named: Chunks | None = None) -> list[tuple[int, float]]:
         import tantivy
 
-        query = tantivy.Query.boolean_query(
-            [(tantivy.Occur.Should, tantivy.Query.term_query(_schema(), "words", word)) for word in words]
-        )
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Should, _wanted(word, count)) for word, count in words.items()])
         if named is not None:
             allowed = tantivy.Query.const_score_query(tantivy.Query.term_set_query(_schema(), "chunk", named.tolist()), 0.0)
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, allowed)])
@@ -218,7 +220,7 @@ class KeywordStore:
         chunks = searcher.fast_field_values("chunk", [address for _, address in found])
         return [(int(chunk), float(score)) for chunk, (score, _) in zip(chunks, found, strict=True)]
 
-    def _filtered(self, words: Sequence[str], n: int, among: Chunks) -> list[tuple[int, float]]:
+    def _filtered(self, words: Mapping[str, int], n: int, among: Chunks) -> list[tuple[int, float]]:
         """Longer and longer rankings until `n` of the allowed chunks are in one, or it is the whole."""
         depth = 2 * n
         while True:
@@ -251,6 +253,14 @@ class KeywordStore:
             hits = searcher.search(tantivy.Query.all_query(), min(len(self), at_most + len(self.outdated)), count=False).hits
             found = set(searcher.fast_field_values("chunk", [address for _, address in hits]))
         return ids | (found - self.outdated)
+
+
+def _wanted(word: str, count: int) -> Any:
+    """A query for a word that counts `count` times."""
+    import tantivy
+
+    query = tantivy.Query.term_query(_schema(), "words", word)
+    return query if count == 1 else tantivy.Query.boost_query(query, float(count))
 
 
 def remove(folder: Path) -> None:

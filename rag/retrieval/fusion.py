@@ -4,7 +4,7 @@
   robust in its one parameter ("An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 2023). Scores are divided by their
   standard deviation over the candidates (Montague and Aslam, "Relevance Score Normalization for Metasearch", CIKM 2001). An extra
   candidate with score 0 keeps chance differences between two or three candidates small.
-- `trusted_weight` finds the weight of the dense score for a language that the embedder may not know. Its cosines would then have
+- `trust_in_cosines` finds the weight of the dense score for a language that the embedder may not know. Its cosines would then have
   nothing to do with the words that question and passages share.
 - `drawn_to_the_first` is pseudo-relevance feedback (Rocchio 1971): passages similar to the first ones move up.
 - `reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is the baseline for comparisons.
@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,22 @@ if TYPE_CHECKING:
 
 FITTED = read_fitted(Path(__file__).with_suffix(".json"))
 
-DENSE_WEIGHT: float = FITTED.values["dense_weight"]
-"""Weight of the dense score in the sum, 0 to 1."""
 
-AGREEMENT: float = FITTED.values["agreement"]
-"""Correlation of cosines and BM25 scores from which the dense score gets its full weight."""
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each measure counts in hybrid search."""
+
+    dense: float = FITTED.values["dense_weight"]
+    """Share of the dense score in the sum, 0 to 1."""
+
+    likeness: float = FITTED.values["likeness"]
+    """Weight of the likeness to the first passages beside the fused score, whose best possible value is 1."""
+
+    agreement: float = FITTED.values["agreement"]
+    """The correlation of cosines with BM25 scores from which cosines count in full, above 0."""
+
+
+SHIPPED = Weights()
 
 BENEFIT_OF_DOUBT: float = FITTED.values["benefit_of_doubt"]
 """Number of candidates in full agreement to add, because the correlation of a few candidates is unreliable."""
@@ -36,11 +48,8 @@ BENEFIT_OF_DOUBT: float = FITTED.values["benefit_of_doubt"]
 FIRST: int = FITTED.values["first"]
 """Number of first passages that represent the question. With three, side topics come in."""
 
-LIKENESS: float = FITTED.values["likeness"]
-"""Weight of the similarity to the first passages, relative to the fused score (at most 1)."""
 
-
-def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:
+def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = SHIPPED.dense) -> list[tuple[int, float]]:
     """All ids of both lists with a score between 0 and 1, best first, ties by lower id. An id that is best in both scores 1.
 
     The lists are (id, score) pairs in any order. A missing id counts as 0, and so does a negative score. `dense` should therefore
@@ -65,8 +74,8 @@ def weighted_sum(dense: Scored, keyword: Scored, *, dense_weight: float = DENSE_
     return list(zip(ids[order].tolist(), shares[order].tolist(), strict=True))
 
 
-def trusted_weight(dense: Scored, keyword: Scored) -> float:
-    """The weight of the dense score, 0 to DENSE_WEIGHT, by its correlation with BM25 over the passages of the keyword list.
+def trust_in_cosines(dense: Scored, keyword: Scored, *, agreement: float = SHIPPED.agreement) -> float:
+    """The share of its weight that the dense score gets, 0 to 1, by its correlation with BM25 over the passages of the keyword list.
 
     Both scores measure similarity, so they correlate wherever the embedder understands the language.
     """
@@ -76,13 +85,15 @@ def trusted_weight(dense: Scored, keyword: Scored) -> float:
     both = np.array([(cosines[item], score) for item, score in keyword if item in cosines], np.float64).reshape(-1, 2)
     deviations = both.std(axis=0) if len(both) else np.zeros(2)
     if not deviations.all():
-        return DENSE_WEIGHT
+        return 1.0
     correlation = float((both - both.mean(axis=0)).prod(axis=1).mean() / deviations.prod())
-    agreement = min(1.0, max(0.0, correlation / AGREEMENT))
-    return DENSE_WEIGHT * (len(both) * agreement + BENEFIT_OF_DOUBT) / (len(both) + BENEFIT_OF_DOUBT)
+    agreeing = min(1.0, max(0.0, correlation / agreement))
+    return (len(both) * agreeing + BENEFIT_OF_DOUBT) / (len(both) + BENEFIT_OF_DOUBT)
 
 
-def drawn_to_the_first(scored: Scored, likeness: Mapping[int, float], *, weight: float = LIKENESS) -> list[tuple[int, float]]:
+def drawn_to_the_first(
+    scored: Scored, likeness: Mapping[int, float], *, weight: float = SHIPPED.likeness
+) -> list[tuple[int, float]]:
     """Add `weight` × likeness to each score. Returns (id, score) pairs, best first, scaled to 0 to 1 again.
 
     `likeness` maps ids to the cosine with the mean of the first FIRST passages. A missing id or a negative cosine adds nothing.

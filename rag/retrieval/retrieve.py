@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.retrieval.fusion import DENSE_WEIGHT, FIRST, LIKENESS, drawn_to_the_first, trusted_weight, weighted_sum
+from rag.retrieval.fusion import FIRST, SHIPPED, Weights, drawn_to_the_first, trust_in_cosines, weighted_sum
+from rag.retrieval.questions import best_of, questions_in
+from rag.retrieval.spelling import corrected, words_to_find
 from rag.system.waiting import result_of, threads
 from rag.text.words import is_english
 from rag.types import Hits
@@ -44,10 +46,17 @@ def retrieve(
     where: Mapping[str, str] | None = None,
     reranker: Reranker | None = None,
 ) -> Retrieved:
-    """The hits of `search` with options that are already checked, and the cosines of the best passages."""
+    """The hits of `search` with options that are already checked, and the cosines of the best passages.
+
+    Where the text asks several questions, hybrid search looks for each of them and for the whole.
+    """
     depth = max(CANDIDATES, min(2 * k, len(index)))
     dense, keyword = candidates(question, index=index, depth=depth, mode=mode, where=where)
     scored = {"dense": dense, "keyword": keyword}.get(mode) or hybrid(question, dense, keyword, index=index)
+    parts = questions_in(question) if mode == "hybrid" and scored else ()
+    if parts:
+        found = [hybrid(part, *candidates(part, index=index, depth=depth, where=where), index=index) for part in parts]
+        scored = best_of([scored, *found])
     hits = index.first_hits(scored, max(k, RERANKED) if reranker else k)
     if reranker is not None:
         hits = _rerank(question, hits, reranker)[:k]
@@ -66,17 +75,21 @@ def candidates(
     """The (chunk, score) pairs of the dense and the keyword search, `depth` from each; [] for a search the mode does not need.
 
     In hybrid mode, the dense pairs end with the cosines of chunks that only the keyword search found. The embedder loads while
-    the index files are opened, and both searches run in parallel.
+    the index files are opened, and both searches run in parallel. A mistyped question is embedded again as it was meant, which only
+    the index can tell.
     """
     if mode == "keyword" or not len(index):
-        return [], index.search_words(question, depth, where=where)
+        return [], index.search_words(words_to_find(corrected(question, index=index), index=index), depth, where=where)
     with threads(1) as thread:
         embedding = thread.submit(lambda: index.embedder.embed_question(question))
         index.preload()
+        meant = corrected(question, index=index)
         vector = result_of(embedding)
+        if meant != question:
+            vector = index.embedder.embed_question(meant)
         if mode == "dense":
             return index.search_vectors(vector, depth, where=where), []
-        words = thread.submit(lambda: index.search_words(question, depth, where=where))
+        words = thread.submit(lambda: index.search_words(words_to_find(meant, index=index), depth, where=where))
         dense = index.search_vectors(vector, depth, where=where)
         keyword = result_of(words)
     by_words_only = {chunk for chunk, _ in keyword} - {chunk for chunk, _ in dense}
@@ -84,21 +97,26 @@ def candidates(
 
 
 def hybrid(
-    question: str, dense: list[tuple[int, float]], keyword: list[tuple[int, float]], *, index: Searchable
+    question: str,
+    dense: list[tuple[int, float]],
+    keyword: list[tuple[int, float]],
+    *,
+    index: Searchable,
+    weights: Weights = SHIPPED,
 ) -> list[tuple[int, float]]:
     """The pairs of `candidates` as one ranking with scores from 0 to 1: fused, then drawn to the first passages.
 
     The dense score has its full weight for English questions, since nearly every embedder knows English. For other languages,
-    `trusted_weight` decides.
+    `trust_in_cosines` decides.
     """
-    weight = DENSE_WEIGHT if is_english(question) else trusted_weight(dense, keyword)
-    scored = weighted_sum(dense, keyword, dense_weight=weight)
+    trust = 1.0 if is_english(question) else trust_in_cosines(dense, keyword, agreement=weights.agreement)
+    scored = weighted_sum(dense, keyword, dense_weight=trust * weights.dense)
     present, vectors = index.vectors_present([chunk for chunk, _ in scored[:DRAWN]])
     if not len(present):
         return scored
     cosines = (vectors @ vectors[:FIRST].mean(axis=0)).round(6)  # copies of a text stay equal
     likeness = dict(zip(present.tolist(), cosines.tolist(), strict=True))
-    return drawn_to_the_first(scored, likeness, weight=LIKENESS * weight / DENSE_WEIGHT)
+    return drawn_to_the_first(scored, likeness, weight=trust * weights.likeness)
 
 
 def _rerank(question: str, hits: list[Hit], reranker: Reranker) -> list[Hit]:

@@ -305,3 +305,13 @@ def test_an_index_of_an_embedder_object_asks_for_that_object(index):
     fill(index, "red apples")
     with rag.open_index(index.path) as again, pytest.raises(UsageError, match="embedder"):
         rag.search("apples", index=again)
+
+
+def test_a_word_that_the_question_repeats_counts_as_often(tmp_path, embedder):
+    with rag.open_index(tmp_path / "two", create=True, embedder=embedder) as index:
+        add_documents([Document("carp and pike", "carp", ""), Document("soup and rye", "soup", "")], index=index)
+        first = {
+            question: rag.search(question, index=index, k=1, mode="keyword")[0].source
+            for question in ("carp soup soup", "soup carp carp")
+        }
+    assert first == {"carp soup soup": "soup", "soup carp carp": "carp"}

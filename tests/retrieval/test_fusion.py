@@ -8,11 +8,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rag.retrieval.fusion import (
-    DENSE_WEIGHT,
-    LIKENESS,
+    SHIPPED,
     drawn_to_the_first,
     reciprocal_rank_fusion,
-    trusted_weight,
+    trust_in_cosines,
     weighted_sum,
 )
 
@@ -86,11 +85,11 @@ def test_the_order_is_that_of_weighted_deviations(dense, keyword):
     assume(any(cosines) and any(words))
     deviations = [statistics.pstdev([*scores, 0.0]) for scores in (cosines, words)]
     expected = [
-        DENSE_WEIGHT * cosine / deviations[0] + (1 - DENSE_WEIGHT) * word / deviations[1]
+        SHIPPED.dense * cosine / deviations[0] + (1 - SHIPPED.dense) * word / deviations[1]
         for cosine, word in zip(cosines, words, strict=True)
     ]
     fused = dict(weighted_sum(pairs(dense), pairs(keyword)))
-    highest = DENSE_WEIGHT * max(cosines) / deviations[0] + (1 - DENSE_WEIGHT) * max(words) / deviations[1]
+    highest = SHIPPED.dense * max(cosines) / deviations[0] + (1 - SHIPPED.dense) * max(words) / deviations[1]
     assert [fused[item] * highest for item in ids] == pytest.approx(expected)
 
 
@@ -107,32 +106,32 @@ def agreeing(share, n=100, seed=3):
 
 
 def test_cosines_that_agree_with_the_words_count_in_full():
-    assert trusted_weight(*agreeing(0.6)) == pytest.approx(DENSE_WEIGHT)
+    assert trust_in_cosines(*agreeing(0.6)) == pytest.approx(1.0)
 
 
 def test_cosines_unrelated_to_the_words_count_little():
-    assert trusted_weight(*agreeing(0.0)) < 0.2 * DENSE_WEIGHT
+    assert trust_in_cosines(*agreeing(0.0)) < 0.2
     dense, keyword = agreeing(0.0)
     dense, keyword = [*dense, (100, 0.2)], [*keyword, (100, 25.0)]
-    assert weighted_sum(dense, keyword, dense_weight=trusted_weight(dense, keyword))[0][0] == 100
+    assert weighted_sum(dense, keyword, dense_weight=SHIPPED.dense * trust_in_cosines(dense, keyword))[0][0] == 100
     assert weighted_sum(dense, keyword)[0][0] != 100
 
 
 def test_few_candidates_leave_the_dense_weight_high():
     dense, keyword = [(1, 0.9), (2, 0.1)], [(1, 2.0), (2, 9.0)]
-    assert trusted_weight(dense, keyword) > 0.7 * DENSE_WEIGHT
+    assert trust_in_cosines(dense, keyword) > 0.7
 
 
-def test_without_scores_to_compare_the_weight_is_the_usual_one():
-    assert trusted_weight([(1, 0.5)], []) == DENSE_WEIGHT
-    assert trusted_weight([], [(1, 3.0)]) == DENSE_WEIGHT
-    assert trusted_weight([(1, 0.5), (2, 0.5)], [(1, 3.0), (2, 4.0)]) == DENSE_WEIGHT
-    assert trusted_weight([], []) == DENSE_WEIGHT
+def test_without_scores_to_compare_cosines_count_in_full():
+    assert trust_in_cosines([(1, 0.5)], []) == 1.0
+    assert trust_in_cosines([], [(1, 3.0)]) == 1.0
+    assert trust_in_cosines([(1, 0.5), (2, 0.5)], [(1, 3.0), (2, 4.0)]) == 1.0
+    assert trust_in_cosines([], []) == 1.0
 
 
 @given(COSINES, WORD_SCORES)
-def test_the_trusted_weight_is_at_most_the_usual_weight(dense, keyword):
-    assert 0 < trusted_weight(pairs(dense), pairs(keyword)) <= DENSE_WEIGHT + 1e-12
+def test_the_trust_in_cosines_is_a_share(dense, keyword):
+    assert 0 < trust_in_cosines(pairs(dense), pairs(keyword)) <= 1 + 1e-12
 
 
 RANKED = st.dictionaries(IDS, st.floats(0, 1).map(lambda score: round(score, 3)), max_size=30)
@@ -166,5 +165,5 @@ def test_likeness_to_the_first_lifts_a_passage():
     scored = [(1, 0.9), (2, 0.8), (3, 0.60), (4, 0.55)]
     drawn = drawn_to_the_first(scored, {1: 0.9, 2: 0.9, 3: 0.1, 4: 0.7})
     assert [item for item, _ in drawn] == [1, 2, 4, 3]
-    assert dict(drawn)[4] == pytest.approx((0.55 + LIKENESS * 0.7) / (1 + LIKENESS))
+    assert dict(drawn)[4] == pytest.approx((0.55 + SHIPPED.likeness * 0.7) / (1 + SHIPPED.likeness))
     assert [item for item, _ in drawn_to_the_first(scored, {4: 0.7}, weight=0.0)] == [1, 2, 3, 4]

@@ -7,7 +7,7 @@ import pytest
 import rag
 from rag.index.several import Indexes
 from rag.ingest.sync import ChunkSizes, add_documents
-from rag.retrieval.fusion import weighted_sum
+from rag.retrieval.fusion import Weights, weighted_sum
 from rag.retrieval.retrieve import CANDIDATES, candidates, hybrid, retrieve
 from rag.text.words import is_english
 from rag.types import Document
@@ -44,8 +44,9 @@ def test_a_passage_like_the_first_gains_on_an_unlike_one(tmp_path, embedder):
         add_documents([Document(text, name, "") for name, text in texts.items()], index=index)
         dense, keyword = candidates("Where is the carp?", index=index)
         names = {hit.chunk: hit.source for hit in index.hits(dense)}
+        drawn = hybrid("Where is the carp?", dense, keyword, index=index, weights=Weights(likeness=0.5))
         before = {names[chunk]: score for chunk, score in weighted_sum(dense, keyword)}
-        after = {names[chunk]: score for chunk, score in hybrid("Where is the carp?", dense, keyword, index=index)}
+        after = {names[chunk]: score for chunk, score in drawn}
     assert after["like"] - after["unlike"] > before["like"] - before["unlike"] + 0.1
     assert min(after["first"], after["second"]) > after["like"]
 

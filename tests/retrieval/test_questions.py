@@ -1,0 +1,47 @@
+"""A text with several questions finds the passages of each."""
+
+from __future__ import annotations
+
+import pytest
+
+import rag
+from rag.ingest.sync import add_documents
+from rag.retrieval.questions import MOST, best_of, questions_in
+from rag.types import Document
+
+
+def test_each_question_is_found_once():
+    text = 'Dear all, I could not find it. Who built the mill? "How old is the weir?" Who built the mill? Thanks.'
+    assert questions_in(text) == ("Who built the mill?", '"How old is the weir?"')
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Who built the mill?", "The mill is old. Who built it?", "The mill is old. The weir is new.", ""],
+    ids=["one", "one among others", "none", "empty"],
+)
+def test_nothing_is_taken_apart_that_does_not_ask_several_questions(text):
+    assert questions_in(text) == ()
+
+
+def test_a_list_of_very_many_questions_is_searched_as_a_whole():
+    assert len(questions_in(" ".join(f"Is it {number}?" for number in range(MOST)))) == MOST
+    assert questions_in(" ".join(f"Is it {number}?" for number in range(MOST + 1))) == ()
+
+
+def test_an_item_keeps_the_best_score_of_all_rankings():
+    assert best_of([[(1, 0.9), (2, 0.5)], [(3, 0.9), (2, 0.8)], []]) == [(1, 0.9), (3, 0.9), (2, 0.8)]
+
+
+def test_the_passage_of_a_short_question_is_not_lost_beside_a_long_one(tmp_path, embedder):
+    long = "When did the carp in the deep pond behind the old mill swim to the reeds?"
+    about = "carp deep pond behind old mill swim reeds".split()
+    texts = [f"{' '.join(about[:number])} {number}" for number in range(2, len(about))]
+    with rag.open_index(tmp_path / "index", create=True, embedder=embedder) as index:
+        add_documents([Document(text, f"{number}", "") for number, text in enumerate(texts)], index=index)
+        add_documents([Document("Soup costs four crowns.", "soup", "")], index=index)
+        places = [
+            [hit.source for hit in rag.search(f"{long} {more}", index=index)].index("soup")
+            for more in ("the soup costs", "What costs the soup?")
+        ]
+    assert places[1] < places[0]
