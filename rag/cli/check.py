@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @click.command("check", cls=Command, short_help="Check a text against sources.")
 @click.argument("text", metavar="TEXT|FILE")
-@click.argument("more", nargs=-1, metavar="[FILE…]")
+@click.argument("more", nargs=-1, metavar="[FILE]...")
 @under(
     "Sources",
-    flag("--sources", multiple=True, metavar="FILE…", help="Documents to check against, instead of an index."),
+    flag("--sources", multiple=True, metavar="FILE", help="Documents to check against, instead of an index. More may follow."),
     an_index,
 )
 @under("Checking", *flags_of(AskOptions, "verifier"))

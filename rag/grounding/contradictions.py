@@ -48,6 +48,11 @@ def _says_another_number(claim: Claim, part: Part) -> bool:
     numbers = {token.key: token for token in claim.tokens if token.quantity}
     words = claim.words - numbers.keys()
     same = words & part.covered
+    about = {token.key for token in (*claim.subject, *claim.tokens) if token.kind == "name"} | {
+        t.key for t in claim.subject[:1]
+    }
+    if not about <= part.covered:
+        return False
     if not numbers or len(same) < max(LEAST_SAME, SAME_WORDS * len(words)):
         return False
     told = [token for token in part.tokens if token.quantity]

@@ -15,7 +15,7 @@ import numpy as np
 
 from rag.text.rarity import rarity
 from rag.text.sentences import sentence_spans
-from rag.text.words import content_stems, stems
+from rag.text.words import LONE_SURROGATE, content_stems, stems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,8 @@ class Likeness:
         quarter in the best sentence.
         """
         texts = [text for passage in passages for text in sentences_of(passage.text)]
-        if any(" ".join(sentence.split()) in text for text in texts):
+        sentence = plain(sentence)
+        if any(sentence in text for text in texts):
             return 1.0, 1.0, 1.0, 1.0  # a quote, as `extractive` gives: nothing to embed
         sets = [stems_of(text) for text in texts]
         wanted = frozenset(content_stems(sentence) or stems(sentence))
@@ -101,7 +102,12 @@ def joined(features: Sequence[float], fitted: Mapping[str, float], *, full: floa
 @lru_cache(maxsize=256)
 def sentences_of(text: str) -> tuple[str, ...]:
     """The sentences of a passage, with single spaces."""
-    return tuple(" ".join(text[start:end].split()) for start, end in sentence_spans(text))
+    return tuple(plain(text[start:end]) for start, end in sentence_spans(text))
+
+
+def plain(text: str) -> str:
+    """The text with single spaces, and without halves of characters of a damaged text."""
+    return " ".join(LONE_SURROGATE.sub("", text).split())
 
 
 @lru_cache(maxsize=4096)
