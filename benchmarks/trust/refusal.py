@@ -49,7 +49,7 @@ MIXED = {"clapnq_dev": 1, "xquad/en": 1, "pubmedqa": 3, "cranfield": 3, "scifact
 LANGUAGES = ("de", "ar", "zh", "hi")
 HITS = 5
 WORN, OFF_TOPIC = 50, 60
-REFUSED = 0.045
+REFUSED = 0.07
 """Share of the answerable questions of a set that may be refused, in the mean of the sets of a fit, where cosines count."""
 
 REFUSED_BY_WORDS = 0.12

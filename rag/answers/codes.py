@@ -19,7 +19,7 @@ LEAST_DIGITS = 4
 _TOKEN = re.compile(r"[^\W_]+(?:[-_/.#:][^\W_]+)*")
 _LETTERS_AND_DIGITS = re.compile(r"[^\W\d_]+(?:[-_/.#:]?\d)")
 _YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
-_PERIOD = re.compile(r"(?:fy|cy|[qhk][1-4]?)[-/]?(?:\d\d|(?:1[0-9]|20)\d\d)?", re.IGNORECASE)
+_PERIOD = re.compile(r"(?:(?:fy|cy|[qh])[-/]?\d{0,4}[-/]?)+", re.IGNORECASE)
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 
 

@@ -19,7 +19,7 @@ from rag.types import Document
         ("Who signed record 48213?", ("48213",)),
         ("Is B12 in it, and is b12 or B12 better?", ("B12", "b12")),
         ("Who won in 1997?", ()),
-        ("How did 3M do in FY2022 and Q3 2021?", ()),
+        ("How did 3M do in FY2022, FY2023Q1 and Q3 2021?", ()),
         ("Are 12 people enough for 30% of the 5km?", ()),
         ("Who leads the warehouse?", ()),
     ],
