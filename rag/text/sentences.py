@@ -74,11 +74,15 @@ _DAY = re.compile(r"(?<!\w)(?<!\d[.,])[0-3]?\d\.$")
 
 @cache
 def _abbreviation() -> re.Pattern[str]:
-    """An abbreviation at the end, that of one capital letter written so: "M. Dupont", but not "5 m."."""
-    words = [word for word in of_all("abbreviations") if len(word) > 1]
+    """An abbreviation at the end. One of a single letter is a capital: "M. Dupont", but not "5 m.". So does one begin that is a
+    function word of some language: "Me. Dupont" (French for maître), but not "him and me.". Behind a number stands a unit: "5 mm.".
+    """
+    function_words = of_all("function_words")
+    words = [word for word in of_all("abbreviations") if len(word) > 1 and word not in function_words]
+    titles = [word.capitalize() for word in of_all("abbreviations") if len(word) > 1 and word in function_words]
     letters = [word.upper() for word in of_all("abbreviations") if len(word) == 1 and word.isascii()]
     lower = [word for word in of_all("abbreviations") if len(word) == 1 and not word.isascii()]
-    return re.compile(rf"(?<![\w.])(?:(?i:{one_of(words)})|{one_of([*letters, *lower])})\.$")
+    return re.compile(rf"(?<![\w.])(?:(?<!\d\s)(?i:{one_of(words)})|{one_of([*letters, *lower, *titles])})\.$")
 
 
 @cache

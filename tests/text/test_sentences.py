@@ -23,6 +23,7 @@ def sentences(text: str) -> list[str]:
         "Siehe Abs. 2 und Art. 5 des Gesetzes.",
         "Mme. Curie et M. Dupont sont là.",
         "La Sra. López también.",
+        "Nous avons vu Me. Dupont hier.",
         "Это было в г. Москве, т. е. так.",
     ],
 )
@@ -34,6 +35,9 @@ def test_a_sentence_goes_on_after_an_abbreviation(sentence):
     ("first", "second"),
     [
         ("This is on my mind.", "She found a gem."),
+        ("They took him and me.", "We rowed."),
+        ("The gap is 5 mm.", "The pump is new."),
+        ("It answers in 20 ms.", "Dillon measured it."),
         ("He lives in the U.S.", "They left."),
         ("No.", "That is wrong."),
         ("It ended in 1990.", "May was here."),
