@@ -49,10 +49,10 @@ MIXED = {"clapnq_dev": 1, "xquad/en": 1, "pubmedqa": 3, "cranfield": 3, "scifact
 LANGUAGES = ("de", "ar", "zh", "hi")
 HITS = 5
 WORN, OFF_TOPIC = 50, 60
-REFUSED = 0.07
+REFUSED = 0.05
 """Share of the answerable questions of a set that may be refused, in the mean of the sets of a fit, where cosines count."""
 
-REFUSED_BY_WORDS = 0.12
+REFUSED_BY_WORDS = 0.08
 """The same where only words count: the price of refusing questions off the topic in languages that the embedder cannot read."""
 
 PENALTY = 0.1

@@ -50,7 +50,7 @@ def test_every_sentence_carries_its_quote(library):
     assert answer.usage.completion_tokens > 0
 
 
-def test_an_answer_in_another_language_than_the_sources_is_shown_as_not_checked(library):
+def test_an_answer_in_another_language_is_shown_as_not_checked(library):
     model = scripted("Der Turm ist 34 Meter hoch,", " und er ist nicht jung.")
     shown = []
     answer = rag.ask("How tall is the tower?", index=library, llm=model, on_sentence=lambda sentence, _: shown.append(sentence))
@@ -84,7 +84,7 @@ def test_the_model_is_not_asked_where_nothing_is_retrieved(index):
 OFF_TOPIC = "Who painted the Mona Lisa portrait hanging inside the Louvre?"
 
 
-def test_a_model_that_does_not_abstain_is_not_asked_where_the_passages_share_nothing_with_the_question(library):
+def test_a_model_that_never_abstains_is_refused_beforehand(library):
     model = scripted("Leonardo painted it.")
     model.abstains = False
     answer = rag.ask(OFF_TOPIC, index=library, llm=model)
@@ -93,7 +93,7 @@ def test_a_model_that_does_not_abstain_is_not_asked_where_the_passages_share_not
     assert model.prompts == []
 
 
-def test_a_model_that_abstains_is_asked_about_whatever_was_found_and_is_told_the_evidence(library):
+def test_a_model_that_abstains_is_asked_whatever_was_found(library):
     model = scripted(NOT_FOUND)
     answer = rag.ask(OFF_TOPIC, index=library, llm=model)
     assert (answer.text, answer.answerable, answer.citations) == (NOT_FOUND, False, ())
@@ -102,9 +102,7 @@ def test_a_model_that_abstains_is_asked_about_whatever_was_found_and_is_told_the
 
 
 @pytest.mark.parametrize(("abstains", "is_answered"), [(True, True), (False, False)])
-def test_little_evidence_takes_no_answer_from_a_model_that_abstains_if_its_sources_fully_support_it(
-    library, monkeypatch, abstains, is_answered
-):
+def test_a_fully_supported_answer_outweighs_little_evidence(library, monkeypatch, abstains, is_answered):
     monkeypatch.setattr("rag.answers.question.evidence_of", lambda *_: THRESHOLD / 2)
     model = scripted("The tower is 34 metres tall.")
     model.abstains = abstains
@@ -116,14 +114,14 @@ def test_little_evidence_takes_no_answer_from_a_model_that_abstains_if_its_sourc
 PARAGRAPH = " ".join(f"Glaciers of range {number} melt and feed rivers, forests and lakes." for number in range(12))
 
 
-def test_a_question_below_a_pasted_paragraph_is_searched_for_alone_before_it_is_refused(library):
+def test_a_question_below_a_paragraph_is_also_searched_alone(library):
     documents = [Document(f"Glaciers of range {number} melt.", f"range {number}", "") for number in range(40)]
     add_documents(documents, index=library)
     answer = rag.ask(f"{PARAGRAPH}\n\nHow tall is the tower?", index=library, llm="extractive", k=1)
     assert "34 metres" in answer.text
 
 
-def test_little_evidence_counts_where_the_model_says_not_found_beside_its_answer(library, monkeypatch):
+def test_not_found_beside_an_answer_lets_evidence_count(library, monkeypatch):
     monkeypatch.setattr("rag.answers.question.evidence_of", lambda *_: THRESHOLD / 2)
     model = scripted("The tower is 34 metres tall. ", NOT_FOUND)
     assert not rag.ask("How far up does it reach?", index=library, llm=model).answerable

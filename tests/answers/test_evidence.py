@@ -152,7 +152,7 @@ def test_without_cosines_evidence_is_that_of_words():
     assert evidence_in_document("carp", [NEAR]) > THRESHOLD > evidence_in_document("carp", [OFF])
 
 
-def test_where_the_embedder_does_not_know_the_words_its_cosines_do_not_count():
+def test_cosines_of_unknown_words_do_not_count():
     unread = Meaning((0.9,), lambda texts: [0.9] * len(texts), MINILM, 0.0)
     assert evidence(QUESTION, [OFF], meaning=unread) == evidence(QUESTION, [OFF])
     half = Meaning((0.9,), lambda texts: [0.9] * len(texts), MINILM, 0.5)
@@ -182,7 +182,7 @@ class Spelling:
 
 
 @pytest.mark.parametrize(("tokens", "trust"), [(0.25, 1.0), (0.5, 1.0), (0.7, 0.0), (1.0, 0.0)])
-def test_an_embedder_that_spells_words_letter_by_letter_does_not_know_them(tokens, trust):
+def test_words_spelled_letter_by_letter_are_unknown(tokens, trust):
     assert trust_in("w" * 100, Spelling(tokens), MINILM) == pytest.approx(trust)
     assert 0 < trust_in("w" * 100, Spelling(0.6), MINILM) < 1
     assert trust_in("?!", Spelling(tokens), MINILM) == 1.0

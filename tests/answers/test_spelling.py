@@ -44,7 +44,7 @@ def test_of_words_as_near_the_most_frequent_one_is_taken():
 
 
 @given(st.text("abcd", max_size=7), st.text("abcd", max_size=7))
-def test_slips_are_the_same_from_either_side_and_none_between_equals(word, other):
+def test_slips_are_symmetric_and_none_between_equals(word, other):
     assert slips_between(word, other, most=9) == slips_between(other, word, most=9)
     assert (slips_between(word, other, most=9) == 0) == (word == other)
     assert slips_between(word, other, most=1) == min(2, slips_between(word, other, most=9))

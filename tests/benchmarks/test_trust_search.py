@@ -20,7 +20,7 @@ def test_the_measure_is_that_of_ir_measures(found, relevant):
     assert ndcg(found, relevant) == pytest.approx(expected[nDCG @ 10])
 
 
-def test_each_collection_is_judged_with_the_constants_of_the_others():
+def test_a_collection_is_judged_by_constants_of_the_others():
     first, second = told(SETTINGS[0]), told(SETTINGS[1])
     settings = {told(weights): {"q": 0.0} for weights in SETTINGS}
     found = {"a": settings | {first: {"q": 1.0}}, "b": settings | {second: {"q": 1.0}}}

@@ -59,7 +59,7 @@ def judged(question, index):
     return evidence_of(question, retrieve_distinct(question, index, AskOptions(k=3)), index)
 
 
-def test_the_packaged_embedder_at_its_own_marks_keeps_its_constants():
+def test_the_packaged_embedder_keeps_its_constants():
     packaged = calibration_of(REFERENCE).evidence.values
     same = fitted_to(Sample(packaged["own"], packaged["unrelated"], packaged["tokens_of_a_letter"], 200)).values
     assert same["weights"] == pytest.approx(packaged["weights"])
@@ -67,7 +67,7 @@ def test_the_packaged_embedder_at_its_own_marks_keeps_its_constants():
     assert same["far"] == pytest.approx(packaged["far"])
 
 
-def test_an_embedder_whose_cosines_are_moved_and_stretched_gets_the_same_evidence():
+def test_moved_and_stretched_cosines_give_the_same_evidence():
     packaged = calibration_of(REFERENCE).evidence.values
     other = fitted_to(Sample(0.7 + 0.3 * packaged["own"], 0.7 + 0.3 * packaged["unrelated"], 0.25, 200)).values
     values = (0.6, 0.2, 0.7, 0.5, 0.4, 0.8)
@@ -79,7 +79,7 @@ def test_an_embedder_whose_cosines_are_moved_and_stretched_gets_the_same_evidenc
     assert odds[0] == pytest.approx(odds[1])
 
 
-def test_evidence_goes_by_words_until_the_index_is_calibrated_and_then_by_meaning_too(keepers):
+def test_meaning_counts_once_the_index_is_calibrated(keepers):
     before = judged("Who counted steps with the adalamp?", keepers)
     assert evidence_calibration(keepers.catalog.embedder_identity, keepers.path) is None
     made = calibrate(index=keepers, count=60)

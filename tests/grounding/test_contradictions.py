@@ -43,7 +43,7 @@ def test_check_names_contradicting_sources_by_number():
 
 
 @pytest.mark.parametrize("text", ["Vollzeitkräfte haben 28 Tage Urlaub, und der ist nicht zu kurz.", "全职员工有二十八天假。"])
-def test_a_sentence_in_another_language_than_its_sources_is_not_checked(text):
+def test_a_sentence_in_another_language_is_not_checked(text):
     sentence, spans = LexicalVerifier().check(text, [Passage(1, "All of the staff have 28 days, and it is not short.", "e.md")])
     assert (sentence.checked, sentence.support, spans) == (False, "none", [])
     assert LexicalVerifier().check(text, [Passage(1, text, "d.md")])[0].checked

@@ -123,7 +123,7 @@ def test_commands_keep_nothing_in_a_read_only_cache_folder(model, tmp_path, monk
 
 
 @pytest.mark.parametrize("inner", [True, False])
-def test_it_abstains_as_its_generator_does_and_one_that_does_not_say_is_taken_to(model, store, inner):
+def test_it_abstains_as_its_generator_does(model, store, inner):
     assert KeptGenerator(model, store).abstains
     model.abstains = inner
     assert KeptGenerator(model, store).abstains == inner

@@ -20,7 +20,7 @@ def test_each_question_is_found_once():
     ["Who built the mill?", "The mill is old. Who built it?", "The mill is old. The weir is new.", ""],
     ids=["one", "one among others", "none", "empty"],
 )
-def test_nothing_is_taken_apart_that_does_not_ask_several_questions(text):
+def test_a_single_question_is_not_taken_apart(text):
     assert questions_in(text) == ()
 
 
@@ -33,7 +33,7 @@ def test_an_item_keeps_the_best_score_of_all_rankings():
     assert best_of([[(1, 0.9), (2, 0.5)], [(3, 0.9), (2, 0.8)], []]) == [(1, 0.9), (3, 0.9), (2, 0.8)]
 
 
-def test_the_passage_of_a_short_question_is_not_lost_beside_a_long_one(tmp_path, embedder):
+def test_a_short_question_is_not_lost_beside_a_long_one(tmp_path, embedder):
     long = "When did the carp in the deep pond behind the old mill swim to the reeds?"
     about = "carp deep pond behind old mill swim reeds".split()
     texts = [f"{' '.join(about[:number])} {number}" for number in range(2, len(about))]

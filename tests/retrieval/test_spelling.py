@@ -49,7 +49,7 @@ def test_what_is_no_slip_stays_as_typed(index, question):
     assert corrected(question, index=index) == question
 
 
-def test_a_question_in_which_most_words_are_unknown_is_left_alone(index):
+def test_a_question_of_mostly_unknown_words_stays(index):
     question = "twoer " + " ".join(f"{letter * 2}zebra" for letter in "abcdefghijklm")
     assert corrected(question, index=index) == question
 

@@ -233,7 +233,7 @@ def test_minilm_runs_on_torch_where_openvino_failed_its_check(minilm, tmp_path, 
     assert embedder.embed_question("where?") @ minilm.embed_question("where?") > 0.999
 
 
-def test_tokens_have_unit_vectors_that_average_to_the_texts_direction(minilm):
+def test_unit_vectors_of_tokens_average_to_the_text(minilm):
     texts = ["The tower is 34 metres tall.", "Carp.", ""]
     found = minilm.embed_tokens(texts)
     assert [vectors.shape for vectors in found] == [(7, 384), (2, 384), (0, 384)]
