@@ -42,6 +42,9 @@ class SlowIndex:
     def preload(self):
         pass
 
+    def word_frequencies(self, words):
+        return dict.fromkeys(words, 1)
+
     def embed_question(self, text):
         time.sleep(2)
 
