@@ -24,7 +24,7 @@ help:
 	@echo "make bench-index   kills, a million passages, other stores (hours); CHUNKS=20000 KILLS=20 to try it"
 	@echo "make bench-documents   every format: how right, how fast, in how much memory, 10,000 damaged files (an hour)"
 	@echo "make bench-quality   retrieval quality on the collections in DATA (an hour the first time)"
-	@echo "make bench-trust   search on collections that its constants were not chosen on, beside plain baselines (an hour the first time)"
+	@echo "make bench-trust   search, refusals, checks and quotes on sets that the constants were not fitted on, beside plain baselines (hours)"
 	@echo "make bench-answers   citations, refusal, planted errors; a batch through a real vLLM beside LangChain and LlamaIndex (an hour)"
 	@echo "make bench-summaries   summaries beside LangChain's through a real vLLM: speed, kills, coverage, quality, a book (hours); QUICK=1 to try it"
 
@@ -96,6 +96,9 @@ bench-quality: $(READY)
 
 bench-trust: $(READY)
 	$(BIN)/python -m benchmarks.trust.search $(DATA)
+	$(BIN)/python -m benchmarks.trust.refusal $(DATA)
+	$(BIN)/python -m benchmarks.trust.claims $(DATA)
+	$(BIN)/python -m benchmarks.trust.answers $(DATA)
 
 bench-documents: $(READY)
 	bash benchmarks/environments.sh markitdown libraries

@@ -5,8 +5,8 @@
 
 Questions with an answer are asked of an index of all passages of their set. A short gold answer (up to EIGHT words) is found where
 its words stand in the answer, in order; a long one is matched by F1 of words. An answer is right where a short gold answer
-stands in it, or where F1 with a long one is at least HALF; a question that is refused is neither right nor wrong. What is shown
-first counts too: the columns "first" look at the first sentence alone. `words` is how quoting chose at commit 836ced7, from
+stands in it, or where F1 with a long one is at least HALF. A question that is refused is neither right nor wrong. What is shown
+first counts too: one column looks at the first sentence alone. `words` is how quoting chose at commit 836ced7, from
 the same passages, with no question refused.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,11 +25,12 @@ import numpy as np
 import rag
 from benchmarks.harness.measure import figure, note
 from benchmarks.harness.pages import Cell, Table, page, publish, table
+from benchmarks.retrieval.collections import build, name_of
 from benchmarks.trust.sets import SEED, read_lines
-from rag.ingest.sync import add_documents
+from rag.evaluation.measures.scores import contains, normalised, token_f1
 from rag.text.sentences import sentence_spans
 from rag.text.words import content_stems
-from rag.types import Document, Hit
+from rag.types import Hit
 
 SETS = ("clapnq_dev", "persianqa", "xquad/en", "xquad/de", "xquad/ar", "xquad/zh", "xquad/hi")
 EIGHT = 8
@@ -67,18 +67,11 @@ def main() -> None:
     blocks: list[str | Table] = ["## Answers by quoting alone"]
     for name in SETS:
         if arguments.only in (None, name) and (arguments.data / name).is_dir():
-            with rag.open_index(arguments.indexes / name.replace("/", "-"), create=True) as index:
+            with rag.open_index(arguments.indexes / name_of(arguments.data / name), create=True) as index:
                 build(index, arguments.data / name)
                 blocks.append(answers_table(name, index, questions_of(arguments.data / name, arguments.most)))
                 note(str(blocks[-1]))
     publish(page(*blocks), arguments.output)
-
-
-def build(index: rag.Index, folder: Path) -> None:
-    """Add the passages of a set, once."""
-    rows = [row for row in read_lines(folder / "corpus.jsonl") if row["text"].strip()]
-    if index.catalog.counts()[0] != len(rows):
-        add_documents((Document(row["text"], row["_id"], row.get("title", "")) for row in rows), index=index)
 
 
 def questions_of(folder: Path, most: int) -> list[Question]:
@@ -116,29 +109,15 @@ def row_of(way: str, answers: Sequence[Judged]) -> tuple[Cell, ...]:
 
 def of_answer(question: Question, sentences: Sequence[str]) -> Judged:
     text = " ".join(sentences)
-    f1 = max(f1_of_words(text, answer) for answer in question.answers)
+    f1 = token_f1(text, question.answers)
     right = is_right(text, question.answers)
-    return Judged(not sentences, right, bool(sentences) and is_right(sentences[0], question.answers), f1, len(words_of(text)))
+    return Judged(not sentences, right, bool(sentences) and is_right(sentences[0], question.answers), f1, len(normalised(text)))
 
 
 def is_right(text: str, answers: Sequence[str]) -> bool:
-    said = f" {' '.join(words_of(text))} "
-    short = [words_of(answer) for answer in answers if len(words_of(answer)) <= EIGHT]
-    if any(f" {' '.join(words)} " in said for words in short if words):
-        return True
-    return any(f1_of_words(text, answer) >= HALF for answer in answers if len(words_of(answer)) > EIGHT)
-
-
-def words_of(text: str) -> list[str]:
-    """Words in lower case; a Chinese sign is a word of its own."""
-    return re.findall(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+", text.lower())
-
-
-def f1_of_words(text: str, answer: str) -> float:
-    """Harmonic mean of the shares of words that the two have in common, 0 to 1."""
-    said, wanted = Counter(words_of(text)), Counter(words_of(answer))
-    common = (said & wanted).total()
-    return 2 * common / (said.total() + wanted.total()) if common else 0.0
+    short = [answer for answer in answers if len(normalised(answer)) <= EIGHT]
+    long = [answer for answer in answers if len(normalised(answer)) > EIGHT]
+    return bool(short and contains(text, short)) or bool(long and token_f1(text, long) >= HALF)
 
 
 def three_sentences_by_words(question: str, hits: Sequence[Hit]) -> list[str]:

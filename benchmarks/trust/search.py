@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ import numpy as np
 import rag
 from benchmarks.harness.figures import Figure
 from benchmarks.harness.measure import note
-from benchmarks.harness.pages import Cell, page, publish, table
+from benchmarks.harness.pages import Cell, Page, page, publish, table
 from benchmarks.retrieval.collections import SAMPLES, Task, build, name_of, tasks_of
 from benchmarks.trust.baselines import Bm25, min_max_sum
 from benchmarks.trust.scores import leave_one_out
@@ -173,32 +173,34 @@ def average(found: Mapping[str, dict[str, Values]], way: str) -> float:
     return sum(mean(ways[way]) for ways in found.values()) / max(len(found), 1)
 
 
-def result(found: Mapping[str, dict[str, Values]], base: Mapping[str, Values]) -> str:
+def result(found: Mapping[str, dict[str, Values]], base: Mapping[str, Values]) -> Page:
     settings = left_out(found)
     rows = [row(name, ways, ways[settings[name]], base.get(name, {})) for name, ways in found.items()]
     header = (
         "collection", "questions", "dense", "keyword", "BM25", "min-max", "base", "left out", SHIPPED,
         "left out over min-max", "over the better half", "over base", "keyword over BM25",
     )  # fmt: skip
-    intro = (
-        "nDCG@10. BM25: k1 0.9, b 0.4, English stems. min-max: 0.6 of cosine and 0.4 of that BM25, each stretched to 0..1. "
-        "base: hybrid search at commit 836ced7. left out: hybrid search whose constants are the best of the other collections. "
-        f"{SHIPPED}: constants chosen with all these collections in view. Gains are means over the questions "
-        "[95 % of the means over questions drawn again]. Collections with a star were in view when the base's constants were chosen."
+    legend = (
+        "nDCG@10 of each way to search. Gains are means over the questions, with the 95 % range of means over questions drawn again. "
+        "A star marks collections that were in view when the base's constants were chosen.\n\n"
+        "- **BM25**: k1 0.9, b 0.4, English stems.\n"
+        "- **min-max**: .6 of cosine and .4 of that BM25, each stretched to 0..1.\n"
+        "- **base**: hybrid search at commit 836ced7.\n"
+        "- **left out**: hybrid search with the constants that are best on the other collections.\n"
+        f"- **{SHIPPED}**: hybrid search with the constants of all collections, which have seen it."
     )
-    chosen = (
-        "Weight of cosine, weight of likeness, agreement for full trust, chosen on the others: "
-        + "; ".join(f"{n} {s}" for n, s in settings.items())
-        + "."
+    setting = "weight of cosine, weight of likeness, agreement for full trust"
+    chosen = table(("collection", f"chosen on the others: {setting}"), settings.items())
+    means = table((setting, "mean nDCG@10"), ((told(one), f"{average(found, told(one)):.4f}") for one in SETTINGS))
+    return page(
+        "## Search on collections left out",
+        legend,
+        table(header, rows),
+        "### Constants",
+        f"Shipped: {told(SHIPPED_WEIGHTS)}.",
+        chosen,
+        means,
     )
-    now = f"Shipped: {told(SHIPPED_WEIGHTS)}; mean nDCG@10 of each setting on all: " + "; ".join(best_settings(found)) + "."
-    return page("## Search on collections left out", intro, table(header, rows), chosen, now)
-
-
-def best_settings(found: Mapping[str, dict[str, Values]]) -> Iterator[str]:
-    """The mean of every setting."""
-    for weights in SETTINGS:
-        yield f"{told(weights)} {average(found, told(weights)):.4f}"
 
 
 def row(name: str, ways: dict[str, Values], fitted: Values, base: Values) -> list[Cell]:

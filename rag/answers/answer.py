@@ -80,11 +80,7 @@ async def write(
             f"{llm.name} used up its {options.sampling.max_tokens} tokens before it wrote an answer. Give it more room: --max-tokens, or "
             "Sampling(max_tokens=…)."
         )
-    best = max((sentence.score for sentence in written.sentences if sentence.support != "none"), default=0.0)
-    answerable = best > 0 and (
-        _is_vouched_for(written, llm) or answerability(prepared.evidence, written.said_not_found, best) >= THRESHOLD
-    )
-    answerable = answerable or (written.is_unchecked and not written.said_not_found)
+    answerable = _answers(written, prepared.evidence, llm)
     sentences = written.sentences if answerable else []
     return Answer(
         question=prepared.question,
@@ -102,10 +98,19 @@ async def write(
     )
 
 
-def _is_vouched_for(written: _Written, llm: Generator) -> bool:
-    """Whether a model that could have said "not found" gave an answer that its sources fully support."""
-    is_supported = any(sentence.support == "full" for sentence in written.sentences)
-    return is_supported and not written.said_not_found and abstains(llm)
+def _answers(written: _Written, evidence: float, llm: Generator) -> bool:
+    """Whether what was written answers the question from the sources, or could not be checked.
+
+    Full support is enough for a model that could have said "not found"; otherwise the evidence counts too.
+    """
+    supported = [sentence for sentence in written.sentences if sentence.support != "none"]
+    if not written.said_not_found:
+        if written.is_unchecked:
+            return True
+        if abstains(llm) and any(sentence.support == "full" for sentence in supported):
+            return True
+    best = max((sentence.score for sentence in supported), default=0.0)
+    return best > 0 and answerability(evidence, written.said_not_found, best) >= THRESHOLD
 
 
 def reader_of(options: AskOptions) -> str:

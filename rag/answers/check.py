@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rag.types import Citation, Document, Hit, Pages, Sentence
 
 HITS = 8
-"""Passages of an index that each sentence is held against."""
+"""Passages that are searched for each sentence."""
 
 
 def check(text: str, *, sources: Sequence[str], verifier: Verifier | str | None = None) -> list[Sentence]:
@@ -84,7 +84,7 @@ def check_documents(text: str, documents: Sequence[Document], *, verifier: Verif
 
 
 def check_against(text: str, index: Searchable, *, verifier: Verifier | None = None) -> Checked:
-    """A text of which each sentence is held against the passages that a search for it finds."""
+    """A text held against the passages of an index: those that a search for each of its sentences finds, all together."""
     require_text(text, "The text to check")
     started = time.perf_counter()
     hits: dict[int, Hit] = {}

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.answers.codes import absent_codes
-from rag.answers.spelling import as_spelled
+from rag.answers.spelling import as_spelled, words_compared
 from rag.models.embedders.batches import embedded_questions
 from rag.models.embedders.calibration import evidence_calibration
 from rag.retrieval.retrieve import Retrieved
@@ -293,10 +293,11 @@ def texts_to_embed(question: str, retrieved: Retrieved, index: Searchable) -> li
 def _parts(question: str, retrieved: Retrieved, index: Searchable) -> list[str]:
     """The question and the questions in it, as the documents spell them, without those that ask for a code that stands nowhere."""
     texts = [_whole_text(hit) for hit in retrieved.hits]
+    known = index.word_frequencies(list({stem for word in words_compared(question) for stem in stems(word)}))
     spelled = as_spelled(
         question,
         lambda: [*texts, *(_whole_text(hit) for hit in index.first_hits(retrieved.near[:SPELLED_BY], SPELLED_BY))],
-        is_known=lambda word: any(index.word_frequencies(stems(word)).values()),
+        is_known=lambda word: any(known[stem] for stem in stems(word.lower())),
     )
     asked = question_parts(spelled) or (spelled,)
     held = [part for part in asked if not _has_absent_code(part, texts, index)]

@@ -33,7 +33,7 @@ def as_spelled(question: str, texts: Callable[[], Sequence[str]], *, is_known: C
     unknown = [match for match in _WORD.finditer(question) if not is_known(match.group())]
     if not unknown:
         return question
-    vocabulary = Counter(word for text in texts() for word in _words(text))
+    vocabulary = Counter(word for text in texts() for word in words_compared(text))
     for match in reversed(unknown):
         if nearest := _nearest(match.group().lower(), vocabulary):
             question = question[: match.start()] + nearest + question[match.end() :]
@@ -70,5 +70,6 @@ def slips_between(word: str, other: str, *, most: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _words(text: str) -> tuple[str, ...]:
+def words_compared(text: str) -> tuple[str, ...]:
+    """The words of a text that have LEAST letters or more, in lower case."""
     return tuple(match.group().lower() for match in _WORD.finditer(text))

@@ -131,7 +131,7 @@ def fitted_to(sample: Sample) -> Fitted:
     stretch = (values["own"] - values["unrelated"]) / (sample.own - sample.unrelated)
     shift = (
         values["unrelated"] - stretch * sample.unrelated
-    )  # a cosine of this embedder is shift + stretch * cosine of the other
+    )  # shift + stretch × a cosine of this embedder is one of the packaged
     best, lead, sentence, *of_words = values["weights"]
     return Fitted(
         ("this index",),

@@ -36,10 +36,10 @@ def saying_otherwise(sentence: str, spans: Sequence[Span], passages: Sequence[Pa
         if passage.source in cited or any(passage.source == known.source for known, _, _ in found):
             continue
         beside = aligned(sentence, [passage], rows=False)
-        if beside.chosen and _says_another_number(beside.claim, beside.chosen[0]):
-            part = beside.chosen[0]
-            if not looked_up(sentence, [passage]):
-                found.append((passage, part.start, part.end))
+        if not beside.chosen or not _says_another_number(beside.claim, beside.chosen[0]):
+            continue
+        if not looked_up(sentence, [passage]):
+            found.append((passage, beside.chosen[0].start, beside.chosen[0].end))
     return found
 
 
@@ -48,16 +48,14 @@ def _says_another_number(claim: Claim, part: Part) -> bool:
     numbers = {token.key: token for token in claim.tokens if token.quantity}
     words = claim.words - numbers.keys()
     same = words & part.covered
-    about = {token.key for token in (*claim.subject, *claim.tokens) if token.kind == "name"} | {
-        t.key for t in claim.subject[:1]
-    }
+    about = {token.key for token in claim.tokens if token.kind == "name"} | {token.key for token in claim.subject[:1]}
     if not about <= part.covered:
         return False
     if not numbers or len(same) < max(LEAST_SAME, SAME_WORDS * len(words)):
         return False
-    told = [token for token in part.tokens if token.quantity]
-    missing = [token for token in numbers.values() if not any(token.agrees_with(other) for other in told)]
-    spare = [other for other in told if not any(token.agrees_with(other) for token in numbers.values())]
+    said = [token for token in part.tokens if token.quantity]
+    missing = [token for token in numbers.values() if not any(token.agrees_with(other) for other in said)]
+    spare = [other for other in said if not any(token.agrees_with(other) for token in numbers.values())]
     return any(_is_of_the_kind(token, other) for token in missing for other in spare)
 
 

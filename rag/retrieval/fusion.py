@@ -7,6 +7,7 @@
 - `trust_in_cosines` finds the weight of the dense score for a language that the embedder may not know. Its cosines would then have
   nothing to do with the words that question and passages share.
 - `drawn_to_the_first` is pseudo-relevance feedback (Rocchio 1971): passages similar to the first ones move up.
+- `best_of` joins the rankings of several questions in one text.
 - `reciprocal_rank_fusion` (Cormack, Clarke and Büttcher, SIGIR 2009) is the baseline for comparisons.
 """
 
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from rag.system.fitted import read_fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     Scored = Sequence[tuple[int, float]]
 
@@ -104,6 +105,15 @@ def drawn_to_the_first(
         return (score + weight * cosine) / (1 + weight)
 
     return sorted(((item, raised(item, score)) for item, score in scored), key=lambda pair: (-pair[1], pair[0]))
+
+
+def best_of(rankings: Iterable[Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
+    """All ids of several rankings, each with its best score, best first, ties by lower id."""
+    best: dict[int, float] = {}
+    for ranking in rankings:
+        for item, score in ranking:
+            best[item] = max(score, best.get(item, score))
+    return sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def reciprocal_rank_fusion(*rankings: Scored, constant: int = 60) -> list[tuple[int, float]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.retrieval.fusion import FIRST, SHIPPED, Weights, drawn_to_the_first, trust_in_cosines, weighted_sum
-from rag.retrieval.questions import best_of, questions_in
+from rag.retrieval.fusion import FIRST, SHIPPED, Weights, best_of, drawn_to_the_first, trust_in_cosines, weighted_sum
 from rag.retrieval.spelling import corrected, words_to_find
 from rag.system.waiting import result_of, threads
+from rag.text.question_parts import questions_in
 from rag.text.words import is_english
 from rag.types import Hits
 

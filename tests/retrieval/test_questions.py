@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 import rag
 from rag.ingest.sync import add_documents
-from rag.retrieval.questions import MOST, best_of, questions_in
+from rag.retrieval.fusion import best_of
 from rag.types import Document
-
-
-def test_each_question_is_found_once():
-    text = 'Dear all, I could not find it. Who built the mill? "How old is the weir?" Who built the mill? Thanks.'
-    assert questions_in(text) == ("Who built the mill?", '"How old is the weir?"')
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["Who built the mill?", "The mill is old. Who built it?", "The mill is old. The weir is new.", ""],
-    ids=["one", "one among others", "none", "empty"],
-)
-def test_a_single_question_is_not_taken_apart(text):
-    assert questions_in(text) == ()
-
-
-def test_a_list_of_very_many_questions_is_searched_as_a_whole():
-    assert len(questions_in(" ".join(f"Is it {number}?" for number in range(MOST)))) == MOST
-    assert questions_in(" ".join(f"Is it {number}?" for number in range(MOST + 1))) == ()
 
 
 def test_an_item_keeps_the_best_score_of_all_rankings():
